@@ -1,0 +1,138 @@
+"""One photo file to one array: the only place that opens an image, in training and in prediction."""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+PHOTO_SUFFIXES = frozenset(
+    ".avif .bmp .dib .gif .jfif .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
+)
+# Decoded as RGB this takes 600 MB; a header can claim more than the file holds (a "decompression bomb").
+MAX_PIXELS = 200_000_000
+
+Image.MAX_IMAGE_PIXELS = None  # `open_photo` checks MAX_PIXELS itself, with one clear error
+# Pillow warns about odd metadata (EXIF, palettes) in photos that it decodes all the same.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class PhotoError(Exception):
+    """A file that is no readable photo. The message is the reason, without the file's name."""
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder belongs to a program and not to the user: .git, .DS_Store, __MACOSX, Thumbs.db."""
+    return path.name.startswith((".", "__")) or path.name.lower() in {"thumbs.db", "desktop.ini"}
+
+
+def is_photo_name(path: Path) -> bool:
+    """Whether the name is that of a photo; says nothing about the content."""
+    return path.suffix.lower() in PHOTO_SUFFIXES and not is_hidden(path)
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal: the identity of a photo whatever its name."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image.Image:
+    """Decode one photo to RGB, upright.
+
+    EXIF orientation is applied; the first frame of an animation is taken; 16-bit and float
+    samples are scaled to 8 bits; transparency is laid on white.
+
+    Args:
+        source: a path, or the bytes of a file.
+        smallest: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both
+            sides keep at least this many pixels (up to 8 times faster for a camera's photo).
+
+    Returns:
+        A Pillow image in mode "RGB".
+
+    Raises:
+        PhotoError: the file is missing, empty, damaged, cut short, too large or no image.
+    """
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise PhotoError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
+            if smallest:
+                image.draft(None, (smallest, smallest))
+            image.load()
+            return _to_rgb(_upright(image))
+    except PhotoError:
+        raise
+    except FileNotFoundError:
+        raise PhotoError("no such file") from None
+    except Image.UnidentifiedImageError:
+        raise PhotoError("not an image, or damaged") from None
+    # Pillow's decoders raise all of these, and struct.error or IndexError, on damaged files.
+    except Exception as error:
+        raise PhotoError(str(error) or type(error).__name__) from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF says nothing about the orientation; the pixels are still good
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_to_8_bits(np.asarray(image), image.mode))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
+    """Scale 16-bit integers by 1/257 (65535 -> 255) and floats in 0..1 by 255; other values are clipped."""
+    if mode.startswith("I;16") or (mode == "I" and samples.max() > 255):
+        samples = samples / 257
+    elif mode == "F" and samples.max() <= 1:
+        samples = samples * 255.0
+    return np.clip(np.rint(samples), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its images; travels with its weights, so that prediction repeats training.
+
+    Attributes:
+        image_shape: (height, width, channels); 3 channels are RGB, 1 is grayscale.
+        rescale: factor from uint8 0..255 to what the network was trained on.
+    """
+
+    image_shape: tuple[int, int, int]
+    rescale: float = 1 / 255
+
+    def photo(self, source: Path | str | bytes) -> np.ndarray:
+        """Decode a photo and resize it (antialiased bilinear, aspect ratio not kept, as Keras does).
+
+        Returns:
+            uint8 array of `image_shape`, 0..255.
+
+        Raises:
+            PhotoError: see `open_photo`.
+        """
+        return self.resize(open_photo(source, smallest=max(self.image_shape[:2])))
+
+    def resize(self, image: Image.Image) -> np.ndarray:
+        """A Pillow image in mode RGB as a uint8 array of `image_shape`."""
+        height, width, channels = self.image_shape
+        if channels == 1:
+            image = image.convert("L")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(self.image_shape)
+
+    def batch(self, images: np.ndarray) -> np.ndarray:
+        """uint8 images (n, height, width, channels) as the float32 input of the network."""
+        return np.multiply(images, np.float32(self.rescale), dtype=np.float32)
