@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 PHOTO_SUFFIXES = frozenset(
-    ".avif .bmp .dib .gif .jfif .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
+    (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
+    + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 )
 # Decoded as RGB this takes 600 MB; a header can claim more than the file holds (a "decompression bomb").
 MAX_PIXELS = 200_000_000

@@ -1,0 +1,82 @@
+"""Files that are either the old one or the complete new one, whatever interrupts the writing."""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Write a file beside its final place and move it there only when it is complete.
+
+    The body writes one file at the path it is given, which lies in the same folder (a move between
+    disks would not be atomic), is hidden, and ends in the whole final name, since Keras and others
+    choose a format by the suffixes. Parent folders are created. When the body raises, Ctrl-C
+    included, the temporary file is removed and a file already at `path` stays as it was.
+
+    Yields:
+        The temporary path; no file exists there yet.
+
+    Raises:
+        OSError: the folder cannot be written, `path` is a folder, or the body wrote no file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not `tempfile`: its files are readable by their owner only, and would stay so after the move.
+    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        # Windows refuses to remove a file still open; that must not hide the body's own error.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a UTF-8 text file atomically, with line ends as given; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a value as JSON atomically: indented by 2, keys in their own order, a newline at the end.
+
+    NumPy scalars and arrays become numbers and lists; NaN and infinities, which JSON lacks, null.
+
+    Raises:
+        TypeError: the value holds something that has no JSON form.
+        OSError: see `replacing`.
+    """
+    plain = _plain(value)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+    if not _is_utf8(text):  # Linux allows folder names that are no text; \udcXX escapes survive a round trip
+        text = json.dumps(plain, indent=2, ensure_ascii=True, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

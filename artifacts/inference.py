@@ -1,0 +1,56 @@
+"""A weights file to class probabilities."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from artifacts import weights_file
+from artifacts.weights_file import Description
+
+# Pixel values that go through the network at once: 30 photos of 300x300x3, or 1,024 small images at most.
+CHUNK_VALUES = 8_000_000
+MAX_CHUNK = 1024
+
+
+class Classifier:
+    """A trained network with its class names and its preprocessing."""
+
+    def __init__(self, model: keras.Model, description: Description):
+        self.model = model
+        self.description = description
+        self.preprocessing = description.preprocessing
+        self.class_names = description.class_names
+
+    @classmethod
+    def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
+        """From a weights file; arguments and errors as `weights_file.load`."""
+        return cls(*weights_file.load(Path(path), preset_name, class_names))
+
+    @property
+    def chunk_size(self) -> int:
+        """How many images to take at once: bounds the memory."""
+        return min(MAX_CHUNK, max(1, CHUNK_VALUES // int(np.prod(self.preprocessing.image_shape))))
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities of uint8 images (n, height, width, channels).
+
+        Returns:
+            float32 (n, classes), each row summing to 1, whatever the network's head: one sigmoid unit,
+            softmax, or logits.
+        """
+        chunks = [
+            np.asarray(self.model(self.preprocessing.batch(images[start : start + self.chunk_size]), training=False))
+            for start in range(0, len(images), self.chunk_size)
+        ]
+        outputs = np.concatenate(chunks) if chunks else np.empty((0, self.model.output_shape[-1]), np.float32)
+        return _to_probabilities(outputs, is_logits=self.model.layers[-1].activation is keras.activations.linear)
+
+
+def _to_probabilities(outputs: np.ndarray, is_logits: bool) -> np.ndarray:
+    if outputs.shape[-1] == 1:
+        return np.concatenate([1 - outputs, outputs], axis=-1)
+    if is_logits:
+        exponentials = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return outputs

@@ -1,0 +1,140 @@
+"""runs/<name>/: everything that a training run leaves behind."""
+
+import csv
+import json
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from artifacts import atomic
+from errors import UserError
+from presets import Augmentation, Preset
+
+RUNS = Path("runs")
+BEST, LAST = "best.weights.h5", "last.weights.h5"
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", "h5py")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide a result."""
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+class RunFolder:
+    """One run's folder; its history is in memory too, a dict an epoch."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.history: list[dict[str, float]] = []
+
+    @classmethod
+    def create(cls, name: str | None, default: str) -> "RunFolder":
+        """A new, empty folder below runs/: `name`, or the first free one of default-1, default-2, ...
+
+        Raises UserError if `name` exists already or is no plain name.
+        """
+        if name is not None:
+            if Path(name).name != name or name.startswith("."):
+                raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
+            try:
+                (RUNS / name).mkdir(parents=True)
+            except FileExistsError:
+                raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name") from None
+            return cls(RUNS / name)
+        RUNS.mkdir(exist_ok=True)
+        number = 1
+        while True:
+            try:
+                (RUNS / f"{default}-{number}").mkdir()
+                return cls(RUNS / f"{default}-{number}")
+            except FileExistsError:
+                number += 1
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """A run that exists, with its history. Raises UserError if `path` is no run folder."""
+        run = cls(path)
+        if not run.file("settings.json").is_file():
+            raise UserError(f"--resume: {path} is no run folder (no settings.json); give one below {RUNS}/")
+        if run.file("history.csv").is_file():
+            with open(run.file("history.csv"), newline="") as file:
+                run.history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return run
+
+    def file(self, name: str) -> Path:
+        """The path of a file in this folder."""
+        return self.path / name
+
+    def write_settings(self, name: str, preset: Preset, **options) -> None:
+        """The resolved recipe, from which `read_settings` can go on."""
+        atomic.write_json(self.file("settings.json"), {"name": name, **options, "preset": asdict(preset)})
+
+    def read_settings(self) -> tuple[Preset, dict]:
+        """The recipe and the other settings. Raises UserError if the file is damaged."""
+        try:
+            settings = json.loads(self.file("settings.json").read_text())
+            values = settings.pop("preset")
+            augmentation = values.pop("augmentation")
+            if augmentation["brightness_range"]:
+                augmentation["brightness_range"] = tuple(augmentation["brightness_range"])
+            values["image_size"] = tuple(values["image_size"])
+            return Preset(**values, augmentation=Augmentation(**augmentation)), settings
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{self.file('settings.json')}: damaged ({error}); this run cannot be resumed") from None
+
+    def write_environment(self, **facts) -> None:
+        """Versions, machine and git commit, with what the caller knows of the device."""
+        root = Path(__file__).resolve().parents[1]
+        environment = {**facts, "platform": platform.platform(), "versions": versions(), "git": git_commit(root)}
+        atomic.write_json(self.file("environment.json"), environment)
+
+    def append_history(self, row: dict[str, float]) -> None:
+        """Add one epoch to history.csv; on disk when this returns."""
+        self.history.append(row)
+        is_new = len(self.history) == 1
+        with open(self.file("history.csv"), "w" if is_new else "a", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.history[0]))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def cut_history(self, epochs: int) -> None:
+        """Keep the first `epochs` rows: those that the saved weights have behind them."""
+        rows, self.history = self.history[:epochs], []
+        self.file("history.csv").unlink(missing_ok=True)
+        for row in rows:
+            self.append_history(row)
+
+    def history_columns(self) -> dict[str, list[float]]:
+        """The history in the form of Keras's `History.history`: a list for each metric."""
+        return {key: [row[key] for row in self.history] for key in self.history[0]} if self.history else {}
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit checked out in `folder`, with "-dirty" after it if files differ; None outside a repository."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def newest_weights(preset_name: str | None = None) -> Path:
+    """The best weights of the newest run (of this preset, if one is given).
+
+    Raises UserError if there is none.
+    """
+    found = sorted(RUNS.glob(f"*/{BEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found:
+        if preset_name is None:
+            return path
+        try:
+            name = json.loads((path.parent / "settings.json").read_text())["name"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if name == preset_name:
+            return path
+    of = f" of {preset_name}" if preset_name else ""
+    raise UserError(f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file")

@@ -1,0 +1,159 @@
+"""The self-describing .weights.h5: plain Keras weights, and beside them what a program needs to use them.
+
+`model.load_weights` of Keras reads the file as any other. Its HDF5 root carries attributes named
+`image_classifier_0`, `_1`, ... that hold one JSON text (see `Description`) in pieces, because HDF5 limits
+an attribute to 64 KiB.
+"""
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+import models
+from artifacts.atomic import replacing
+from compute import dtype_policy
+from errors import UserError
+from pipeline.array_datasets import CLASS_NAMES
+from pipeline.datasets import image_shape
+from pipeline.photos import Preprocessing
+from presets import MODELS, PRESETS
+
+ATTRIBUTE = "image_classifier_"
+ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
+FORMAT = 1
+# The classes that tutorial 1 and 2 train on, in the order of their folders' names.
+TUTORIAL_CLASS_NAMES = {"elephants_cars": ("cars", "elephants"), "one_conv": ("class 0", "class 1")}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weights file says of itself.
+
+    Attributes:
+        model: the network's name in models.py.
+        class_names: in index order.
+        preprocessing: image shape and rescale.
+        preset: the preset it was trained with, None for a user's folder.
+        epoch: complete epochs of training behind these weights.
+        metrics: of these weights on the validation images, in Keras's names.
+        versions: of the packages that trained them.
+    """
+
+    model: str
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    preset: str | None = None
+    epoch: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As ASCII JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Description":
+        """The inverse of `to_json`; raises ValueError on anything that is not such a description."""
+        try:
+            values = json.loads(text)
+            if values.pop("format") != FORMAT:
+                raise ValueError(f"written in another format than {FORMAT}")
+            shape, rescale = values["preprocessing"]["image_shape"], values["preprocessing"]["rescale"]
+            if len(shape) != 3 or not all(isinstance(side, int) and 0 < side < 2**16 for side in shape):
+                raise ValueError(f"bad image shape {shape}")
+            values["preprocessing"] = Preprocessing(tuple(shape), float(rescale))
+            values["class_names"] = tuple(map(str, values["class_names"]))
+            if values["model"] not in MODELS or len(values["class_names"]) < 2:
+                raise ValueError(f"unknown network {values['model']!r} or fewer than two classes")
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"incomplete description: {error}") from None
+
+
+def save(model: keras.Model, path: Path, description: Description) -> None:
+    """Write weights (and the optimizer's state if the model is compiled) with their description, atomically.
+
+    `path` must end in `.weights.h5`, as Keras demands.
+    """
+    with replacing(path) as temporary:
+        model.save_weights(temporary)
+        text = description.to_json()
+        with h5py.File(temporary, "r+") as file:
+            for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
+                file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
+
+
+def read_description(path: Path) -> Description | None:
+    """The description in a weights file; None if the file is HDF5 but was not written by `save`.
+
+    Raises UserError: no such file, no HDF5, or a damaged description.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: python train.py")
+    try:
+        with h5py.File(path, "r") as file:
+            count = sum(name.startswith(ATTRIBUTE) for name in file.attrs)
+            text = "".join(str(file.attrs[f"{ATTRIBUTE}{number}"]) for number in range(count))
+        return Description.from_json(text) if count else None
+    except (OSError, RuntimeError, KeyError) as error:
+        raise UserError(f"{path}: cannot be read as HDF5 ({_first_line(error)}); is it damaged or cut short?") from None
+    except ValueError as error:
+        raise UserError(f"{path}: its description is damaged ({_first_line(error)})") from None
+
+
+def describe_old(preset_name: str, class_names: list[str] | None = None) -> Description:
+    """The description that a tutorial's own weights lack, from the preset that names their network."""
+    preset = PRESETS[preset_name]
+    names = class_names or TUTORIAL_CLASS_NAMES.get(preset_name) or CLASS_NAMES[preset.dataset]
+    return Description(preset.model, tuple(names), Preprocessing(image_shape(preset)), preset_name)
+
+
+def load(
+    path: Path, preset_name: str | None = None, class_names: list[str] | None = None
+) -> tuple[keras.Model, Description]:
+    """The network of a weights file, in float32, and its description.
+
+    Args:
+        path: a file written by `save`; or, with `preset_name`, any weights of that preset's network, in
+            the layout of Keras 3 (.weights.h5) or of Keras 2 and before (any .h5 name).
+        preset_name: says which network, for a file that does not.
+        class_names: for such a file too, in index order; default the tutorial's.
+
+    Raises:
+        UserError: the file is missing or damaged, describes itself in no way, or does not fit the network.
+    """
+    description = read_description(path)
+    if description is None and preset_name is None:
+        raise UserError(f"{path}: does not say which network it belongs to; add --preset, one of {', '.join(PRESETS)}")
+    description = description or describe_old(preset_name, class_names)
+    with dtype_policy("float32"):
+        model = models.build(description.model, description.preprocessing.image_shape, len(description.class_names))
+    try:
+        _load_any_layout(model, path)
+    except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
+        raise UserError(f"{path}: does not fit the network {description.model} ({_first_line(error)})") from None
+    return model, description
+
+
+def _load_any_layout(model: keras.Model, path: Path) -> None:
+    with h5py.File(path, "r") as file:
+        is_old = "layer_names" in file.attrs or "model_weights" in file
+    with tempfile.TemporaryDirectory() as folder:
+        # Keras chooses its reader by the name alone, and refuses the tutorials' `50_epochs.h5` or any other.
+        link = Path(folder, "old.h5" if is_old else "new.weights.h5")
+        link.symlink_to(path.resolve())
+        model.load_weights(link)
+
+
+def with_progress(description: Description, epoch: int, metrics: dict[str, float]) -> Description:
+    """The same description for the weights after `epoch` epochs."""
+    return replace(description, epoch=epoch, metrics={name: float(np.float32(v)) for name, v in metrics.items()})
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

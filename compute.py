@@ -1,0 +1,128 @@
+"""Device and precision for this machine, decided in one place; also the quiet way to import TensorFlow."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+# Instructions that make bfloat16 arithmetic faster than float32; without them it is emulated and slower.
+BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
+# Steps run in one call into TensorFlow for images this small: Python's own cost per step is then 10 to 45 %
+# of an epoch. 32 calls save nearly all of it, and the progress bar still moves every second or so.
+SMALL_BATCH_PIXELS = 1_000_000
+STEPS_PER_EXECUTION = 32
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What a run computes with.
+
+    Attributes:
+        device: "CPU" or the GPUs' names.
+        cores: CPU cores that this process may use.
+        policy: Keras's dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
+    """
+
+    device: str
+    cores: int
+    policy: str
+
+    def sentence(self) -> str:
+        """One line for the user."""
+        where = f"{self.cores} CPU cores" if self.device == "CPU" else f"{self.device} and {self.cores} CPU cores"
+        how = self.policy if self.policy == "float32" else f"{self.policy} (weights float32)"
+        return f"Computing on {where} in {how}."
+
+
+def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
+    """Import TensorFlow quietly, choose the device, set Keras's dtype policy and every random seed.
+
+    A GPU that TensorFlow sees is used, its memory taken as it is needed.
+    """
+    with _native_stderr_held_back():
+        import keras
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.constant(0.0) + 1.0  # the first operation starts the devices, and their chatter
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    policy = choose_policy(precision, [detail.get("compute_capability") for detail in details], cpu_flags())
+    keras.config.set_dtype_policy(policy)
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    device = ", ".join(detail.get("device_name", "GPU") for detail in details) or "CPU"
+    return Compute(device, len(os.sched_getaffinity(0)), policy)
+
+
+def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None], flags: set[str]) -> str:
+    """Keras's dtype policy for "auto": the fastest that trains as well as float32 on this hardware.
+
+    GPUs: bfloat16 from compute capability 8.0 (Ampere) on, float16 from 7.0 (Volta, tensor cores) on.
+    CPUs: bfloat16 where an instruction computes it. Anything else: float32.
+    """
+    if precision != "auto":
+        return precision
+    if gpu_capabilities:
+        lowest = min(capability or (0, 0) for capability in gpu_capabilities)
+        return "mixed_bfloat16" if lowest >= (8, 0) else "mixed_float16" if lowest >= (7, 0) else "float32"
+    return "mixed_bfloat16" if flags & BFLOAT16_CPU_FLAGS else "float32"
+
+
+def cpu_flags() -> set[str]:
+    """The instruction sets of the first CPU as Linux names them; empty where Linux does not say."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return set(line.partition(":")[2].split())
+    return set()
+
+
+def steps_per_execution(image_shape: tuple[int, int, int], batch_size: int, steps: int) -> int:
+    """How many steps to run in one call: 1 for photos, up to STEPS_PER_EXECUTION for small images."""
+    height, width, channels = image_shape
+    small = height * width * channels * batch_size <= SMALL_BATCH_PIXELS
+    return max(1, min(STEPS_PER_EXECUTION, steps // 8)) if small else 1
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str):
+    """Build layers under another dtype policy than the run's."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _native_stderr_held_back():
+    """Hold back what C++ code writes to file descriptor 2 while the block runs; replay it if the block fails.
+
+    TensorFlow writes its first lines before any logging level applies to them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on warnings and errors only
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # stderr is closed: nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,109 @@
+"""Command-line options, generated from the fields of a recipe: an option exists in one place."""
+
+import argparse
+import types
+import typing
+from dataclasses import fields, replace
+
+from errors import UserError
+from presets import Augmentation, Preset
+
+# Fields whose values must be at least this; of the others Keras or the data know the rule.
+AT_LEAST = {"batch_size": 1, "epochs": 1, "early_stopping": 1, "seed": 0, "image_size": 8}
+
+
+def add_preset_options(parser: argparse.ArgumentParser) -> None:
+    """One option for every field of `Preset` that has a help text, and the augmentation's."""
+    _add_options(parser.add_argument_group("recipe (defaults: the preset's)"), Preset)
+    add_augmentation_options(parser)
+
+
+def add_augmentation_options(parser: argparse.ArgumentParser) -> None:
+    """One option for every argument of the augmentation, under its Keras name, with hyphens or underscores."""
+    _add_options(parser.add_argument_group("augmentation (Keras's ImageDataGenerator arguments)"), Augmentation)
+
+
+def _add_options(group: argparse._ArgumentGroup, recipe: type) -> None:
+    types_by_name = typing.get_type_hints(recipe)
+    for field in fields(recipe):
+        if "help" not in field.metadata:
+            continue
+        settings = {"dest": field.name, "default": None, **field.metadata}
+        settings["help"] = settings["help"].replace("%", "%%")
+        value_type = _value_type(types_by_name[field.name])
+        if value_type is bool:
+            settings["action"] = argparse.BooleanOptionalAction
+        else:
+            settings["type"] = value_type
+            if "choices" not in settings:
+                settings.setdefault("metavar", {int: "N", float: "X"}[value_type])
+        flag = f"--{field.name.replace('_', '-')}"
+        # The Keras spelling with underscores works too, without a second line in --help.
+        group.add_argument(flag, **settings)
+        if "_" in field.name:
+            group.add_argument(f"--{field.name}", **{**settings, "help": argparse.SUPPRESS})
+
+
+def _value_type(annotation) -> type:
+    """The type of one value: `int` of `int | None` and of `tuple[int, int]`."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(choice for choice in typing.get_args(annotation) if choice is not type(None))
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is tuple else annotation
+
+
+def given(args: argparse.Namespace) -> set[str]:
+    """The names of all recipe options that the command line set."""
+    return {*_given(args, Preset), *_given(args, Augmentation)}
+
+
+def _given(args: argparse.Namespace, recipe: type) -> dict:
+    return {f.name: getattr(args, f.name) for f in fields(recipe) if getattr(args, f.name, None) is not None}
+
+
+def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
+    """The preset with what the command line changed.
+
+    Single augmentation arguments are laid over the preset's augmentation where it is on (or --augment
+    switches it on), else over none; they switch it on.
+
+    Raises:
+        UserError: a value out of range, or --no-augment beside an augmentation argument.
+    """
+    changes = _given(args, Preset)
+    if "image_size" in changes:
+        changes["image_size"] = _image_size(changes["image_size"])
+    for name, smallest in AT_LEAST.items():
+        value = changes.get(name)
+        if value is not None and min(value if isinstance(value, tuple) else (value,)) < smallest:
+            raise UserError(f"--{name.replace('_', '-')}: must be at least {smallest}, received {value}")
+    if changes.get("learning_rate", 1) <= 0:
+        raise UserError(f"--learning-rate: must be above 0, received {changes['learning_rate']}")
+    transforms = _given(args, Augmentation)
+    if transforms and changes.get("augment") is False:
+        raise UserError(f"--no-augment: contradicts --{next(iter(transforms)).replace('_', '-')}; give one of them")
+    resolved = replace(preset, **changes)
+    if transforms:
+        base = resolved.augmentation if resolved.augment else Augmentation()
+        resolved = replace(resolved, augment=True, augmentation=resolve_augmentation(args, base))
+    return resolved
+
+
+def resolve_augmentation(args: argparse.Namespace, base: Augmentation) -> Augmentation:
+    """The augmentation with what the command line changed; raises UserError on a value out of range."""
+    changes = _given(args, Augmentation)
+    if "brightness_range" in changes:
+        changes["brightness_range"] = tuple(changes["brightness_range"])
+        if min(changes["brightness_range"]) < 0:
+            raise UserError(f"--brightness-range: factors must be at least 0, received {changes['brightness_range']}")
+    for name, value in changes.items():
+        if name.endswith("_range") and name != "brightness_range" and value < 0:
+            raise UserError(f"--{name.replace('_', '-')}: must be at least 0, received {value}")
+    if changes.get("zoom_range", 0) >= 1:
+        raise UserError(f"--zoom-range: must be below 1, received {changes['zoom_range']}")
+    return replace(base, **changes)
+
+
+def _image_size(values: list[int]) -> tuple[int, int]:
+    if len(values) > 2:
+        raise UserError(f"--image-size: one number, or height and width; received {' '.join(map(str, values))}")
+    return values[0], values[-1]

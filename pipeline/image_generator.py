@@ -1,0 +1,200 @@
+"""Keras's ImageDataGenerator with the same interface and pixels, and a faster transform."""
+
+import threading
+
+import numpy as np
+from tensorflow.keras.preprocessing import image as keras_image
+
+from pipeline.warp import affine_matrix, can_warp, warp
+
+_local = threading.local()
+
+
+def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
+    """One seed per image, which depends on nothing but the three arguments: not on batches, order or threads.
+
+    Args:
+        seed, epoch: not negative.
+        indices: int (k,), the images' places in the data set.
+
+    Returns:
+        uint32 (k,).
+
+    Source: SplitMix64 (Steele, Lea and Flood 2014) of the index under a key from NumPy's SeedSequence.
+    """
+    key = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
+    mixed = (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (mixed >> np.uint64(32)).astype(np.uint32)
+
+
+class ImageDataGenerator(keras_image.ImageDataGenerator):
+    """Keras's class: same constructor, same methods, same pixels; `apply_transform` is about 20 times faster.
+
+    The fast path covers channels last, uint8 or float32, 1, 3 or 4 channels, interpolation order 1 and the fill
+    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed.
+    """
+
+    @property
+    def is_random(self) -> bool:
+        """Whether any image can come out of a random transform changed."""
+        return bool(
+            self.rotation_range
+            or self.height_shift_range
+            or self.width_shift_range
+            or self.shear_range
+            or tuple(self.zoom_range) != (1, 1)
+            or self.horizontal_flip
+            or self.vertical_flip
+            or self.channel_shift_range
+            or self.brightness_range is not None
+        )
+
+    def get_random_transform(self, img_shape: tuple, seed: int | None = None) -> dict:
+        """Draw from NumPy's global generator exactly what Keras draws; see Keras's method of this name."""
+        if seed is not None:
+            np.random.seed(seed)
+        return self._draw(np.random, img_shape)
+
+    def draw_transforms(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> list[dict]:
+        """Transform parameters for some images of an epoch, distributed as Keras's.
+
+        An image's parameters depend on (seed, epoch, its index) only. NumPy's global generator is neither read nor
+        written: each draw comes from a private generator of the same kind (MT19937), seeded per image.
+
+        Args:
+            image_shape: of one image.
+            seed, epoch: not negative.
+            indices: int (k,), the images' places in the data set.
+
+        Returns:
+            k dicts, as `apply_transform` takes; empty ones if nothing is random.
+        """
+        if not self.is_random:
+            return [{} for _ in indices]
+        if not hasattr(_local, "random"):
+            _local.random = np.random.RandomState(0)  # 0.1 ms to make, 2 us to seed anew
+        random, parameters = _local.random, []
+        for image_seed in image_seeds(seed, epoch, indices).tolist():
+            random.seed(image_seed)
+            parameters.append(self._draw(random, image_shape))
+        return parameters
+
+    def _draw(self, random, img_shape: tuple) -> dict:
+        """The draws of Keras's get_random_transform in its order, from `random` (np.random or a RandomState)."""
+        theta = random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
+        tx = _draw_shift(random, self.height_shift_range, img_shape[self.row_axis - 1])
+        ty = _draw_shift(random, self.width_shift_range, img_shape[self.col_axis - 1])
+        shear = random.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
+        low, high = self.zoom_range
+        zx, zy = (1, 1) if low == 1 and high == 1 else random.uniform(low, high, 2)
+        flip_horizontal = (random.random() < 0.5) * self.horizontal_flip
+        flip_vertical = (random.random() < 0.5) * self.vertical_flip
+        channel_shift = brightness = None
+        if self.channel_shift_range != 0:
+            channel_shift = random.uniform(-self.channel_shift_range, self.channel_shift_range)
+        if self.brightness_range is not None:
+            brightness = random.uniform(self.brightness_range[0], self.brightness_range[1])
+        return {
+            "theta": theta,
+            "tx": tx,
+            "ty": ty,
+            "shear": shear,
+            "zx": zx,
+            "zy": zy,
+            "flip_horizontal": flip_horizontal,
+            "flip_vertical": flip_vertical,
+            "channel_shift_intensity": channel_shift,
+            "brightness": brightness,
+        }
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict, out: np.ndarray | None = None) -> np.ndarray:
+        """Apply drawn parameters to one image: Keras's result, faster.
+
+        Against Keras's own class, on 0..255: float32 within 0.01; uint8 within 0.51 of Keras's result for the same
+        image as float32, to which it is rounded (Keras's own truncates uint8). A brightness change together with a
+        warp takes Keras's path, because Keras truncates to integers in between.
+
+        Args:
+            x: one image (height, width, channels) or as `data_format` says.
+            transform_parameters: from `get_random_transform` or `draw_transforms`.
+            out: if given, an array like `x` that receives the result, not overlapping `x`.
+
+        Returns:
+            An array like `x`: `out`, a new one, or `x` itself (or a view of it) where nothing is interpolated.
+        """
+        if x.dtype == np.uint8 and self._needs_float(transform_parameters):
+            exact = self._transform(x.astype(np.float32), transform_parameters, None)
+            result = np.rint(exact).astype(np.uint8)
+        else:
+            result = self._transform(x, transform_parameters, out)
+        if out is None or result is out:
+            return result
+        out[...] = result
+        return out
+
+    def _needs_float(self, parameters: dict) -> bool:
+        """Whether uint8 would be rounded more than once on the way."""
+        return parameters.get("channel_shift_intensity") is not None or parameters.get("brightness") is not None
+
+    def _transform(self, x: np.ndarray, parameters: dict, out: np.ndarray | None) -> np.ndarray:
+        if self.data_format != "channels_last" or self.interpolation_order != 1 or not can_warp(x, self.fill_mode):
+            return self._exact(x, parameters)
+        matrix = affine_matrix(parameters, x.shape[0], x.shape[1])
+        if matrix is not None and parameters.get("brightness") is not None:
+            return self._exact(x, parameters)
+        if matrix is not None:
+            x = warp(x, matrix, self.fill_mode, self.cval, out)
+        else:
+            x = x[:: -1 if parameters.get("flip_vertical") else 1, :: -1 if parameters.get("flip_horizontal") else 1]
+        if parameters.get("channel_shift_intensity") is not None:
+            x = np.clip(x + np.float32(parameters["channel_shift_intensity"]), x.min(), x.max())
+        if parameters.get("brightness") is not None:
+            x = keras_image.apply_brightness_shift(x, parameters["brightness"], False)
+        return x
+
+    def _exact(self, x: np.ndarray, parameters: dict) -> np.ndarray:
+        if x.dtype == np.uint8:
+            return np.rint(super().apply_transform(x.astype(np.float32), parameters)).astype(np.uint8)
+        return super().apply_transform(x, parameters)
+
+    @property
+    def only_rescales(self) -> bool:
+        """Whether `standardize` is no more than the product with `rescale`, and so works on a whole batch."""
+        return not (
+            self.preprocessing_function
+            or self.samplewise_center
+            or self.samplewise_std_normalization
+            or self.featurewise_center
+            or self.featurewise_std_normalization
+            or self.zca_whitening
+        )
+
+    def standardize_into(self, images: np.ndarray, out: np.ndarray) -> None:
+        """Keras's `standardize`, image by image, from uint8 to float32.
+
+        Args:
+            images: uint8 (k, h, w, c); left as it is.
+            out: float32 (k, h, w, c), overwritten.
+        """
+        if self.only_rescales:
+            np.multiply(images, np.float32(self.rescale or 1), out=out, dtype=np.float32)
+            return
+        for image, result in zip(images, out, strict=True):
+            result[...] = self.standardize(image.astype(np.float32))
+
+
+def _draw_shift(random, shift_range, side: int) -> float:
+    """Pixels of shift: `shift_range` is a share of `side` below 1, else pixels, or an int or list to choose from."""
+    if not shift_range:
+        return 0
+    # NumPy's choice refuses a float, which is how Keras tells the cases apart; the detour costs 5 us.
+    if isinstance(shift_range, float):
+        shift = random.uniform(-shift_range, shift_range)
+        return shift * side if shift_range < 1 else shift
+    try:
+        shift = random.choice(shift_range) * random.choice([-1, 1])
+    except ValueError:
+        shift = random.uniform(-shift_range, shift_range)
+    return shift * side if np.max(shift_range) < 1 else shift

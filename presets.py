@@ -1,0 +1,142 @@
+"""The experiments: every preset is one literal entry; every option of train.py is one field.
+
+This file imports neither TensorFlow nor Keras, so that `train.py --list` and `--help` answer at once.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+FILL_MODES = ("nearest", "constant", "reflect", "wrap")
+OPTIMIZERS = ("adam", "rmsprop", "sgd")
+MODELS = ("elephants_cars", "one_conv", "fashion_mnist", "cifar10", "cifar10_small", "mnist_dense", "mnist_cnn")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def option(default: Any, help: str, **parser: Any) -> Any:
+    """A dataclass field that is also a command-line option: `help` and `parser` go to argparse."""
+    return field(default=default, metadata={"help": help, **parser})
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random transforms of training images, under the names, units and defaults of Keras's ImageDataGenerator."""
+
+    rotation_range: float = option(0.0, "rotate by up to this many degrees, either way")
+    width_shift_range: float = option(0.0, "shift sideways by up to this share of the width (from 1 on: pixels)")
+    height_shift_range: float = option(0.0, "shift up or down by up to this share of the height (from 1 on: pixels)")
+    shear_range: float = option(0.0, "shear by up to this many degrees")
+    zoom_range: float = option(0.0, "zoom each side by a factor from 1 - this to 1 + this")
+    channel_shift_range: float = option(0.0, "add up to this much to all channels, on the 0-255 scale")
+    brightness_range: tuple[float, float] | None = option(
+        None, "multiply the brightness by a factor between these two", nargs=2, metavar=("LOW", "HIGH")
+    )
+    fill_mode: str = option("nearest", "what fills pixels from outside the image", choices=FILL_MODES)
+    cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
+    horizontal_flip: bool = option(False, "mirror every other image left to right")
+    vertical_flip: bool = option(False, "mirror every other image top to bottom")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides a training run, and where it comes from.
+
+    Attributes:
+        source: the tutorial that the recipe is from.
+        dataset: "photos", or the name of an array data set.
+        augment: whether `augmentation` is applied; a preset may hold one that only --augment switches on.
+        measured: test accuracy of this very recipe, with n and spread; the README's table says more.
+        minutes: of a whole run on the 2-core machine of the README's table.
+    """
+
+    source: str
+    dataset: str
+    model: str = option("elephants_cars", "network, a function of models.py", choices=MODELS)
+    image_size: tuple[int, int] = option((300, 300), "pixels: one number, or height and width", nargs="+")
+    grayscale: bool = option(False, "train on one gray channel instead of RGB")
+    optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
+    learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)")
+    batch_size: int = option(32, "images in one update of the weights")
+    epochs: int = option(10, "passes over the training images")
+    augment: bool = option(False, "apply the preset's random transforms to the training images")
+    early_stopping: int | None = option(
+        None, "stop when the validation loss has not improved for this many epochs (5 if no number)", nargs="?", const=5
+    )
+    class_weights: str = option(
+        "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")
+    )
+    seed: int = option(0, "of first weights, order, dropout and augmentation; never of the splits")
+    precision: str = option("auto", "of the arithmetic; the weights are always float32", choices=PRECISIONS)
+    augmentation: Augmentation = Augmentation()
+    measured: str = ""
+    minutes: str = ""
+
+
+PHOTO_AUGMENTATION = Augmentation(shear_range=0.2, zoom_range=0.2, horizontal_flip=True)
+SHIFTS = Augmentation(width_shift_range=0.1, height_shift_range=0.1)
+
+_cifar10 = Preset(
+    source="tutorial 4",
+    dataset="cifar10",
+    model="cifar10",
+    image_size=(32, 32),
+    optimizer="rmsprop",
+    batch_size=256,
+    epochs=100,
+    augment=True,
+    augmentation=replace(SHIFTS, horizontal_flip=True),
+)
+_mnist = Preset(
+    source="tutorial 4",
+    dataset="mnist",
+    model="mnist_cnn",
+    image_size=(28, 28),
+    grayscale=True,
+    batch_size=128,
+    augmentation=SHIFTS,
+)
+
+PRESETS = {
+    "elephants_cars": Preset(
+        source="tutorial 1",
+        dataset="photos",
+        model="elephants_cars",
+        optimizer="rmsprop",
+        batch_size=16,
+        epochs=50,
+        augment=True,
+        augmentation=PHOTO_AUGMENTATION,
+    ),
+    "one_conv": Preset(
+        source="tutorial 2",
+        dataset="photos",
+        model="one_conv",
+        image_size=(256, 256),
+        epochs=25,
+        augment=True,
+        augmentation=PHOTO_AUGMENTATION,
+    ),
+    "fashion_mnist": Preset(
+        source="tutorial 3",
+        dataset="fashion_mnist",
+        model="fashion_mnist",
+        image_size=(28, 28),
+        grayscale=True,
+        batch_size=64,
+        augmentation=replace(SHIFTS, horizontal_flip=True),
+    ),
+    "cifar10": _cifar10,
+    "cifar10_plain": replace(_cifar10, augment=False),
+    "cifar10_small": replace(
+        _cifar10,
+        source="tutorial 5",
+        model="cifar10_small",
+        optimizer="adam",
+        batch_size=32,
+        epochs=10,
+        augment=False,
+    ),
+    "mnist_dense": replace(_mnist, model="mnist_dense"),
+    "mnist_cnn": _mnist,
+}
+# Tutorial 1 found that 10 epochs suffice; enough for drawings, and about two minutes in all.
+DEMO_EPOCHS = 10

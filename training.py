@@ -1,0 +1,247 @@
+"""One training run: compile, fit, keep the best weights, score the test set once."""
+
+import contextlib
+import csv
+import sys
+import time
+
+import keras
+import numpy as np
+
+import models
+from artifacts import atomic, plots, weights_file
+from artifacts.inference import Classifier
+from artifacts.run_folder import BEST, LAST, RunFolder, versions
+from artifacts.scores import Scores, score
+from artifacts.weights_file import Description
+from command_line import progress
+from compute import dtype_policy, steps_per_execution
+from errors import UserError
+from pipeline.datasets import Data, ImageSet, batches
+from presets import Preset
+
+MOSAIC_IMAGES = 64  # at most; a batch of 256 would be too small to see
+
+
+def build(preset: Preset, data: Data) -> keras.Sequential:
+    """The preset's network for these images, compiled: optimizer, the loss that its head demands, accuracy.
+
+    Raises UserError if the images are too small for the network.
+    """
+    shape = data.preprocessing.image_shape
+    try:
+        model = models.build(preset.model, shape, len(data.class_names))
+    except ValueError:
+        raise UserError(
+            f"--image-size: {shape[0]} x {shape[1]} pixels are too few for the network {preset.model}"
+        ) from None
+    optimizer = keras.optimizers.get(preset.optimizer)
+    if preset.learning_rate is not None:
+        optimizer.learning_rate = preset.learning_rate
+    steps = -(-len(data.parts["train"].labels) // preset.batch_size)
+    model.compile(
+        optimizer=optimizer,
+        loss=models.loss_for(model),
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_execution(shape, preset.batch_size, steps),
+    )
+    return model
+
+
+def train(
+    run: RunFolder,
+    preset: Preset,
+    preset_name: str | None,
+    data: Data,
+    tensorboard: bool = False,
+    score_each_epoch: bool = False,
+) -> Scores | None:
+    """Train in `run`, go on where its last complete epoch ended, and score the test images once at the end.
+
+    Returns:
+        The test scores of the best-validation weights; None if there are no test images.
+    """
+    model = build(preset, data)
+    with dtype_policy("float32"):
+        plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
+    description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
+    classifier = Classifier(plain, description)
+    first_epoch = _resume(run, model)
+    train_batches = _batches(data, "train", preset, model)
+    train_batches.epoch = first_epoch
+    _plot_first_batch(run, data, train_batches)
+    started = time.monotonic()
+    with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is a message, not a result
+        model.summary(line_length=80, print_fn=lambda text, **_: print(text))
+        model.fit(
+            train_batches,
+            validation_data=_batches(data, "validation", preset, model),
+            initial_epoch=first_epoch,
+            epochs=preset.epochs,
+            shuffle=False,  # the batches shuffle themselves, from the seed
+            class_weight=_class_weights(preset, data),
+            verbose="auto" if sys.stderr.isatty() else 2,
+            callbacks=_callbacks(run, preset, data, classifier, tensorboard, score_each_epoch),
+        )
+    return _finish(run, data, (time.monotonic() - started) / 60)
+
+
+def _batches(data: Data, part: str, preset: Preset, model: keras.Model):
+    is_train = part == "train"
+    augmentation = preset.augmentation if is_train and preset.augment else None
+    return batches(data, part, preset.batch_size, models.is_binary(model), preset.seed, augmentation, shuffle=is_train)
+
+
+def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:
+    """n / (classes x photos of the class), so that every class weighs the same in the loss."""
+    if preset.class_weights != "balanced":
+        return None
+    counts = np.bincount(data.parts["train"].labels, minlength=len(data.class_names))
+    return {label: counts.sum() / (len(counts) * count) for label, count in enumerate(counts.tolist())}
+
+
+def _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch) -> list[keras.callbacks.Callback]:
+    callbacks = [DropoutSeeds(preset.seed), History(run), Checkpoints(run, classifier)]
+    if preset.early_stopping:
+        callbacks.append(EarlyStopping(run, preset.early_stopping))
+    if score_each_epoch and "test" in data.parts:
+        callbacks.append(TestEachEpoch(run, data, classifier))
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.file("tensorboard")))
+    return callbacks
+
+
+def _resume(run: RunFolder, model: keras.Model) -> int:
+    """Load the last complete epoch's weights and optimizer state, if there are any; returns how many are done."""
+    if not run.file(LAST).is_file():
+        run.cut_history(0)
+        return 0
+    epoch = weights_file.read_description(run.file(LAST)).epoch
+    run.cut_history(epoch)
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(run.file(LAST))
+    return epoch
+
+
+def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
+    images, labels = train_batches.uint8_batch(0)
+    names = [data.class_names[int(label)] for label in np.ravel(labels)[:MOSAIC_IMAGES]]
+    plots.plot_mosaic(images[:MOSAIC_IMAGES], names, run.file("first_batch.png"), "First training batch")
+
+
+def _finish(run: RunFolder, data: Data, minutes: float) -> Scores | None:
+    best = Classifier.load(run.file(BEST))
+    plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
+    scores = test(best, data.parts["test"]) if "test" in data.parts else None
+    atomic.write_json(
+        run.file("metrics.json"),
+        {
+            "epochs": len(run.history),
+            "best_epoch": best.description.epoch,
+            "validation": best.description.metrics,
+            "test": scores.as_dict() if scores else None,
+            "images": {part: len(images.labels) for part, images in data.parts.items()},
+            "unreadable": data.unreadable,
+            "minutes_of_training": round(minutes, 2),
+        },
+    )
+    return scores
+
+
+def test(classifier: Classifier, images: ImageSet) -> Scores:
+    """Score labelled images."""
+    return score(probabilities(classifier, images), images.labels, classifier.class_names)
+
+
+def probabilities(classifier: Classifier, images: ImageSet) -> np.ndarray:
+    """Class probabilities of an image set, float32 (n, classes), a bounded number of images in memory at once."""
+    size, total = classifier.chunk_size, len(images.labels)
+    starts = progress(range(0, total, size), label="scoring")
+    return np.concatenate(
+        [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
+    )
+
+
+class DropoutSeeds(keras.callbacks.Callback):
+    """Seeds every dropout layer anew from (seed, epoch), so that a resumed run repeats an uninterrupted one."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for number, layer in enumerate(self.model.layers):
+            if isinstance(layer, keras.layers.Dropout):
+                state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
+                layer.seed_generator.state.assign(state)
+
+
+class History(keras.callbacks.Callback):
+    """Writes history.csv: one row an epoch, epochs counted from 1, with the seconds it took."""
+
+    def __init__(self, run: RunFolder):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {name: round(float(value), 6) for name, value in logs.items()}
+        self.run.append_history({"epoch": epoch + 1, **row, "seconds": round(time.monotonic() - self.started, 2)})
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes last.weights.h5 after every epoch (with the optimizer's state) and best.weights.h5 when it is the best.
+
+    Best is the highest validation accuracy; of equal ones the lowest validation loss.
+    """
+
+    def __init__(self, run: RunFolder, classifier: Classifier):
+        super().__init__()
+        self.run = run
+        self.classifier = classifier
+
+    def on_epoch_end(self, epoch, logs=None):
+        description = weights_file.with_progress(self.classifier.description, epoch + 1, logs)
+        weights_file.save(self.model, self.run.file(LAST), description)
+        *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
+        if not earlier or this > max(earlier):
+            self.classifier.model.set_weights(self.model.get_weights())
+            weights_file.save(self.classifier.model, self.run.file(BEST), description)
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's, on the validation loss, told of the epochs that ran before a resume."""
+
+    def __init__(self, run: RunFolder, patience: int):
+        super().__init__(monitor="val_loss", patience=patience)
+        self.run = run
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for epoch, row in enumerate(self.run.history):
+            self.on_epoch_end(epoch, row)
+
+
+class TestEachEpoch(keras.callbacks.Callback):
+    """Tutorial 1's first plot: test accuracy against the number of epochs. For the picture, never for choosing."""
+
+    def __init__(self, run: RunFolder, data: Data, classifier: Classifier):
+        super().__init__()
+        self.run = run
+        self.images = data.parts["test"]
+        self.classifier = classifier
+        self.file = run.file("test_each_epoch.csv")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.classifier.model.set_weights(self.model.get_weights())
+        scores = test(self.classifier, self.images)
+        is_new = not self.file.exists()
+        with open(self.file, "a", newline="") as file:
+            if is_new:
+                csv.writer(file).writerow(["epoch", "accuracy"])
+            csv.writer(file).writerow([epoch + 1, scores.accuracy])
+        with open(self.file, newline="") as file:
+            points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
+        plots.plot_test_scores(points, scores.total, self.run.file("test_each_epoch.png"), self.run.path.name)
