@@ -1,11 +1,14 @@
 """What the commands share: how they start, speak and fail."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from tqdm import tqdm
 
 from errors import UserError
+from presets import PRESETS
 
 # A bar appears only when the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -19,6 +22,13 @@ def say(text: str) -> None:
 def progress(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
     """Pass `items` through, with a bar on stderr if it is a terminal and the work takes a while."""
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, disable=None, leave=False)
+
+
+def add_weights_options(parser: argparse.ArgumentParser) -> None:
+    """Which network answers: the newest run, a weights file, or a tutorial's old weights."""
+    parser.add_argument("--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (the newest run)")
+    parser.add_argument("--preset", choices=PRESETS, help="the network of weights that do not describe themselves")
+    parser.add_argument("--class-names", nargs="+", metavar="NAME", help="for such weights: the classes in index order")
 
 
 def run(main: Callable[[], None]) -> None:

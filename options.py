@@ -51,12 +51,8 @@ def _value_type(annotation) -> type:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is tuple else annotation
 
 
-def given(args: argparse.Namespace) -> set[str]:
-    """The names of all recipe options that the command line set."""
-    return {*_given(args, Preset), *_given(args, Augmentation)}
-
-
-def _given(args: argparse.Namespace, recipe: type) -> dict:
+def given(args: argparse.Namespace, recipe: type) -> dict:
+    """The fields of `recipe` (`Preset` or `Augmentation`) that the command line set, with their values."""
     return {f.name: getattr(args, f.name) for f in fields(recipe) if getattr(args, f.name, None) is not None}
 
 
@@ -69,7 +65,7 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
     Raises:
         UserError: a value out of range, or --no-augment beside an augmentation argument.
     """
-    changes = _given(args, Preset)
+    changes = given(args, Preset)
     if "image_size" in changes:
         changes["image_size"] = _image_size(changes["image_size"])
     for name, smallest in AT_LEAST.items():
@@ -78,7 +74,7 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
             raise UserError(f"--{name.replace('_', '-')}: must be at least {smallest}, received {value}")
     if changes.get("learning_rate", 1) <= 0:
         raise UserError(f"--learning-rate: must be above 0, received {changes['learning_rate']}")
-    transforms = _given(args, Augmentation)
+    transforms = given(args, Augmentation)
     if transforms and changes.get("augment") is False:
         raise UserError(f"--no-augment: contradicts --{next(iter(transforms)).replace('_', '-')}; give one of them")
     resolved = replace(preset, **changes)
@@ -90,7 +86,7 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
 
 def resolve_augmentation(args: argparse.Namespace, base: Augmentation) -> Augmentation:
     """The augmentation with what the command line changed; raises UserError on a value out of range."""
-    changes = _given(args, Augmentation)
+    changes = given(args, Augmentation)
     if "brightness_range" in changes:
         changes["brightness_range"] = tuple(changes["brightness_range"])
         if min(changes["brightness_range"]) < 0:

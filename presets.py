@@ -138,5 +138,14 @@ PRESETS = {
     "mnist_dense": replace(_mnist, model="mnist_dense"),
     "mnist_cnn": _mnist,
 }
+# What tutorial 1 shows its random transforms with.
+PREVIEW_AUGMENTATION = Augmentation(
+    rotation_range=40,
+    width_shift_range=0.2,
+    height_shift_range=0.2,
+    shear_range=0.2,
+    zoom_range=0.2,
+    horizontal_flip=True,
+)
 # Tutorial 1 found that 10 epochs suffice; enough for drawings, and about two minutes in all.
 DEMO_EPOCHS = 10

@@ -10,7 +10,7 @@ from artifacts.run_folder import BEST, RunFolder
 from command_line import progress, say
 from errors import UserError
 from pipeline import datasets, photo_folders
-from presets import DEMO_EPOCHS, PRESETS, Preset
+from presets import DEMO_EPOCHS, PRESETS, Augmentation, Preset
 
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
@@ -98,7 +98,7 @@ def resume(args: argparse.Namespace) -> None:
     """Go on with a run as its settings say; only --epochs may change."""
     run = RunFolder.open(args.resume)
     preset, settings = run.read_settings()
-    if options.given(args) - {"epochs"} or args.name or args.run:
+    if {*options.given(args, Preset), *options.given(args, Augmentation)} - {"epochs"} or args.name or args.run:
         raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
     preset = replace(preset, epochs=args.epochs or preset.epochs)
     name = settings.pop("name")

@@ -10,14 +10,13 @@ import numpy as np
 
 import models
 from artifacts import atomic, plots, weights_file
-from artifacts.inference import Classifier
+from artifacts.inference import Classifier, probabilities_of
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
 from artifacts.scores import Scores, score
 from artifacts.weights_file import Description
-from command_line import progress
 from compute import dtype_policy, steps_per_execution
 from errors import UserError
-from pipeline.datasets import Data, ImageSet, batches
+from pipeline.datasets import Data, ImageSet, batches, trained_on
 from presets import Preset
 
 MOSAIC_IMAGES = 64  # at most; a batch of 256 would be too small to see
@@ -101,7 +100,7 @@ def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:
 
 
 def _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch) -> list[keras.callbacks.Callback]:
-    callbacks = [DropoutSeeds(preset.seed), History(run), Checkpoints(run, classifier)]
+    callbacks = [DropoutSeeds(preset.seed), History(run), Checkpoints(run, classifier, trained_on(data))]
     if preset.early_stopping:
         callbacks.append(EarlyStopping(run, preset.early_stopping))
     if score_each_epoch and "test" in data.parts:
@@ -129,6 +128,11 @@ def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
     plots.plot_mosaic(images[:MOSAIC_IMAGES], names, run.file("first_batch.png"), "First training batch")
 
 
+def test(classifier: Classifier, images: ImageSet) -> Scores:
+    """Score labelled images."""
+    return score(probabilities_of(classifier, images), images.labels, classifier.class_names)
+
+
 def _finish(run: RunFolder, data: Data, minutes: float) -> Scores | None:
     best = Classifier.load(run.file(BEST))
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
@@ -146,20 +150,6 @@ def _finish(run: RunFolder, data: Data, minutes: float) -> Scores | None:
         },
     )
     return scores
-
-
-def test(classifier: Classifier, images: ImageSet) -> Scores:
-    """Score labelled images."""
-    return score(probabilities(classifier, images), images.labels, classifier.class_names)
-
-
-def probabilities(classifier: Classifier, images: ImageSet) -> np.ndarray:
-    """Class probabilities of an image set, float32 (n, classes), a bounded number of images in memory at once."""
-    size, total = classifier.chunk_size, len(images.labels)
-    starts = progress(range(0, total, size), label="scoring")
-    return np.concatenate(
-        [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
-    )
 
 
 class DropoutSeeds(keras.callbacks.Callback):
@@ -197,18 +187,24 @@ class Checkpoints(keras.callbacks.Callback):
     Best is the highest validation accuracy; of equal ones the lowest validation loss.
     """
 
-    def __init__(self, run: RunFolder, classifier: Classifier):
+    def __init__(self, run: RunFolder, classifier: Classifier, trained_on: np.ndarray):
         super().__init__()
         self.run = run
         self.classifier = classifier
+        self.trained_on = trained_on
 
     def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise UserError(
+                f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
+                f"lower --learning-rate (weights of earlier epochs are in {self.run.path})"
+            )
         description = weights_file.with_progress(self.classifier.description, epoch + 1, logs)
-        weights_file.save(self.model, self.run.file(LAST), description)
+        weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
         if not earlier or this > max(earlier):
             self.classifier.model.set_weights(self.model.get_weights())
-            weights_file.save(self.classifier.model, self.run.file(BEST), description)
+            weights_file.save(self.classifier.model, self.run.file(BEST), description, self.trained_on)
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

@@ -7,6 +7,8 @@ import numpy as np
 
 from artifacts import weights_file
 from artifacts.weights_file import Description
+from command_line import progress
+from pipeline.datasets import ImageSet
 
 # Pixel values that go through the network at once: 30 photos of 300x300x3, or 1,024 small images at most.
 CHUNK_VALUES = 8_000_000
@@ -45,6 +47,15 @@ class Classifier:
         ]
         outputs = np.concatenate(chunks) if chunks else np.empty((0, self.model.output_shape[-1]), np.float32)
         return _to_probabilities(outputs, is_logits=self.model.layers[-1].activation is keras.activations.linear)
+
+
+def probabilities_of(classifier: Classifier, images: ImageSet) -> np.ndarray:
+    """Class probabilities of an image set, float32 (n, classes), chunk by chunk, with a bar."""
+    size, total = classifier.chunk_size, len(images.labels)
+    starts = progress(range(0, total, size), label="scoring")
+    return np.concatenate(
+        [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
+    )
 
 
 def _to_probabilities(outputs: np.ndarray, is_logits: bool) -> np.ndarray:

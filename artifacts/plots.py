@@ -20,7 +20,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
 from artifacts.atomic import replacing
@@ -30,10 +32,11 @@ DPI = 150  # pixels per inch of every picture
 # Blue and vermillion of M. Okabe and K. Ito's palette ("Color Universal Design", 2008): told apart by
 # people with any of the common colour deficiencies. Line styles differ as well.
 TRAIN, VALIDATION, INK, FAINT, PAPER = "#0072B2", "#D55E00", "#222222", "#D9D9D9", "#FFFFFF"
+HALO = withStroke(linewidth=2.5, foreground=PAPER)  # keeps a number legible on a line
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # both come with matplotlib
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13, 9, 8  # points
-LINE_HEIGHT = 1.45 / 72  # inches per point of size: the distance of two lines of text
-MARGIN, GAP = 0.25, 0.12  # inches, around a picture and between two
+LINE_HEIGHT = 1.35 / 72  # inches per point of size: the distance of two lines of text
+MARGIN, GAP, CAPTION_GAP = 0.25, 0.12, 0.06  # inches: around all, between pictures, above a caption
 MOSAIC_IMAGES = 64  # 8 x 8 is what a screen shows without scrolling
 COUNTED_CLASSES = 30  # a larger confusion matrix has no room for numbers
 NAMED_CLASSES = 120  # a still larger one names every second, third, ... class
@@ -66,7 +69,8 @@ def plot_curves(history: dict[str, list[float]], path: Path | str, title: str) -
     Raises:
         ValueError: there is not one epoch of any of the four.
     """
-    if not any(len(history.get(prefix + name, [])) for prefix in ("", "val_") for name in ("accuracy", "loss")):
+    epochs = max(len(history.get(prefix + name, [])) for prefix in ("", "val_") for name in ("accuracy", "loss"))
+    if not epochs:
         raise ValueError("the history holds no epoch of accuracy or loss")
     figure = _figure(11, 4.6, title)
     accuracy, loss = figure.subplots(1, 2)
@@ -74,7 +78,7 @@ def plot_curves(history: dict[str, list[float]], path: Path | str, title: str) -
         _draw_curve(axes, history.get(name, []), "train", TRAIN, "-")
         _draw_curve(axes, history.get(f"val_{name}", []), "validation", VALIDATION, "--")
         _mark_best(axes, history.get(f"val_{name}", []), name)
-        _finish_axes(axes, "epoch", name)
+        _finish_axes(axes, "epoch", name, range(1, epochs + 1))
     _save(figure, path)
 
 
@@ -100,11 +104,10 @@ def plot_test_scores(scores: list[tuple[int, float]], total: int, path: Path | s
     axes.vlines(epochs, low, high, color=TRAIN, alpha=0.4, linewidth=1)  # one score alone has no band
     axes.plot(epochs, accuracies, color=TRAIN, marker="o", clip_on=False, label=f"accuracy on {total} test images")
     if len(epochs) <= 12:  # more values would run into each other
-        axes.set_xticks(epochs)
         for epoch, accuracy in zip(epochs, accuracies, strict=True):
-            place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+            place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "path_effects": [HALO]}
             axes.annotate(f"{100 * accuracy:.1f} %", (epoch, accuracy), **place, **_style("", SMALL_SIZE))
-    _finish_axes(axes, "epochs trained", "accuracy", ticks=len(epochs) > 12)
+    _finish_axes(axes, "epochs trained", "accuracy", epochs)
     _save(figure, path)
 
 
@@ -144,7 +147,8 @@ def plot_gallery(
     """
     pictures = list(zip(images, captions, strict=True))
     if pictures:
-        return _save_grid([pictures], _Grid(6, side=1.8, size=SMALL_SIZE), path, title)
+        lines = -(-len(pictures) // 6)  # at most 6 in a line, and the lines about equally long
+        return _save_grid([pictures], _Grid(-(-len(pictures) // lines), side=1.8, size=SMALL_SIZE), path, title)
     figure = _figure(6, 2, title)
     figure.text(0.5, 0.4, empty, ha="center", va="center", **_style(empty, TITLE_SIZE))
     return _save(figure, path)
@@ -183,24 +187,21 @@ def plot_confusion_matrix(confusion: np.ndarray, class_names: Sequence[str], pat
     confusion, classes = np.asarray(confusion), len(class_names)
     if not classes or confusion.shape != (classes, classes):
         raise ValueError(f"the matrix must be ({classes}, {classes}) for as many names, got {confusion.shape}")
-    cell = float(np.clip(11 / classes, 0.11, 0.6))  # inches; 0.11 just holds a name of 6 points
-    size = TEXT_SIZE if cell > 0.3 else max(4.0, min(TEXT_SIZE, cell * 55))
-    side = min(cell * classes, cell * NAMED_CLASSES)
+    # Inches: few classes get large cells for their names, many classes 0.11, which just holds 6 points.
+    cell = max(0.11, min(11 / classes, 0.55 + 1.2 / classes))
+    size = TEXT_SIZE if cell > 0.3 else max(4.0, cell * 55)
     names = [_shortened(name, 2.2, size) for name in class_names]  # 2.2 inches: about 30 letters
-    space = max(_width(name, size) for name in names)
-    figure = _figure(max(side + space + 2.2, 5), side + space + 1.6, title)
-    axes = figure.subplots()
+    figure, axes, bar = _matrix_axes(min(cell * classes, cell * NAMED_CLASSES), names, cell, size, title)
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.ma.masked_invalid(np.divide(confusion, totals, out=np.full(confusion.shape, np.nan), where=totals > 0))
     blues = colormaps["Blues"].with_extremes(bad=FAINT)
     # The square root brings out the few mistakes of a good network, which a straight scale leaves white.
-    drawn = axes.imshow(shares, cmap=blues, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-    _name_classes(axes, names, cell, size)
+    drawn = axes.imshow(shares, cmap=blues, norm=PowerNorm(0.5, 0, 1), interpolation="nearest", aspect="auto")
     if classes <= COUNTED_CLASSES:
         _write_counts(axes, confusion, shares, cell)
-    bar = figure.colorbar(drawn, ax=axes, ticks=[0, 0.05, 0.2, 0.5, 1], format=_percent(), shrink=0.6, aspect=25)
-    bar.set_label("share of the row", **_style("", TEXT_SIZE))
-    bar.ax.tick_params(labelsize=SMALL_SIZE)
+    figure.colorbar(drawn, cax=bar, ticks=[0, 0.05, 0.2, 0.5, 1], format=_percent)
+    bar.set_ylabel("share of the row", **_style("", TEXT_SIZE))
+    bar.tick_params(labelsize=SMALL_SIZE)
     _save(figure, path)
 
 
@@ -212,6 +213,13 @@ def _figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
+def _sheet(width: float, height: float, heading: str) -> Figure:
+    """A figure whose parts are placed by hand, in inches, with its heading."""
+    figure = Figure((width, height), dpi=DPI, facecolor=PAPER)
+    figure.text(MARGIN / width, 1 - MARGIN / height, heading, va="top", **_style(heading, TITLE_SIZE))
+    return figure
+
+
 def _save(figure: Figure, path: Path | str) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -220,23 +228,29 @@ def _save(figure: Figure, path: Path | str) -> None:
     figure.clear()
 
 
-def _percent() -> PercentFormatter:
-    return PercentFormatter(1, symbol=" %")
+def _percent(share: float, _position: int | None = None) -> str:
+    return f"{100 * share:.4g} %"
 
 
-def _finish_axes(axes: Axes, x_label: str, quantity: str, ticks: bool = True) -> None:
-    """Labels, a whole-number epoch axis with some room at its ends, and a legend below that hides nothing."""
+def _finish_axes(axes: Axes, x_label: str, quantity: str, epochs: Sequence[int]) -> None:
+    """Labels, whole epochs from 1, a sober y range, and a legend below the axes, where it hides nothing."""
     axes.set_xlabel(x_label, **_style("", TEXT_SIZE))
     axes.set_ylabel(quantity, **_style("", TEXT_SIZE))
-    if ticks:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
-    first, last = axes.dataLim.intervalx if np.isfinite(axes.dataLim.intervalx).all() else (1, 1)
-    room = max(0.5, (last - first) * 0.04) if last == first else (last - first) * 0.04
+    first, last = int(min(epochs)), int(max(epochs))
+    room = (last - first) * 0.04 or 0.5
     axes.set_xlim(first - room, last + room)
+    if len(epochs) > 12:  # more numbers would run into each other
+        ticks = MaxNLocator(nbins=10, integer=True).tick_values(first, last)
+        epochs = sorted({first, *(int(tick) for tick in ticks if first < tick <= last)})
+    axes.set_xticks(epochs)
+    low, high = axes.get_ylim()
+    # One epoch, or an unchanging value, would else be magnified to ticks such as 50.120 %.
+    widen = max(0.0, (0.1 if quantity == "accuracy" else 0.1 * abs(high)) - (high - low)) / 2
+    low, high = low - widen, high + widen
     if quantity == "accuracy":
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, 0), min(high, 1))
-        axes.yaxis.set_major_formatter(_percent())
+        low, high = max(low, 0), min(high, 1)
+        axes.yaxis.set_major_formatter(_percent)
+    axes.set_ylim(low, high)
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -270,16 +284,31 @@ def _finite(values: Sequence[float]) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _name_classes(axes: Axes, names: list[str], cell: float, size: float) -> None:
-    step = -(-len(names) // NAMED_CLASSES)
-    places, style = range(0, len(names), step), _style("".join(names), size)
-    upright = max(_width(name, size) for name in names) > 0.9 * cell
-    axes.set_yticks(places, names[::step], **style)
-    axes.set_xticks(places, names[::step], rotation=90 if upright else 0, **style)
+def _matrix_axes(side: float, names: list[str], cell: float, size: float, title: str) -> tuple[Figure, Axes, Axes]:
+    """Axes for a square of `side` inches and for its colour bar, with just the room that the names need."""
+    longest = max(_width(name, size) for name in names)
+    upright = longest > 0.9 * cell
+    left, right = MARGIN + 0.4 + longest, 1.25  # 0.4: "true label" and gaps; 1.25: the bar and its numbers
+    bottom = MARGIN + 0.4 + (longest if upright else _height("", size))
+    width = max(left + side + right, 4.0)  # 4 inches leave room for a title
+    heading = _wrapped(title, width - 2 * MARGIN, TITLE_SIZE)
+    height = bottom + side + 2 * MARGIN + _height(heading, TITLE_SIZE)
+    figure = _sheet(width, height, heading)
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
+    tall = min(side, 4.0)
+    middle = bottom + (side - tall) / 2
+    bar = figure.add_axes(((left + side + 0.25) / width, middle / height, 0.18 / width, tall / height))
+    places = range(0, len(names), -(-len(names) // NAMED_CLASSES))
+    style = _style("".join(names), size)
+    axes.set_yticks(places, [names[place] for place in places], **style)
+    axes.set_xticks(places, [names[place] for place in places], rotation=90 if upright else 0, **style)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("predicted class", **_style("", TEXT_SIZE))
-    axes.set_ylabel("true label", **_style("", TEXT_SIZE))
+    figure.text(
+        MARGIN / width, (bottom + side / 2) / height, "true label", rotation=90, va="center", **_style("", TEXT_SIZE)
+    )
+    figure.text((left + side / 2) / width, MARGIN / height, "predicted class", ha="center", **_style("", TEXT_SIZE))
+    return figure, axes, bar
 
 
 def _write_counts(axes: Axes, confusion: np.ndarray, shares: np.ma.MaskedArray, cell: float) -> None:
@@ -302,10 +331,9 @@ def _save_grid(rows: Sequence[Sequence[_Captioned]], grid: _Grid, path: Path | s
             line = [(_fitted(image, grid.side), _caption(text, grid)) for image, text in row[start : start + columns]]
             y += max(picture.height for picture, _ in line) / DPI
             cells += [(picture, text, column, y, start + column) for column, (picture, text) in enumerate(line)]
-            y += max(_height(text, grid.size) for _, text in line) + 2 * GAP
+            y += CAPTION_GAP + max(_height(text, grid.size) for _, text in line) + GAP
         y += GAP
-    figure = Figure((width, y), dpi=DPI, facecolor=PAPER)
-    figure.text(MARGIN / width, 1 - MARGIN / y, heading, va="top", **_style(heading, TITLE_SIZE))
+    figure = _sheet(width, y, heading)
     for picture, text, column, bottom, place in cells:
         left = MARGIN + column * (grid.side + GAP)
         _draw_cell(figure, picture, text, left, bottom, grid, framed=grid.framed and place == 0)
@@ -321,11 +349,15 @@ def _draw_cell(
     y = round((height - bottom) * DPI)
     figure.figimage(np.asarray(picture), x, y)
     if framed:
-        frame = Rectangle((x - 3, y - 3), picture.width + 6, picture.height + 6, fill=False, color=TRAIN, linewidth=2)
-        figure.add_artist(frame)
-    start = left if grid.align == "left" else left + grid.side / 2
-    below = (start / width, 1 - (bottom + GAP / 2) / height)
-    figure.text(*below, text, ha=grid.align, va="top", **_style(text, grid.size, grid.family))
+        corner, size = (x - 4, y - 4), (picture.width + 8, picture.height + 8)  # pixels: clear of the picture
+        place = {"transform": IdentityTransform(), "clip_on": False}
+        figure.add_artist(Rectangle(corner, *size, fill=False, color=TRAIN, linewidth=2, **place))
+    start = (left if grid.align == "left" else left + grid.side / 2) / width
+    style = _style(text, grid.size, grid.family)
+    # Line by line, by the base line: by its top a caption with an accent stands lower than its neighbours.
+    for number, line in enumerate(text.split("\n")):
+        base = bottom + CAPTION_GAP + grid.size / 72 + number * grid.size * LINE_HEIGHT
+        figure.text(start, 1 - base / height, line, ha=grid.align, va="baseline", **style)
 
 
 def _fitted(image: np.ndarray, side: float) -> Image.Image:
@@ -368,7 +400,7 @@ def _measuring() -> RendererAgg:
 def _wrapped(text: str, inches: float, size: float, family: str = SANS) -> str:
     """The text in lines no wider than `inches`; of a paragraph of more than 6 lines the end and the start."""
     lines = []
-    for paragraph in _legible(text).split("\n"):
+    for paragraph in _legible(text).replace(" %", "\u00a0%").split("\n"):
         parts, letters = [paragraph], min(len(paragraph), int(inches * 72 / size * 4)) + 1
         while letters > 1 and max(_width(part, size, family) for part in parts) > inches:
             letters -= 1

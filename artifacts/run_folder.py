@@ -1,6 +1,8 @@
 """runs/<name>/: everything that a training run leaves behind."""
 
+import contextlib
 import csv
+import itertools
 import json
 import platform
 import subprocess
@@ -20,6 +22,16 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that decide a result."""
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+def new_numbered_folder(path: Path) -> Path:
+    """Make the first of path-1, path-2, ... that does not exist yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        numbered = path.with_name(f"{path.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            numbered.mkdir()
+            return numbered
 
 
 class RunFolder:
@@ -43,14 +55,7 @@ class RunFolder:
             except FileExistsError:
                 raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name") from None
             return cls(RUNS / name)
-        RUNS.mkdir(exist_ok=True)
-        number = 1
-        while True:
-            try:
-                (RUNS / f"{default}-{number}").mkdir()
-                return cls(RUNS / f"{default}-{number}")
-            except FileExistsError:
-                number += 1
+        return cls(new_numbered_folder(RUNS / default))
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -121,11 +126,17 @@ def git_commit(folder: Path) -> str | None:
         return None
 
 
-def newest_weights(preset_name: str | None = None) -> Path:
-    """The best weights of the newest run (of this preset, if one is given).
+def find_weights(given: Path | None = None, preset_name: str | None = None) -> Path:
+    """The weights file that a command means.
 
-    Raises UserError if there is none.
+    Args:
+        given: a weights file, or a run folder, whose best weights are taken.
+        preset_name: with nothing given, the newest run must be of this preset.
+
+    Raises UserError if nothing is given and there is no run.
     """
+    if given is not None:
+        return given / BEST if given.is_dir() else given
     found = sorted(RUNS.glob(f"*/{BEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in found:
         if preset_name is None:

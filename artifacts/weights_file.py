@@ -2,7 +2,7 @@
 
 `model.load_weights` of Keras reads the file as any other. Its HDF5 root carries attributes named
 `image_classifier_0`, `_1`, ... that hold one JSON text (see `Description`) in pieces, because HDF5 limits
-an attribute to 64 KiB.
+an attribute to 64 KiB; and a data set with the fingerprints of the photos they were trained on.
 """
 
 import json
@@ -25,6 +25,7 @@ from presets import MODELS, PRESETS
 
 ATTRIBUTE = "image_classifier_"
 ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
+TRAINED_ON = "image_classifier_trained_on"
 FORMAT = 1
 # The classes that tutorial 1 and 2 train on, in the order of their folders' names.
 TUTORIAL_CLASS_NAMES = {"elephants_cars": ("cars", "elephants"), "one_conv": ("class 0", "class 1")}
@@ -75,10 +76,12 @@ class Description:
             raise ValueError(f"incomplete description: {error}") from None
 
 
-def save(model: keras.Model, path: Path, description: Description) -> None:
+def save(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
     """Write weights (and the optimizer's state if the model is compiled) with their description, atomically.
 
-    `path` must end in `.weights.h5`, as Keras demands.
+    Args:
+        path: must end in `.weights.h5`, as Keras demands.
+        trained_on: uint64 fingerprints of the photos behind the weights, so that no command scores on them.
     """
     with replacing(path) as temporary:
         model.save_weights(temporary)
@@ -86,6 +89,7 @@ def save(model: keras.Model, path: Path, description: Description) -> None:
         with h5py.File(temporary, "r+") as file:
             for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
                 file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
+            file.create_dataset(TRAINED_ON, data=trained_on)
 
 
 def read_description(path: Path) -> Description | None:
@@ -104,6 +108,12 @@ def read_description(path: Path) -> Description | None:
         raise UserError(f"{path}: cannot be read as HDF5 ({_first_line(error)}); is it damaged or cut short?") from None
     except ValueError as error:
         raise UserError(f"{path}: its description is damaged ({_first_line(error)})") from None
+
+
+def read_trained_on(path: Path) -> np.ndarray:
+    """uint64 (n,) fingerprints of the photos behind the weights; empty where the file does not say."""
+    with h5py.File(path, "r") as file:
+        return file[TRAINED_ON][:] if TRAINED_ON in file else np.empty(0, np.uint64)
 
 
 def describe_old(preset_name: str, class_names: list[str] | None = None) -> Description:

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import http.client
 import json
-import os
 import re
 import time
 import urllib.error
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifacts.atomic import replacing
 from command_line import progress, say
 from errors import UserError
 from pipeline.photos import PhotoError, open_photo
@@ -174,46 +174,47 @@ def _read_cache(path: Path) -> dict | None:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name and rename it, so that it is never there in part."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(data)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}; free the place or choose --output") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written: {error.strerror}; make room or give another --output") from None
 
 
 class Record:
     """photos.csv: who made each photo and where it comes from, one row a photo, written as it arrives."""
 
     def __init__(self, path: Path):
-        self._path = path
+        self._path = path  # may not exist yet
         self._class_by_id: dict[str, str] = {}
-        if path.exists():
-            whole = path.read_bytes()
-            whole = whole[: whole.rfind(b"\n") + 1]  # a run that was killed can leave half a row
+        if not path.exists():
+            return
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:  # a run that was killed can leave half a row
             _write_whole(path, whole)
-            for row in csv.DictReader(whole.decode("utf-8").splitlines()):
-                self._class_by_id[row["source_id"]] = row["class"]
+        rows = list(csv.reader(whole.decode("utf-8", "replace").splitlines()))
+        if rows and tuple(rows[0]) != CSV_FIELDS:
+            raise UserError(
+                f"{path}: its first line is not {','.join(CSV_FIELDS)}; move it away or give another --output"
+            )
+        self._class_by_id = {row[-1]: row[0] for row in rows[1:] if row}
 
     def class_of(self, source_id: str) -> str | None:
         """The class that a photo was recorded under."""
         return self._class_by_id.get(source_id)
 
-    def add(self, class_name: str, file: str, hit: dict) -> None:
+    def add(self, class_name: str, file_name: str, hit: dict) -> None:
         """Append the row of a photo, unless it has one."""
         if hit["id"] in self._class_by_id:
             return
         self._class_by_id[hit["id"]] = class_name
         author = " ".join(hit["user"].split())
-        with self._path.open("a", newline="", encoding="utf-8") as file_:
-            writer = csv.writer(file_, lineterminator="\n")
-            if file_.tell() == 0:
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if file.tell() == 0:
                 writer.writerow(CSV_FIELDS)
-            writer.writerow([class_name, file, hit["pageURL"], author, hit["id"]])
+            writer.writerow([class_name, f"{class_name}/{file_name}", hit["pageURL"], author, hit["id"]])
 
 
 def download(client: Client, query: str, count: int, output: Path) -> Download:
@@ -230,24 +231,40 @@ def download(client: Client, query: str, count: int, output: Path) -> Download:
     """
     class_name, record = class_folder(query), Record(output / "photos.csv")
     folder = output / class_name
-    have = len(list(folder.glob("*_640.jpg")))
-    new = left_out = 0
-    for hit in progress(_hits(client, query, count), label=query):
+    there = [path.name for path in folder.glob("*_640.jpg")]
+    # A run that was killed between a photo and its row leaves the photo without one.
+    unrecorded = {name for name in there if record.class_of(name.removesuffix("_640.jpg")) is None}
+    have, new, left_out = len(there), 0, 0
+    hits = _hits(client, query, count) if have < count or unrecorded else ()
+    for hit in progress(hits, total=count, label=query):
         path = folder / f"{hit['id']}_640.jpg"
-        if path.exists():
-            record.add(class_name, f"{class_name}/{path.name}", hit)
-            continue
-        if have == count:
-            break
-        try:
-            _download_photo(client, hit, path, record.class_of(hit["id"]))
-        except (DownloadError, PhotoError) as error:
-            say(f"{class_name}/{path.name}: left out: {error}")
+        if path.name in there:
+            record.add(class_name, path.name, hit)
+            unrecorded.discard(path.name)
+        elif have < count and _bring_photo(client, hit, path, record):
+            have, new = have + 1, new + 1
+        elif have < count:
             left_out += 1
-            continue
-        record.add(class_name, f"{class_name}/{path.name}", hit)
-        have, new = have + 1, new + 1
+        if have >= count and not unrecorded:  # asked here, since the next hit may cost a request
+            break
     return Download(class_name, have, new, left_out)
+
+
+def _bring_photo(client: Client, hit: dict, path: Path, record: Record) -> bool:
+    """Download, check, store and record one photo; False, and a message, if it is left out."""
+    class_name = path.parent.name
+    try:
+        other_class = record.class_of(hit["id"])
+        if other_class not in (None, class_name):
+            raise PhotoError(f"it is already a photo of class {other_class}")
+        data = client.fetch(hit["webformatURL"])
+        open_photo(data)
+    except (DownloadError, PhotoError) as error:
+        say(f"{class_name}/{path.name}: left out: {error}")
+        return False
+    _write_whole(path, data)
+    record.add(class_name, path.name, hit)
+    return True
 
 
 def _hits(client: Client, query: str, count: int) -> Iterator[dict]:
@@ -260,11 +277,3 @@ def _hits(client: Client, query: str, count: int) -> Iterator[dict]:
             say(f"query {query!r}: Pixabay has only {available} of the {count} photos asked for")
         yield from answer["hits"]
         number, seen = number + 1, seen + PAGE_SIZE
-
-
-def _download_photo(client: Client, hit: dict, path: Path, other_class: str | None) -> None:
-    if other_class is not None and other_class != path.parent.name:
-        raise PhotoError(f"it is already a photo of class {other_class}")
-    data = client.fetch(hit["webformatURL"])
-    open_photo(data)
-    _write_whole(path, data)

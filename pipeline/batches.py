@@ -13,8 +13,6 @@ from pipeline.image_generator import ImageDataGenerator
 
 # Below this many pixels an image's work is mostly Python, which threads cannot share.
 _THREADS_FROM_PIXELS = 96 * 96
-# Augmented images are standardised in lots of this size: half of a common level-2 cache.
-_SCRATCH_BYTES = 256 * 1024
 
 
 class ImageSource(Protocol):
@@ -143,39 +141,31 @@ class Batches(keras.utils.PyDataset):
 
     def _fill(self, indices: np.ndarray, out: np.ndarray) -> None:
         """Write the images at `indices` to `out`: as they are for uint8, standardised for float32."""
-        # Views of one array spare a copy; a source of its own makes the batch in any case.
-        if isinstance(self.images, np.ndarray):
-            images = [self.images[index] for index in indices.tolist()]
-        else:
-            images = self.images.take(indices)
-        parameters = None
-        if self.augment and self.generator.is_random:
-            parameters = self.generator.draw_transforms(self.image_shape, self.seed, self.epoch, indices)
+        in_memory = isinstance(self.images, np.ndarray)
+        if not (self.augment and self.generator.is_random):
+            self._finish(self.images[indices] if in_memory else self.images.take(indices), out)
+            return
+        # Views of one array spare a copy.
+        images = [self.images[index] for index in indices.tolist()] if in_memory else self.images.take(indices)
+        plan = self.generator.plan(self.image_shape, self.seed, self.epoch, indices)
         height, width, _ = self.image_shape
         parts = min(_cpus(), len(indices)) if height * width >= _THREADS_FROM_PIXELS else 1
-        if parts == 1:
-            self._fill_range(images, parameters, out, slice(0, len(indices)))
-            return
         bounds = np.linspace(0, len(indices), parts + 1).astype(int).tolist()
-        ranges = [slice(*pair) for pair in pairwise(bounds)]
-        list(_pool().map(lambda part: self._fill_range(images, parameters, out, part), ranges))
+        tasks = [(images[start:stop], plan[start:stop], out[start:stop]) for start, stop in pairwise(bounds)]
+        if parts == 1:
+            self._fill_part(*tasks[0])
+        else:
+            list(_pool().map(self._fill_part, *zip(*tasks, strict=True)))
 
-    def _fill_range(self, images, parameters: list[dict] | None, out: np.ndarray, part: slice) -> None:
+    def _fill_part(self, images, plan, out: np.ndarray) -> None:
+        transformed = out if out.dtype == np.uint8 else np.empty(out.shape, np.uint8)
+        for image, planned, result in zip(images, plan, transformed, strict=True):
+            self.generator.apply_planned(image, planned, result)
+        if transformed is not out:
+            self._finish(transformed, out)
+
+    def _finish(self, images: np.ndarray, out: np.ndarray) -> None:
         if out.dtype == np.uint8:
-            self._augment(images[part], parameters and parameters[part], out[part])
-            return
-        # The images between the two steps stay in the processor's cache.
-        step = max(1, _SCRATCH_BYTES // out[0].size)
-        scratch = np.empty((min(step, part.stop - part.start), *self.image_shape), np.uint8)
-        for start in range(part.start, part.stop, step):
-            some = slice(start, min(start + step, part.stop))
-            augmented = scratch[: some.stop - some.start]
-            self._augment(images[some], parameters and parameters[some], augmented)
-            self.generator.standardize_into(augmented, out[some])
-
-    def _augment(self, images, parameters: list[dict] | None, out: np.ndarray) -> None:
-        for place, image in enumerate(images):
-            if parameters is None:
-                out[place] = image
-            else:
-                self.generator.apply_transform(image, parameters[place], out[place])
+            out[...] = images
+        else:
+            self.generator.standardize_into(images, out)

@@ -26,11 +26,13 @@ class ImageSet:
         images: uint8 array (n, height, width, channels), or an object with `take(indices)` that returns one.
         labels: int32 (n,).
         names: what to call each image: a path, or its number in the data set.
+        fingerprints: uint64 (n,) of the photos' content, see `fingerprints`; None for arrays.
     """
 
     images: np.ndarray | Subset
     labels: np.ndarray
     names: list[str]
+    fingerprints: np.ndarray | None = None
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Images by index, uint8 (n, height, width, channels)."""
@@ -116,10 +118,88 @@ def load_photos(
     for part in photo_folders.PARTS:
         indices = np.flatnonzero(assigned == part)
         if len(indices):
-            names = [str(photos.paths[i]) for i in indices]
-            parts[part] = ImageSet(Subset(store, indices), labels[indices], names)
+            parts[part] = _image_set(store, indices, labels, hashes)
     notes = [f"{folder}: {photos.layout}", *_unreadable_notes(errors), *left_out]
     return Data(photos.class_names, preprocessing, parts, notes, {str(path): why for path, why in errors.items()})
+
+
+def load_test_photos(
+    folder: Path,
+    class_names: tuple[str, ...],
+    preprocessing: Preprocessing,
+    trained_on: np.ndarray,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> tuple[ImageSet, list[str], dict[str, str]]:
+    """Labelled photos to score a trained network on: the test part of `folder`, or all of its class folders.
+
+    Photos that the network was trained or validated on are left out: a score on them says nothing about new ones.
+
+    Args:
+        folder: with a test part, or with class folders; a class may be missing.
+        class_names, preprocessing: the network's.
+        trained_on: uint64 fingerprints of the photos that the network has seen.
+        progress: wraps the iterable of decoded photos, to show a bar.
+
+    Returns:
+        The images, notes for the user, and the reason by path of photos that cannot be decoded.
+
+    Raises:
+        UserError: a class that the network does not know, or no photo left to score.
+    """
+    folder = photo_folders.find_test_folder(folder)
+    listed = photo_folders.list_classes(folder)
+    unknown = [name for name, photos in listed.items() if photos and name not in class_names]
+    if unknown:
+        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
+    pairs = [(path, class_names.index(name)) for name, photos in listed.items() for path in photos]
+    if not pairs:
+        raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
+    paths, labels = zip(*pairs, strict=True)
+    store = PhotoStore(paths, preprocessing)
+    hashes, errors = store.load(progress)
+    readable = np.array([digest is not None for digest in hashes])
+    is_new = readable & ~np.isin(fingerprints(hashes), trained_on)
+    notes = [f"scoring the photos of {folder}", *_unreadable_notes(errors)]
+    seen = int(readable.sum() - is_new.sum())
+    if seen:
+        notes.append(f"{seen} photos left out: the network was trained or validated on them")
+    if not is_new.any():
+        raise UserError(
+            f"{folder}: no photo to score ({len(errors)} unreadable, {seen} seen in training); give new ones"
+        )
+    images = _image_set(store, np.flatnonzero(is_new), np.asarray(labels, np.int32), hashes)
+    return images, notes, {str(path): why for path, why in errors.items()}
+
+
+def fingerprints(hashes: list[str | None]) -> np.ndarray:
+    """uint64 (n,): the first 8 bytes of each content hash, 0 for None. Two of a million photos collide at 3e-8."""
+    return np.array([int(digest[:16], 16) if digest else 0 for digest in hashes], np.uint64)
+
+
+def _image_set(store: PhotoStore, indices: np.ndarray, labels: np.ndarray, hashes: list[str | None]) -> ImageSet:
+    names = [str(store.paths[i]) for i in indices]
+    return ImageSet(Subset(store, indices), labels[indices], names, fingerprints([hashes[i] for i in indices]))
+
+
+def shift_images(images: np.ndarray, pixels: int) -> np.ndarray:
+    """Move images off centre: the first one left, the next one right, up, down, left, ...
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        pixels: how far; the border that this uncovers repeats the image's edge.
+    """
+    shifted = np.empty_like(images)
+    for number, (axis, sign) in enumerate(((2, 1), (2, -1), (1, 1), (1, -1))):
+        length = images.shape[axis]
+        sources = np.clip(np.arange(length) + sign * pixels, 0, length - 1)
+        shifted[number::4] = np.take(images[number::4], sources, axis=axis)
+    return shifted
+
+
+def shifted(images: ImageSet, pixels: int) -> ImageSet:
+    """The same images off centre, see `shift_images`; all are in memory at once."""
+    moved = shift_images(images.take(np.arange(len(images.labels))), pixels)
+    return ImageSet(moved, images.labels, images.names)
 
 
 def _unreadable_notes(errors: dict[Path, str]) -> list[str]:
@@ -134,12 +214,31 @@ def describe(data: Data) -> list[str]:
     return [*data.notes, f"{' + '.join(sizes)} images of {len(data.class_names)} classes: {classes}"]
 
 
-def batches(data: Data, part: str, batch_size: int, binary: bool, seed: int = 0, augmentation=None, shuffle=False):
-    """The batches of one part for `fit` and `evaluate`, augmented if an `Augmentation` is given."""
-    from pipeline.batches import Batches  # imports TensorFlow
-    from pipeline.image_generator import ImageDataGenerator
+def trained_on(data: Data) -> np.ndarray:
+    """uint64 fingerprints of the photos that decide the weights: train and validation; empty for arrays."""
+    seen = [data.parts[part].fingerprints for part in ("train", "validation")]
+    return np.concatenate(seen) if seen[0] is not None else np.empty(0, np.uint64)
 
-    settings = asdict(augmentation or Augmentation())
-    generator = ImageDataGenerator(rescale=data.preprocessing.rescale, **settings)
+
+def batches(
+    data: Data,
+    part: str,
+    batch_size: int,
+    binary: bool,
+    seed: int = 0,
+    augmentation: Augmentation | None = None,
+    shuffle: bool = False,
+):
+    """The `pipeline.batches.Batches` of one part for `fit`, augmented if an `Augmentation` is given."""
+    from pipeline.batches import Batches  # imports TensorFlow
+
+    generator = image_generator(augmentation or Augmentation(), data.preprocessing.rescale)
     images = data.parts[part]
     return Batches(images.images, images.labels, generator, batch_size, seed=seed, shuffle=shuffle, binary=binary)
+
+
+def image_generator(augmentation: Augmentation, rescale: float | None = None):
+    """The `ImageDataGenerator` that applies an `Augmentation`."""
+    from pipeline.image_generator import ImageDataGenerator  # imports TensorFlow
+
+    return ImageDataGenerator(rescale=rescale, **asdict(augmentation))

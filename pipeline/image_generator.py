@@ -1,32 +1,65 @@
 """Keras's ImageDataGenerator with the same interface and pixels, and a faster transform."""
 
-import threading
+import operator
+from collections.abc import Sequence
 
 import numpy as np
 from tensorflow.keras.preprocessing import image as keras_image
 
-from pipeline.warp import affine_matrix, can_warp, warp
+from pipeline.warp import affine_matrices, affine_matrix, can_warp, warp
 
-_local = threading.local()
+# The increment and the two factors of SplitMix64 (Steele, Lea and Flood, 2014).
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
-    """One seed per image, which depends on nothing but the three arguments: not on batches, order or threads.
+class ImageDraws:
+    """Random numbers for some images of an epoch, one stream per image, with the calls that Keras makes.
 
-    Args:
-        seed, epoch: not negative.
-        indices: int (k,), the images' places in the data set.
+    An image's stream depends on (seed, epoch, its index) only: not on the other images, their order or threads.
+    Every call returns one number per image, as an array (k,). Making 256 NumPy generators instead takes 50 times
+    as long.
 
-    Returns:
-        uint32 (k,).
-
-    Source: SplitMix64 (Steele, Lea and Flood 2014) of the index under a key from NumPy's SeedSequence.
+    Source: SplitMix64, the start of each stream being the image's index hashed under a key from NumPy's SeedSequence.
     """
-    key = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
-    mixed = (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (mixed >> np.uint64(32)).astype(np.uint32)
+
+    def __init__(self, seed: int, epoch: int, indices: Sequence[int] | np.ndarray):
+        """
+        Args:
+            seed, epoch: not negative.
+            indices: int (k,), the images' places in the data set.
+        """
+        key = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
+        self._state = _mix(np.asarray(indices).astype(np.uint64) * _GOLDEN + key)
+
+    def random(self) -> np.ndarray:
+        """Uniform on [0, 1), float64 (k,)."""
+        self._state = self._state + _GOLDEN
+        return (_mix(self._state) >> np.uint64(11)) * 2.0**-53  # 53 bits are what a float64 holds
+
+    def uniform(self, low: float, high: float, size: int | None = None) -> np.ndarray:
+        """Uniform on [low, high), float64 (k,), or (size, k)."""
+        if size is not None:
+            return np.stack([self.uniform(low, high) for _ in range(size)])
+        return low + (high - low) * self.random()
+
+    def choice(self, options: int | Sequence) -> np.ndarray:
+        """One of `options`, or of range(options), each as likely, (k,). Raises ValueError where NumPy's choice does."""
+        options = np.asarray(options)
+        if options.ndim == 0:
+            try:
+                options = np.arange(operator.index(options.item()))
+            except TypeError:
+                raise ValueError("options must be an integer or one-dimensional") from None
+        if options.ndim != 1 or not len(options):
+            raise ValueError("options must be a positive integer or one-dimensional")
+        return options[(self.random() * len(options)).astype(np.intp)]
+
+
+def _mix(state: np.ndarray) -> np.ndarray:
+    state = (state ^ (state >> np.uint64(30))) * _FACTOR_1
+    state = (state ^ (state >> np.uint64(27))) * _FACTOR_2
+    return state ^ (state >> np.uint64(31))
 
 
 class ImageDataGenerator(keras_image.ImageDataGenerator):
@@ -61,7 +94,7 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
         """Transform parameters for some images of an epoch, distributed as Keras's.
 
         An image's parameters depend on (seed, epoch, its index) only. NumPy's global generator is neither read nor
-        written: each draw comes from a private generator of the same kind (MT19937), seeded per image.
+        written.
 
         Args:
             image_shape: of one image.
@@ -73,16 +106,10 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
         """
         if not self.is_random:
             return [{} for _ in indices]
-        if not hasattr(_local, "random"):
-            _local.random = np.random.RandomState(0)  # 0.1 ms to make, 2 us to seed anew
-        random, parameters = _local.random, []
-        for image_seed in image_seeds(seed, epoch, indices).tolist():
-            random.seed(image_seed)
-            parameters.append(self._draw(random, image_shape))
-        return parameters
+        return _rows(self._draw(ImageDraws(seed, epoch, indices), image_shape), len(indices))
 
     def _draw(self, random, img_shape: tuple) -> dict:
-        """The draws of Keras's get_random_transform in its order, from `random` (np.random or a RandomState)."""
+        """The draws of Keras's get_random_transform in its order, from np.random, a RandomState or ImageDraws."""
         theta = random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
         tx = _draw_shift(random, self.height_shift_range, img_shape[self.row_axis - 1])
         ty = _draw_shift(random, self.width_shift_range, img_shape[self.col_axis - 1])
@@ -114,7 +141,8 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
 
         Against Keras's own class, on 0..255: float32 within 0.01; uint8 within 0.51 of Keras's result for the same
         image as float32, to which it is rounded (Keras's own truncates uint8). A brightness change together with a
-        warp takes Keras's path, because Keras truncates to integers in between.
+        warp takes Keras's path, because Keras truncates to integers in between. Fill mode "constant": see
+        `pipeline.warp` for pixels whose source is exactly on the edge.
 
         Args:
             x: one image (height, width, channels) or as `data_format` says.
@@ -125,8 +153,7 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
             An array like `x`: `out`, a new one, or `x` itself (or a view of it) where nothing is interpolated.
         """
         if x.dtype == np.uint8 and self._needs_float(transform_parameters):
-            exact = self._transform(x.astype(np.float32), transform_parameters, None)
-            result = np.rint(exact).astype(np.uint8)
+            result = _to_uint8(self._transform(x.astype(np.float32), transform_parameters, None))
         else:
             result = self._transform(x, transform_parameters, out)
         if out is None or result is out:
@@ -138,8 +165,18 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
         """Whether uint8 would be rounded more than once on the way."""
         return parameters.get("channel_shift_intensity") is not None or parameters.get("brightness") is not None
 
+    def _has_fast_path(self, image: np.ndarray) -> bool:
+        return self.data_format == "channels_last" and self.interpolation_order == 1 and can_warp(image, self.fill_mode)
+
+    @property
+    def _warps_every_image(self) -> bool:
+        """Whether the transform is a warp, with nothing after it but the flips, which the warp's matrix holds."""
+        shifts = self.height_shift_range or self.width_shift_range
+        warps = self.rotation_range or shifts or self.shear_range or tuple(self.zoom_range) != (1, 1)
+        return bool(warps) and not self.channel_shift_range and self.brightness_range is None
+
     def _transform(self, x: np.ndarray, parameters: dict, out: np.ndarray | None) -> np.ndarray:
-        if self.data_format != "channels_last" or self.interpolation_order != 1 or not can_warp(x, self.fill_mode):
+        if not self._has_fast_path(x):
             return self._exact(x, parameters)
         matrix = affine_matrix(parameters, x.shape[0], x.shape[1])
         if matrix is not None and parameters.get("brightness") is not None:
@@ -149,15 +186,33 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
         else:
             x = x[:: -1 if parameters.get("flip_vertical") else 1, :: -1 if parameters.get("flip_horizontal") else 1]
         if parameters.get("channel_shift_intensity") is not None:
-            x = np.clip(x + np.float32(parameters["channel_shift_intensity"]), x.min(), x.max())
+            x = np.clip(x + parameters["channel_shift_intensity"], x.min(), x.max())
         if parameters.get("brightness") is not None:
             x = keras_image.apply_brightness_shift(x, parameters["brightness"], False)
         return x
 
     def _exact(self, x: np.ndarray, parameters: dict) -> np.ndarray:
         if x.dtype == np.uint8:
-            return np.rint(super().apply_transform(x.astype(np.float32), parameters)).astype(np.uint8)
+            return _to_uint8(super().apply_transform(x.astype(np.float32), parameters))
         return super().apply_transform(x, parameters)
+
+    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | np.ndarray]:
+        """What `apply_planned` is to do to some uint8 images: the transforms of `draw_transforms`, ready to run.
+
+        Returns:
+            k matrices, made all at once, where warps are all there is to do; else k dicts of parameters.
+        """
+        if not (self.is_random and self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))):
+            return self.draw_transforms(image_shape, seed, epoch, indices)
+        columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
+        return np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
+
+    def apply_planned(self, image: np.ndarray, planned: dict | np.ndarray, out: np.ndarray) -> None:
+        """Write one transformed uint8 image to `out`, which is like it and does not overlap it."""
+        if isinstance(planned, dict):
+            self.apply_transform(image, planned, out)
+        else:
+            warp(image, planned, self.fill_mode, self.cval, out)
 
     @property
     def only_rescales(self) -> bool:
@@ -198,3 +253,13 @@ def _draw_shift(random, shift_range, side: int) -> float:
     except ValueError:
         shift = random.uniform(-shift_range, shift_range)
     return shift * side if np.max(shift_range) < 1 else shift
+
+
+def _to_uint8(image: np.ndarray) -> np.ndarray:
+    return np.rint(image).clip(0, 255).astype(np.uint8)
+
+
+def _rows(columns: dict, count: int) -> list[dict]:
+    """A dict of arrays (count,), or single values, as `count` dicts of plain numbers."""
+    lists = [value.tolist() if isinstance(value, np.ndarray) else [value] * count for value in columns.values()]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]

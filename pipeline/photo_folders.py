@@ -95,6 +95,14 @@ def find_parts(folder: Path) -> dict[str, Path]:
     return found
 
 
+def find_test_folder(folder: Path) -> Path:
+    """The test part of `folder`, or itself if it holds classes; raises UserError if it holds other parts only."""
+    parts = find_parts(folder)
+    if parts and "test" not in parts:
+        raise UserError(f"{folder}: has no test photos (no test/ or test_set/); give a folder of class folders")
+    return parts.get("test", folder)
+
+
 def scan(folder: Path) -> PhotoFolder:
     """Recognise the layout of `folder` and list its photos, without opening any.
 

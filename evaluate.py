@@ -1,0 +1,132 @@
+"""Score a trained network on labelled photos that it has never seen, or on the test set of an array preset."""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import command_line
+from artifacts import atomic
+from artifacts.run_folder import find_weights, new_numbered_folder
+from command_line import progress, say
+from errors import UserError
+from pipeline import datasets
+from presets import PRESETS
+
+EVALUATIONS = Path("evaluations")
+MISTAKES_SHOWN = 24
+EXAMPLES = """examples:
+  python evaluate.py data/elephants_cars/test       a folder for each class; the newest run answers
+  python evaluate.py new_photos --weights runs/elephants_cars-1
+  python evaluate.py mnist_dense --shift 4          the test set of a preset, every image moved by 4 pixels
+  python evaluate.py new_photos --weights 50_epochs.h5 --preset elephants_cars      a tutorial's old weights
+"""
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", metavar="FOLDER|PRESET", help="class folders of photos, or an array preset")
+    command_line.add_weights_options(parser)
+    parser.add_argument("--shift", metavar="PIXELS", type=int, default=0, help="move every test image off centre")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="new folder for the results")
+    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of an array data set")
+    parser.add_argument("--json", action="store_true", help="print the scores as one JSON object")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Load weights and images, score, write the pictures and the CSV, print."""
+    args = parse()
+    preset = PRESETS.get(args.what)
+    is_array = preset is not None and preset.dataset != "photos"
+    if not is_array and not Path(args.what).is_dir():
+        arrays = ", ".join(name for name, preset in PRESETS.items() if preset.dataset != "photos")
+        raise UserError(f"{args.what}: no such folder, and no preset with a test set of its own ({arrays})")
+    if args.output and args.output.exists():
+        raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
+    weights = find_weights(args.weights, args.what if is_array else None)
+    import compute
+
+    compute.set_up("float32")
+    from artifacts.inference import Classifier
+
+    classifier = Classifier.load(weights, args.preset, args.class_names)
+    images, notes = load_images(args, classifier, weights, is_array)
+    for line in (f"weights: {weights}", *notes):
+        say(line)
+    score_and_report(args, classifier, images, weights)
+
+
+def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datasets.ImageSet, list[str]]:
+    """The images to score, shifted if asked, and notes on them for the user."""
+    if is_array:
+        data = datasets.load_arrays(PRESETS[args.what], args.data_dir)
+        if (data.class_names, data.preprocessing) != (classifier.class_names, classifier.preprocessing):
+            raise UserError(f"{weights}: was not trained on {PRESETS[args.what].dataset}; give other --weights")
+        images, notes = data.parts["test"], data.notes[:0] + [f"scoring the {PRESETS[args.what].dataset} test set"]
+    else:
+        from artifacts.weights_file import read_trained_on
+
+        images, notes, _ = datasets.load_test_photos(
+            Path(args.what),
+            classifier.class_names,
+            classifier.preprocessing,
+            read_trained_on(weights),
+            lambda items: progress(items, label="reading"),
+        )
+    if args.shift:
+        images = datasets.shifted(images, args.shift)
+        notes.append(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
+    return images, notes
+
+
+def score_and_report(args, classifier, images: datasets.ImageSet, weights: Path) -> None:
+    """Answer every image, write the results into a new folder and print the scores."""
+    from artifacts.inference import probabilities_of
+    from artifacts.scores import score
+
+    probabilities = probabilities_of(classifier, images)
+    scores = score(probabilities, images.labels, classifier.class_names)
+    output = args.output or new_numbered_folder(EVALUATIONS / Path(args.what).resolve().name)
+    output.mkdir(parents=True, exist_ok=True)
+    result = {"weights": str(weights), "images": args.what, "shift": args.shift, **scores.as_dict()}
+    write_predictions(output / "predictions.csv", probabilities, images, classifier.class_names)
+    write_pictures(output, probabilities, images, scores)
+    atomic.write_json(output / "scores.json", result)
+    print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
+    say(f"Confusion matrix, mistakes and predictions are in {output}/")
+
+
+def write_predictions(path: Path, probabilities, images: datasets.ImageSet, class_names: tuple[str, ...]) -> None:
+    """One row an image: its name, label, answer, the answer's probability, and every class's."""
+    with atomic.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
+        for name, label, row in zip(images.names, images.labels, probabilities, strict=True):
+            best = row.argmax()
+            values = [f"{value:.6f}" for value in (row[best], *row)]
+            writer.writerow([name, class_names[label], class_names[best], *values])
+
+
+def write_pictures(output: Path, probabilities, images: datasets.ImageSet, scores) -> None:
+    """confusion_matrix.png, and mistakes.png with the wrong answers that the network was surest of."""
+    from artifacts import plots
+    from artifacts.scores import most_confident_mistakes
+
+    plots.plot_confusion_matrix(
+        scores.confusion, scores.class_names, output / "confusion_matrix.png", scores.sentence()
+    )
+    worst = most_confident_mistakes(probabilities, images.labels, MISTAKES_SHOWN)
+    captions = [
+        f"is {scores.class_names[images.labels[i]]}, answered {scores.class_names[probabilities[i].argmax()]} "
+        f"{probabilities[i].max():.0%}\n{Path(images.names[i]).name}"
+        for i in worst
+    ]
+    plots.plot_gallery(list(images.take(worst)), captions, output / "mistakes.png", "Most confident mistakes")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
