@@ -9,7 +9,7 @@ from PIL import Image
 
 import command_line
 import options
-from artifacts.atomic import replacing
+from atomic import replacing
 from command_line import say
 from errors import UserError
 from pipeline.photo_folders import list_photos
@@ -112,16 +112,16 @@ def draw(image: np.ndarray, augmentation: Augmentation, count: int, seed: int, n
 
 
 def describe(transform: dict) -> str:
-    """What Keras's `get_random_transform` drew, a line each: shifts in pixels, zoom as rows x columns."""
+    """What Keras's `get_random_transform` drew, a line each; Keras's tx and zx act along the width."""
     texts = []
     if transform["theta"]:
         texts.append(f"rotation {transform['theta']:.1f}°")
     if transform["tx"] or transform["ty"]:
-        texts.append(f"shift {-transform['tx']:.0f} down, {-transform['ty']:.0f} right")
+        texts.append(f"shift {-transform['tx']:.0f} right, {-transform['ty']:.0f} down")
     if transform["shear"]:
         texts.append(f"shear {transform['shear']:.2f}°")
     if (transform["zx"], transform["zy"]) != (1, 1):
-        texts.append(f"zoom {1 / transform['zx']:.2f} x {1 / transform['zy']:.2f}")
+        texts.append(f"zoom {1 / transform['zx']:.2f} wide, {1 / transform['zy']:.2f} high")
     if transform["channel_shift_intensity"] is not None:
         texts.append(f"channels {transform['channel_shift_intensity']:+.0f}")
     if transform["brightness"] is not None:

@@ -5,8 +5,8 @@ import csv
 import json
 from pathlib import Path
 
+import atomic
 import command_line
-from artifacts import atomic
 from artifacts.run_folder import find_weights, new_numbered_folder
 from command_line import progress, say
 from errors import UserError

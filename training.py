@@ -8,8 +8,9 @@ import time
 import keras
 import numpy as np
 
+import atomic
 import models
-from artifacts import atomic, plots, weights_file
+from artifacts import plots, weights_file
 from artifacts.inference import Classifier, probabilities_of
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
 from artifacts.scores import Scores, score

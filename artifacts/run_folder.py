@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from artifacts import atomic
+import atomic
 from errors import UserError
 from presets import Augmentation, Preset
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import models
-from artifacts.atomic import replacing
+from atomic import replacing
 from compute import dtype_policy
 from errors import UserError
 from pipeline.array_datasets import CLASS_NAMES

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifacts.atomic import replacing
+from atomic import replacing
 from command_line import progress, say
 from errors import UserError
 from pipeline.photos import PhotoError, open_photo

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from artifacts.atomic import replacing
+from atomic import replacing
 from command_line import progress, say
 from errors import UserError
 from pipeline.photo_folders import PART_NAMES, PARTS, list_classes

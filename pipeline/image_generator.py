@@ -17,8 +17,8 @@ class ImageDraws:
     """Random numbers for some images of an epoch, one stream per image, with the calls that Keras makes.
 
     An image's stream depends on (seed, epoch, its index) only: not on the other images, their order or threads.
-    Every call returns one number per image, as an array (k,). Making 256 NumPy generators instead takes 50 times
-    as long.
+    Every call returns one number per image, as an array (k,): 0.2 us per image and transform, where seeding one
+    NumPy generator per image takes 6 us.
 
     Source: SplitMix64, the start of each stream being the image's index hashed under a key from NumPy's SeedSequence.
     """

@@ -19,7 +19,7 @@ BORDERS = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "cons
 _NEUTRAL = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
 WARP_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 WARP_CHANNELS = (1, 3, 4)
-# OpenCV holds coordinates as float32. On noise, the worst case, the error is about 2.5e-5 of 255 grey levels per pixel
+# OpenCV holds coordinates as float32. On noise, the worst case, the error is about 2e-5 grey levels (of 255) per pixel
 # of distance from the origin: these reaches keep it below 0.01 (and that of uint8 below 0.51, rounding included).
 _DIRECT_REACH = {np.dtype(np.uint8): 384, np.dtype(np.float32): 256}
 _BLOCK_REACH = 192

@@ -6,23 +6,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from artifacts import plots
+from artifacts.lettering import DPI
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 CURVE = [0.5, 0.7, 0.9, 0.8]
 HISTORY = {"accuracy": CURVE, "val_accuracy": CURVE, "loss": CURVE[::-1], "val_loss": CURVE[::-1]}
-# Too long, of scripts that the bundled font lacks, formulas and controls to a careless renderer.
-HARD_NAMES = [
-    "a_class_name_without_any_space_" * 8,
-    "猫" * 40,
-    "🦖",
-    "US$ and A$",
-    r"$\frac$",
-    "%s {0}",
-    "a\tb\x07",
-    "قطة",
-    "",
-]
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 30, 40, 3), np.uint8)
 
 
@@ -36,7 +25,7 @@ def opened(path) -> np.ndarray:
     """The pixels of a PNG that is complete, of a sensible size, not blank and not cut at its border."""
     with Image.open(path) as image:
         assert (image.format, image.mode) == ("PNG", "RGB")
-        assert image.info["dpi"] == pytest.approx((plots.DPI, plots.DPI), abs=0.1)
+        assert image.info["dpi"] == pytest.approx((DPI, DPI), abs=0.1)
         pixels = np.asarray(image)
     assert min(pixels.shape[:2]) >= 200
     assert max(pixels.shape[:2]) <= 4000
@@ -77,7 +66,7 @@ def test_curves_of_a_training_that_diverged(tmp_path, broken):
 def drawn_figure(monkeypatch, plot, *arguments):
     """The figure itself, taken where it would be saved."""
     figures = []
-    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
     plot(*arguments)
     return figures[0]
 
@@ -158,7 +147,7 @@ def test_contact_sheets_go_on_in_lines_of_seven(tmp_path, count):
     caption = "rotation 23.1°\nshift 31, -12 px\nshear 0.1°\nzoom 1.12, 0.94\nflipped"
     plots.plot_contact_sheet([[(NOISE[0], caption)] * count, [(NOISE[1, ..., :1], "original")]], tmp_path / "sheet.png")
     height, width, _ = opened(tmp_path / "sheet.png").shape
-    assert width == pytest.approx((0.5 + min(count, 7) * 2.12 - 0.12) * plots.DPI if count > 1 else 750, abs=2)
+    assert width == pytest.approx((0.5 + min(count, 7) * 2.12 - 0.12) * DPI if count > 1 else 750, abs=2)
     assert (height > 1300) == (count > 7)
 
 
@@ -233,32 +222,15 @@ def test_no_text_of_a_confusion_matrix_covers_another(tmp_path, monkeypatch, cla
     assert not any(one.overlaps(other) for labels in (rows, columns) for one, other in pairwise(labels))
 
 
-def test_hard_names_are_drawn_whole_everywhere(tmp_path):
-    count, hard = len(HARD_NAMES), "\n".join(HARD_NAMES)
+def test_hard_names_are_drawn_whole_everywhere(tmp_path, hard_names):
+    count, hard = len(hard_names), "\n".join(hard_names)
     confusion = np.eye(count, dtype=int)
-    plots.plot_confusion_matrix(confusion, HARD_NAMES, tmp_path / "a" / "a.png", hard)
-    plots.plot_mosaic(NOISE[:count], HARD_NAMES, tmp_path / "b" / "b.png", hard)
-    plots.plot_gallery(NOISE[:count], HARD_NAMES, tmp_path / "c" / "c.png", hard)
+    plots.plot_confusion_matrix(confusion, hard_names, tmp_path / "a" / "a.png", hard)
+    plots.plot_mosaic(NOISE[:count], hard_names, tmp_path / "b" / "b.png", hard)
+    plots.plot_gallery(NOISE[:count], hard_names, tmp_path / "c" / "c.png", hard)
     plots.plot_contact_sheet([[(NOISE[0], hard)]], tmp_path / "d" / "d.png")
     for letter in "abcd":
         opened(tmp_path / letter / f"{letter}.png")
-
-
-@pytest.mark.parametrize("name", HARD_NAMES)
-def test_a_shortened_name_fits_and_a_wrapped_one_too(name):
-    assert plots._width(plots._shortened(name, 1.0, 8), 8) <= 1.0
-    assert all(plots._width(line, 8) <= 1.0 for line in plots._wrapped(name, 1.0, 8).split("\n"))
-
-
-def test_letters_without_a_font_stay_apart(monkeypatch):
-    monkeypatch.setattr(plots, "_families", lambda: (plots.SANS,))
-    plots._family_of.cache_clear()
-    try:
-        assert plots._legible("猫 cat") == "\\u732b cat"
-        assert plots._legible("犬") != plots._legible("猫")
-        assert plots._legible("e\u0301") == "é"
-    finally:
-        plots._family_of.cache_clear()
 
 
 def test_a_failed_plot_leaves_the_old_file(tmp_path, monkeypatch):

@@ -189,6 +189,7 @@ def test_draws_are_distributed_as_keras():
 def test_streams_are_uniform_and_uncorrelated():
     draws = ImageDraws(0, 0, np.arange(20_000))
     first, second = draws.random(), draws.random()
+    assert len(np.unique([first, second])) == 40_000  # no stream is a piece of another
     assert stats.kstest(first, "uniform").pvalue > 0.001
     # 4 standard errors of a correlation of 20,000 pairs
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.028

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts.atomic import replacing, write_json, write_text
+from atomic import replacing, write_json, write_text
 
 
 def test_the_temporary_file_is_hidden_beside_its_place_and_keeps_every_suffix(tmp_path):
