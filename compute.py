@@ -55,7 +55,7 @@ def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
     if seed is not None:
         keras.utils.set_random_seed(seed)
     device = ", ".join(detail.get("device_name", "GPU") for detail in details) or "CPU"
-    return Compute(device, len(os.sched_getaffinity(0)), policy)
+    return Compute(device, cpu_cores(), policy)
 
 
 def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None], flags: set[str]) -> str:
@@ -70,6 +70,12 @@ def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None]
         lowest = min(capability or (0, 0) for capability in gpu_capabilities)
         return "mixed_bfloat16" if lowest >= (8, 0) else "mixed_float16" if lowest >= (7, 0) else "float32"
     return "mixed_bfloat16" if flags & BFLOAT16_CPU_FLAGS else "float32"
+
+
+def cpu_cores() -> int:
+    """How many CPU cores this process may use."""
+    # Only Linux tells a process from its machine (a container, taskset).
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_flags() -> set[str]:
@@ -108,7 +114,8 @@ def _native_stderr_held_back():
     TensorFlow writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on warnings and errors only
-    sys.stderr.flush()
+    if sys.stderr:  # None where a program was started without one
+        sys.stderr.flush()
     try:
         saved = os.dup(2)
     except OSError:  # stderr is closed: nothing to hold back

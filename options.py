@@ -1,6 +1,7 @@
 """Command-line options, generated from the fields of a recipe: an option exists in one place."""
 
 import argparse
+import math
 import types
 import typing
 from dataclasses import fields, replace
@@ -10,6 +11,7 @@ from presets import Augmentation, Preset
 
 # Fields whose values must be at least this; of the others Keras or the data know the rule.
 AT_LEAST = {"batch_size": 1, "epochs": 1, "early_stopping": 1, "seed": 0, "image_size": 8}
+LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
 
 
 def add_preset_options(parser: argparse.ArgumentParser) -> None:
@@ -66,12 +68,15 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
         UserError: a value out of range, or --no-augment beside an augmentation argument.
     """
     changes = given(args, Preset)
+    _check_finite(changes)
     if "image_size" in changes:
         changes["image_size"] = _image_size(changes["image_size"])
     for name, smallest in AT_LEAST.items():
         value = changes.get(name)
         if value is not None and min(value if isinstance(value, tuple) else (value,)) < smallest:
             raise UserError(f"--{name.replace('_', '-')}: must be at least {smallest}, received {value}")
+    if changes.get("seed", 0) > LARGEST_SEED:
+        raise UserError(f"--seed: must be at most {LARGEST_SEED}, received {changes['seed']}")
     if changes.get("learning_rate", 1) <= 0:
         raise UserError(f"--learning-rate: must be above 0, received {changes['learning_rate']}")
     transforms = given(args, Augmentation)
@@ -87,6 +92,7 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
 def resolve_augmentation(args: argparse.Namespace, base: Augmentation) -> Augmentation:
     """The augmentation with what the command line changed; raises UserError on a value out of range."""
     changes = given(args, Augmentation)
+    _check_finite(changes)
     if "brightness_range" in changes:
         changes["brightness_range"] = tuple(changes["brightness_range"])
         if min(changes["brightness_range"]) < 0:
@@ -97,6 +103,14 @@ def resolve_augmentation(args: argparse.Namespace, base: Augmentation) -> Augmen
     if changes.get("zoom_range", 0) >= 1:
         raise UserError(f"--zoom-range: must be below 1, received {changes['zoom_range']}")
     return replace(base, **changes)
+
+
+def _check_finite(changes: dict) -> None:
+    """Raise UserError on nan and inf, which argparse takes for numbers and no comparison catches."""
+    for name, value in changes.items():
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in values):
+            raise UserError(f"--{name.replace('_', '-')}: must be a finite number, received {value}")
 
 
 def _image_size(values: list[int]) -> tuple[int, int]:

@@ -43,6 +43,7 @@ class Preset:
     Attributes:
         source: the tutorial that the recipe is from.
         dataset: "photos", or the name of an array data set.
+        parameters: of the network at the preset's own image size, with two classes of photos.
         augment: whether `augmentation` is applied; a preset may hold one that only --augment switches on.
         measured: test accuracy of this very recipe, with n and spread; the README's table says more.
         minutes: of a whole run on the 2-core machine of the README's table.
@@ -50,6 +51,7 @@ class Preset:
 
     source: str
     dataset: str
+    parameters: int
     model: str = option("elephants_cars", "network, a function of models.py", choices=MODELS)
     image_size: tuple[int, int] = option((300, 300), "pixels: one number, or height and width", nargs="+")
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
@@ -77,6 +79,7 @@ SHIFTS = Augmentation(width_shift_range=0.1, height_shift_range=0.1)
 _cifar10 = Preset(
     source="tutorial 4",
     dataset="cifar10",
+    parameters=276_138,
     model="cifar10",
     image_size=(32, 32),
     optimizer="rmsprop",
@@ -88,6 +91,7 @@ _cifar10 = Preset(
 _mnist = Preset(
     source="tutorial 4",
     dataset="mnist",
+    parameters=34_826,
     model="mnist_cnn",
     image_size=(28, 28),
     grayscale=True,
@@ -99,6 +103,7 @@ PRESETS = {
     "elephants_cars": Preset(
         source="tutorial 1",
         dataset="photos",
+        parameters=5_046_369,
         model="elephants_cars",
         optimizer="rmsprop",
         batch_size=16,
@@ -109,6 +114,7 @@ PRESETS = {
     "one_conv": Preset(
         source="tutorial 2",
         dataset="photos",
+        parameters=66_065_537,
         model="one_conv",
         image_size=(256, 256),
         epochs=25,
@@ -118,6 +124,7 @@ PRESETS = {
     "fashion_mnist": Preset(
         source="tutorial 3",
         dataset="fashion_mnist",
+        parameters=140_682,
         model="fashion_mnist",
         image_size=(28, 28),
         grayscale=True,
@@ -129,13 +136,14 @@ PRESETS = {
     "cifar10_small": replace(
         _cifar10,
         source="tutorial 5",
+        parameters=122_570,
         model="cifar10_small",
         optimizer="adam",
         batch_size=32,
         epochs=10,
         augment=False,
     ),
-    "mnist_dense": replace(_mnist, model="mnist_dense"),
+    "mnist_dense": replace(_mnist, model="mnist_dense", parameters=669_706),
     "mnist_cnn": _mnist,
 }
 # What tutorial 1 shows its random transforms with.

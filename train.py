@@ -2,11 +2,12 @@
 
 import argparse
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import command_line
 import options
-from artifacts.run_folder import BEST, RunFolder
+from artifacts.run_folder import BEST, RunFolder, check_new_name
 from command_line import progress, say
 from errors import UserError
 from pipeline import datasets, photo_folders
@@ -59,6 +60,10 @@ def main() -> None:
     if folder == DEMO:
         preset = replace(preset, epochs=DEMO_EPOCHS)
     preset = options.resolve(args, preset)
+    if args.run:
+        check_new_name(args.run)
+    if args.tensorboard and not find_spec("tensorboard"):
+        raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
     if folder:
         photo_folders.scan(folder)  # its errors before TensorFlow's three seconds, and before a run folder exists
     default = name if is_preset and folder != DEMO else Path(folder).resolve().name
@@ -118,11 +123,13 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run) -> 
         say(line)
     import training
 
+    model = training.build(preset, data)  # its errors before a run folder exists
     run = open_run()
     run.write_environment(computing=computing.sentence(), device=computing.device, cores=computing.cores)
     say(f"Writing to {run.path}/")
     try:
-        scores = training.train(run, preset, preset_name, data, settings["tensorboard"], settings["score_each_epoch"])
+        extras = settings["tensorboard"], settings["score_each_epoch"]
+        scores = training.train(run, model, preset, preset_name, data, *extras)
     except KeyboardInterrupt:
         say(f"\n{len(run.history)} complete epochs are saved. Go on with: python train.py --resume {run.path}")
         raise
@@ -132,10 +139,10 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run) -> 
 
 def print_presets() -> None:
     """A table of the presets on stdout."""
-    rows = [("preset", "source", "network", "augmented", "epochs", "test accuracy", "minutes")]
+    rows = [("preset", "source", "network", "parameters", "augmented", "epochs", "test accuracy", "minutes")]
     for name, preset in PRESETS.items():
-        augmented = "yes" if preset.augment else "no"
-        rows.append((name, preset.source, preset.model, augmented, str(preset.epochs), preset.measured, preset.minutes))
+        network = (preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
+        rows.append((name, preset.source, *network, str(preset.epochs), preset.measured, preset.minutes))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -50,6 +50,7 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
 
 def train(
     run: RunFolder,
+    model: keras.Sequential,
     preset: Preset,
     preset_name: str | None,
     data: Data,
@@ -58,10 +59,18 @@ def train(
 ) -> Scores | None:
     """Train in `run`, go on where its last complete epoch ended, and score the test images once at the end.
 
+    Args:
+        run: holds the settings already.
+        model: from `build`.
+        preset: the resolved recipe.
+        preset_name: None for a user's own folder.
+        data: with test images or without.
+        tensorboard: write logs for TensorBoard.
+        score_each_epoch: score the test images after every epoch too, for the picture only.
+
     Returns:
         The test scores of the best-validation weights; None if there are no test images.
     """
-    model = build(preset, data)
     with dtype_policy("float32"):
         plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())

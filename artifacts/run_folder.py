@@ -34,6 +34,14 @@ def new_numbered_folder(path: Path) -> Path:
             return numbered
 
 
+def check_new_name(name: str) -> None:
+    """Raise UserError if no run can be called `name`, because it is no plain name or is taken."""
+    if Path(name).name != name or name.startswith("."):
+        raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
+    if (RUNS / name).exists():
+        raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")
+
+
 class RunFolder:
     """One run's folder; its history is in memory too, a dict an epoch."""
 
@@ -48,12 +56,8 @@ class RunFolder:
         Raises UserError if `name` exists already or is no plain name.
         """
         if name is not None:
-            if Path(name).name != name or name.startswith("."):
-                raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
-            try:
-                (RUNS / name).mkdir(parents=True)
-            except FileExistsError:
-                raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name") from None
+            check_new_name(name)
+            (RUNS / name).mkdir(parents=True)
             return cls(RUNS / name)
         return cls(new_numbered_folder(RUNS / default))
 
@@ -65,7 +69,7 @@ class RunFolder:
             raise UserError(f"--resume: {path} is no run folder (no settings.json); give one below {RUNS}/")
         if run.file("history.csv").is_file():
             with open(run.file("history.csv"), newline="") as file:
-                run.history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+                run.history = [_numbers(row) for row in csv.DictReader(file)]
         return run
 
     def file(self, name: str) -> Path:
@@ -115,6 +119,10 @@ class RunFolder:
     def history_columns(self) -> dict[str, list[float]]:
         """The history in the form of Keras's `History.history`: a list for each metric."""
         return {key: [row[key] for row in self.history] for key in self.history[0]} if self.history else {}
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    return {key: int(value) if value.isdecimal() else float(value) for key, value in row.items()}
 
 
 def git_commit(folder: Path) -> str | None:

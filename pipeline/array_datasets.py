@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import os
 import sys
-import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,8 @@ def _read_npz(file: Path) -> dict[str, np.ndarray]:
             return {key: arrays[key] for key in ARRAYS}
     except KeyError as error:
         raise UserError(f"{file}: has no array {error}; it must hold {', '.join(ARRAYS)}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # On damaged files zipfile, zlib and NumPy raise over ten kinds, RuntimeError and SyntaxError among them.
+    except Exception as error:
         raise UserError(f"{file}: is no readable .npz file ({error}); write it again with numpy.savez") from None
 
 
@@ -83,7 +84,7 @@ def _read_idx(file: Path) -> np.ndarray:
         rank = raw[3]  # bytes 0 to 2 say "unsigned bytes"; then one big-endian length for each axis
         shape = [int.from_bytes(raw[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(rank)]
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
-    except (OSError, EOFError, IndexError, ValueError) as error:
+    except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
         raise UserError(f"{file}: damaged or missing ({error}); install dataset-fashion-mnist again") from None
 
 
@@ -104,17 +105,27 @@ def _from_keras(name: str, folder: str | Path | None, debian: Path) -> dict[str,
 
 
 def _dataset(name: str, arrays: dict[str, np.ndarray], origin: str) -> ArrayDataset:
-    shape = IMAGE_SHAPES[name]
     checked = {}
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
-        if images.dtype != np.uint8 or images.size == 0 or images.size != len(images) * np.prod(shape):
-            raise UserError(f"{origin}: x_{part} must be uint8 (n, {shape}), received {images.dtype} {images.shape}")
-        if len(labels) != len(images) or labels.min() < 0 or labels.max() >= len(CLASS_NAMES[name]):
-            raise UserError(
-                f"{origin}: y_{part} must hold {len(images)} labels from 0 to {len(CLASS_NAMES[name]) - 1}, "
-                f"received {len(labels)} from {labels.min()} to {labels.max()}"
-            )
-        checked[f"x_{part}"] = images.reshape(-1, *shape)
-        checked[f"y_{part}"] = labels.astype(np.int32)
+        checked[f"x_{part}"] = _checked_images(images, IMAGE_SHAPES[name], f"{origin}: x_{part}")
+        checked[f"y_{part}"] = _checked_labels(labels, len(images), len(CLASS_NAMES[name]), f"{origin}: y_{part}")
     return ArrayDataset(**checked, class_names=CLASS_NAMES[name], origin=origin)
+
+
+def _checked_images(images: np.ndarray, shape: tuple[int, int, int], where: str) -> np.ndarray:
+    """The images as uint8 (n, *shape); one channel may also come without its axis, as from Keras."""
+    shapes = (shape, shape[:2]) if shape[2] == 1 else (shape,)
+    if images.dtype != np.uint8 or images.shape[1:] not in shapes or not len(images):
+        wanted = ", ".join(map(str, shape))
+        raise UserError(f"{where} must be uint8 (n, {wanted}), received {images.dtype} {images.shape}")
+    return images.reshape(-1, *shape)
+
+
+def _checked_labels(labels: np.ndarray, count: int, n_classes: int, where: str) -> np.ndarray:
+    rule = f"{where} must hold {count} integers from 0 to {n_classes - 1}, received"
+    if len(labels) != count or labels.dtype.kind not in "iu":
+        raise UserError(f"{rule} {len(labels)} {labels.dtype}")
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise UserError(f"{rule} {labels.min()} to {labels.max()}")
+    return labels.astype(np.int32)

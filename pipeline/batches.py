@@ -1,6 +1,5 @@
 """Images and labels as the batches that model.fit draws."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -9,6 +8,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from compute import cpu_cores
 from pipeline.image_generator import ImageDataGenerator
 
 # Below this many pixels an image's work is mostly Python, which threads cannot share.
@@ -26,13 +26,9 @@ class ImageSource(Protocol):
         """The images at `indices` as uint8 (k, height, width, channels)."""
 
 
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cpus(), thread_name_prefix="warp")
+    return ThreadPoolExecutor(cpu_cores(), thread_name_prefix="warp")
 
 
 class Batches(keras.utils.PyDataset):
@@ -149,7 +145,7 @@ class Batches(keras.utils.PyDataset):
         images = [self.images[index] for index in indices.tolist()] if in_memory else self.images.take(indices)
         plan = self.generator.plan(self.image_shape, self.seed, self.epoch, indices)
         height, width, _ = self.image_shape
-        parts = min(_cpus(), len(indices)) if height * width >= _THREADS_FROM_PIXELS else 1
+        parts = min(cpu_cores(), len(indices)) if height * width >= _THREADS_FROM_PIXELS else 1
         bounds = np.linspace(0, len(indices), parts + 1).astype(int).tolist()
         tasks = [(images[start:stop], plan[start:stop], out[start:stop]) for start, stop in pairwise(bounds)]
         if parts == 1:

@@ -56,18 +56,29 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
 
 
 def _sub_folders(folder: Path) -> list[Path]:
-    if not folder.exists():
-        raise UserError(f"{folder}: no such folder; give a folder of photos")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is a file; give the folder that holds a sub-folder for each class")
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not is_hidden(child))
+    try:
+        return sorted(child for child in folder.iterdir() if child.is_dir() and not is_hidden(child))
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no such folder; give a folder of photos") from None
+    except NotADirectoryError:
+        raise UserError(f"{folder}: is a file; give the folder that holds a sub-folder for each class") from None
+    except OSError as error:  # no permission, a name too long, a disk that fails
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); give a folder of photos") from None
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """Every photo at any depth below `folder`, sorted; hidden files and folders are passed over."""
-    found = []
+    """Every photo at any depth below `folder`, sorted; hidden files and folders are passed over.
+
+    Linked folders count; one that is reached a second time, as by a link in a circle, does not.
+    """
+    found, visited = [], set()
     for where, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+        real = os.path.realpath(where)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
         found += [Path(where, name) for name in names if is_photo_name(Path(name))]
     return sorted(found)
 
@@ -116,8 +127,10 @@ def scan(folder: Path) -> PhotoFolder:
     if "train" not in parts:
         raise UserError(f"{folder}: has no training photos (no train/ or training_set/). {LAYOUT_HELP}")
     listed = {part: list_classes(parts[part]) for part in PARTS if part in parts}
+    # A part without a photo is none: an empty validation/ is filled from the training part.
+    listed = {part: classes for part, classes in listed.items() if part == "train" or any(classes.values())}
     layout = " ".join(f"{parts[part].name}/" for part in listed)
-    if "validation" not in parts:
+    if "validation" not in listed:
         layout += f", with {VALIDATION_SHARE:.0%} of {parts['train'].name}/ cut off for validation by content"
     return _photo_folder(folder, listed, layout)
 

@@ -1,12 +1,12 @@
 """Photos decoded once, in parallel threads, and kept in memory while they fit."""
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from compute import cpu_cores
 from errors import UserError
 from pipeline.photos import PhotoError, Preprocessing, content_hash
 
@@ -43,7 +43,7 @@ class PhotoStore:
         budget = int(free_memory() * CACHE_SHARE) if budget is None else budget
         cached = min(len(self.paths), budget // int(np.prod(self.image_shape)))
         self._cache = np.empty((cached, *self.image_shape), np.uint8)
-        self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "photos")
+        self._threads = ThreadPoolExecutor(cpu_cores(), "photos")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -81,7 +81,7 @@ class PhotoStore:
 
         Raises UserError if a photo that was readable before no longer is.
         """
-        indices = np.asarray(indices)
+        indices = np.asarray(indices, np.int64)
         if (indices < len(self._cache)).all():
             return self._cache[indices]
         return np.stack(list(self._threads.map(self._take_one, indices)))

@@ -94,7 +94,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
-    """Scale 16-bit integers by 1/257 (65535 -> 255) and floats in 0..1 by 255; other values are clipped."""
+    """Scale 16-bit integers by 1/257 (65535 -> 255) and floats in 0..1 by 255; other values are clipped, NaN is 0."""
+    if mode == "F":
+        samples = np.nan_to_num(samples)
     if mode.startswith("I;16") or (mode == "I" and samples.max() > 255):
         samples = samples / 257
     elif mode == "F" and samples.max() <= 1:

@@ -80,3 +80,79 @@ def run_python():
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_command():
+    """`run_command(folder, "train.py", ...)` runs a command in `folder` as a user would; returns the process.
+
+    Keyword arguments are environment variables. TensorFlow sees no GPU, and only photos and files that a
+    test names are found (no DATASETS_DIR).
+    """
+
+    def run(folder: Path, script: str, *arguments, timeout: float = 300, **environment) -> subprocess.CompletedProcess:
+        process = start_command(folder, script, *arguments, **environment)
+        out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run
+
+
+def start_command(folder: Path, script: str, *arguments, **environment) -> subprocess.Popen:
+    """Start a command in `folder` and do not wait for it."""
+    variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment}
+    variables.pop("DATASETS_DIR", None)
+    variables.update(environment)
+    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=variables, **pipes)
+
+
+@pytest.fixture(scope="session")
+def start():
+    """`start_command`, as a fixture."""
+    return start_command
+
+
+def write_coloured_photos(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
+    """Photos that a network learns in an epoch or two: reddish cats, bluish dogs, any other name greenish."""
+    rng = np.random.default_rng(seed)
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        strong = {"cats": 0, "dogs": 2}.get(Path(name).name, 1)
+        for number in range(count):
+            pixels = rng.integers(0, 120, (28, 36, 3), np.uint8)
+            pixels[..., strong] += 130
+            Image.fromarray(pixels).save(folder / name / f"{number:03}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def coloured_photos():
+    """`write_coloured_photos`, as a fixture."""
+    return write_coloured_photos
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, run_command):
+    """A folder in which `train.py photos` ran once: photos/, runs/first/; returns (folder, completed process)."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_coloured_photos(folder / "photos", {"cats": 50, "dogs": 40})
+    (folder / "photos/cats/broken.jpg").write_bytes(b"no photo")
+    options = ("--image-size", 32, "--epochs", 3, "--batch-size", 8, "--run", "first", "--score-each-epoch")
+    return folder, run_command(folder, "train.py", "photos", *options, "--class-weights", "balanced", "--tensorboard")
+
+
+@pytest.fixture(scope="session")
+def tiny_arrays(tmp_path_factory):
+    """A DATASETS_DIR with 200 training and 60 test images of each array data set, of learnable noise."""
+    folder = tmp_path_factory.mktemp("datasets")
+    rng = np.random.default_rng(0)
+    for name, shape in (("fashion_mnist", (28, 28)), ("cifar10", (32, 32, 3)), ("mnist", (28, 28))):
+        arrays = {}
+        for part, count in (("train", 200), ("test", 60)):
+            labels = np.arange(count) % 10
+            images = rng.integers(0, 20, (count, *shape)) + labels.reshape(-1, *[1] * len(shape)) * 23
+            arrays |= {f"x_{part}": images.astype(np.uint8), f"y_{part}": labels.astype(np.uint8)}
+        np.savez(folder / f"{name}.npz", **arrays)
+    return folder

@@ -1,0 +1,137 @@
+"""Photos in memory while they fit, decoded again where they do not: the same arrays either way."""
+
+import numpy as np
+import pytest
+
+from errors import UserError
+from pipeline import photo_store
+from pipeline.photo_store import PhotoStore, Subset, free_memory
+from pipeline.photos import Preprocessing, content_hash
+
+SHAPE = (8, 10, 3)
+ONE = 8 * 10 * 3  # bytes of one decoded photo
+BUDGETS = (0, ONE - 1, ONE, 3 * ONE + 5, 6 * ONE, None)
+
+
+@pytest.fixture
+def paths(tmp_path, photo):
+    return [photo(tmp_path / f"{number}.jpg", number, (40, 30)) for number in range(6)]
+
+
+def loaded(paths, budget=None, shape=SHAPE) -> PhotoStore:
+    store = PhotoStore(paths, Preprocessing(shape), budget)
+    store.load()
+    return store
+
+
+@pytest.mark.parametrize(("budget", "cached"), list(zip(BUDGETS, (0, 0, 1, 3, 6, 6), strict=True)))
+def test_the_budget_is_used_to_the_last_photo_and_never_exceeded(paths, budget, cached, monkeypatch):
+    store = loaded(paths, budget)
+    decoded = []
+    monkeypatch.setattr(
+        Preprocessing, "photo", lambda self, source: decoded.append(source) or np.zeros(SHAPE, np.uint8)
+    )
+    store.take(np.arange(6))
+    assert sorted(decoded) == paths[cached:]
+    assert store._cache.nbytes == cached * ONE
+
+
+def test_a_quarter_of_the_free_memory_is_the_default(paths, monkeypatch):
+    monkeypatch.setattr(photo_store, "free_memory", lambda: 4 * 2 * ONE)
+    assert len(loaded(paths)._cache) == 2
+
+
+def test_free_memory_is_known_or_assumed(monkeypatch):
+    assert 2**20 < free_memory() < 2**50
+
+    def unknown(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(photo_store.Path, "read_text", unknown)
+    assert free_memory() == 4 * 2**30
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (8, 10, 1)])
+def test_equal_arrays_whatever_the_budget(paths, shape):
+    alone = np.stack([Preprocessing(shape).photo(path) for path in paths])
+    order = np.array([5, 0, 3, 3, 1, 4, 2])
+    for budget in BUDGETS:
+        taken = loaded(paths, budget, shape).take(order)
+        assert taken.dtype == np.uint8
+        assert (taken == alone[order]).all()
+
+
+@pytest.mark.parametrize("budget", [0, 3 * ONE, None])
+def test_what_is_taken_may_be_written_to(paths, budget):
+    store = loaded(paths, budget)
+    before = store.take(np.arange(6)).copy()
+    store.take(np.arange(6))[:] = 0
+    store.take(np.array([0]))[:] = 0
+    assert (store.take(np.arange(6)) == before).all()
+
+
+def test_hashes_are_of_the_files_in_order(paths):
+    hashes, errors = PhotoStore(paths, Preprocessing(SHAPE)).load()
+    assert hashes == [content_hash(path.read_bytes()) for path in paths]
+    assert errors == {}
+
+
+@pytest.mark.parametrize("budget", [0, None])
+def test_bad_files_are_named_and_have_no_hash(paths, budget, tmp_path):
+    paths[1].write_bytes(b"no photo")
+    paths[4].write_bytes(paths[4].read_bytes()[:-100])
+    paths += [tmp_path / "gone.jpg", tmp_path / "folder.jpg"]
+    paths[-1].mkdir()
+    store = PhotoStore(paths, Preprocessing(SHAPE), budget)
+    hashes, errors = store.load()
+    assert [index for index, digest in enumerate(hashes) if digest is None] == [1, 4, 6, 7]
+    assert list(errors) == [paths[index] for index in (1, 4, 6, 7)]
+    assert "not an image" in errors[paths[1]]
+    assert "no such file" in errors[paths[6]].lower()
+    assert "directory" in errors[paths[7]].lower()
+    assert (store.take(np.array([5, 0])) == [Preprocessing(SHAPE).photo(paths[i]) for i in (5, 0)]).all()
+
+
+def test_progress_sees_every_photo_once(paths):
+    seen = []
+
+    def bar(items):
+        for item in items:
+            seen.append(item)
+            yield item
+
+    hashes, _ = PhotoStore(paths, Preprocessing(SHAPE)).load(bar)
+    assert len(seen) == len(hashes) == 6
+
+
+def test_a_file_that_goes_later_is_a_user_error_naming_it(paths):
+    store = loaded(paths, budget=2 * ONE)
+    paths[3].unlink()
+    paths[1].unlink()
+    assert len(store.take(np.array([0, 1, 2]))) == 3  # photo 1 is in memory
+    with pytest.raises(UserError, match="changed while in use") as caught:
+        store.take(np.array([2, 3]))
+    assert str(paths[3]) in str(caught.value)
+
+
+@pytest.mark.parametrize("budget", [0, None])
+def test_none_can_be_taken(paths, budget):
+    for indices in (np.array([], int), []):
+        assert loaded(paths, budget).take(indices).shape == (0, *SHAPE)
+
+
+def test_a_store_of_nothing():
+    store = PhotoStore([], Preprocessing(SHAPE))
+    assert len(store) == 0
+    assert store.load() == ([], {})
+
+
+@pytest.mark.parametrize("budget", [0, 2 * ONE, None])
+def test_a_subset_numbers_its_own(paths, budget):
+    store = loaded(paths, budget)
+    subset = Subset(store, np.array([4, 0, 5]))
+    assert len(subset) == 3
+    assert subset.image_shape == SHAPE
+    assert (subset.take(np.array([2, 0])) == store.take(np.array([5, 4]))).all()
+    with pytest.raises(IndexError):
+        subset.take(np.array([3]))

@@ -1,0 +1,117 @@
+"""evaluate.py run as a user runs it."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def new_photos(tmp_path_factory, coloured_photos):
+    folder = coloured_photos(tmp_path_factory.mktemp("new") / "photos", {"cats": 9, "dogs": 7}, seed=99)
+    (folder / "dogs/broken.png").write_bytes(b"")
+    return folder
+
+
+def test_new_photos_are_scored_and_everything_is_written(trained, new_photos, run_command):
+    folder, _ = trained
+    process = run_command(folder, "evaluate.py", new_photos)
+    assert process.returncode == 0, process.stderr
+    sentence, _, header, cats, dogs = process.stdout.splitlines()
+    assert header.split() == ["class", "photos", "correct", "recall", "precision"]
+    assert (cats.split()[:2], dogs.split()[:2]) == (["cats", "9"], ["dogs", "7"])
+    assert "1 unreadable photos left out" in process.stderr
+    output = folder / "evaluations/photos-1"
+    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "scores.json"}
+    assert {path.name for path in output.iterdir()} == names
+    scores = json.loads((output / "scores.json").read_text())
+    assert sentence.startswith(f"{scores['correct']} of 16 correct: ")
+    rows = rows_of(output / "predictions.csv")
+    assert len(rows) == 16
+    assert sum(row["label"] == row["predicted"] for row in rows) == scores["correct"]
+    for row in rows:
+        assert float(row["p(cats)"]) + float(row["p(dogs)"]) == pytest.approx(1, abs=2e-6)
+        assert float(row["probability"]) == max(float(row["p(cats)"]), float(row["p(dogs)"]))
+
+
+def test_a_weights_file_alone_in_another_folder_is_enough(trained, new_photos, run_command, tmp_path):
+    folder, _ = trained
+    shutil.copy(folder / "runs/first/best.weights.h5", tmp_path / "mine.weights.h5")
+    process = run_command(
+        tmp_path, "evaluate.py", new_photos, "--weights", "mine.weights.h5", "--json", "--output", "out"
+    )
+    assert process.returncode == 0, process.stderr
+    result = json.loads(process.stdout)
+    assert result["total"] == 16
+    assert (tmp_path / "out/scores.json").is_file()
+    again = run_command(tmp_path, "evaluate.py", new_photos, "--weights", "mine.weights.h5", "--output", "out")
+    assert again.returncode == 2
+    assert "--output: out exists and is never overwritten" in again.stderr
+
+
+def test_photos_seen_in_training_are_left_out(trained, run_command):
+    folder, _ = trained
+    metrics = json.loads((folder / "runs/first/metrics.json").read_text())
+    seen = metrics["images"]["train"] + metrics["images"]["validation"]
+    process = run_command(folder, "evaluate.py", "photos", "--json", "--output", "seen")
+    assert f"{seen} photos left out: the network was trained or validated on them" in process.stderr
+    result = json.loads(process.stdout)
+    assert (result["correct"], result["total"]) == (metrics["test"]["correct"], metrics["test"]["total"])
+    assert result["loss"] == pytest.approx(metrics["test"]["loss"], rel=1e-5)
+
+
+def test_predict_and_evaluate_give_a_photo_the_same_probabilities(trained, new_photos, run_command):
+    folder, _ = trained
+    run_command(folder, "evaluate.py", new_photos, "--output", "same")
+    rows = rows_of(folder / "same/predictions.csv")[:3]
+    process = run_command(folder, "predict.py", *(row["image"] for row in rows), "--json")
+    for row, line in zip(rows, process.stdout.splitlines(), strict=True):
+        answer = json.loads(line)
+        assert answer["path"] == row["image"]
+        assert answer["label"] == row["predicted"]
+        assert answer["probabilities"]["cats"] == pytest.approx(float(row["p(cats)"]), abs=2e-6)
+
+
+def test_shift_moves_the_test_images_of_an_array_preset(tmp_path, run_command, tiny_arrays):
+    train = run_command(tmp_path, "train.py", "mnist_dense", "--epochs", 1, DATASETS_DIR=str(tiny_arrays))
+    assert train.returncode == 0, train.stderr
+    totals = []
+    for shift in ((), ("--shift", 4)):
+        process = run_command(tmp_path, "evaluate.py", "mnist_dense", *shift, "--json", "--data-dir", tiny_arrays)
+        assert process.returncode == 0, process.stderr
+        totals.append(json.loads(process.stdout))
+    metrics = json.loads((tmp_path / "runs/mnist_dense-1/metrics.json").read_text())
+    assert totals[0]["accuracy"] == metrics["test"]["accuracy"]
+    assert totals[1]["shift"] == 4
+    assert totals[1]["total"] == 60
+    assert not np.isclose(totals[0]["loss"], totals[1]["loss"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such folder, and no preset with a test set of its own (fashion_mnist, cifar10, "),
+        (["elephants_cars"], "elephants_cars: no such folder, and no preset with a test set"),
+        (["strange"], "strange: has a class 'horses'; the network knows cats, dogs"),
+        (["hollow"], "hollow: has no photo in a folder named cats or dogs; nothing to score"),
+        (["photos", "--weights", "none.h5"], "none.h5: no such weights file"),
+        (["mnist_cnn"], "--weights: no trained run of mnist_cnn below runs/"),
+        (["mnist_cnn", "--weights", "runs/first"], "best.weights.h5: was not trained on mnist"),
+    ],
+)
+def test_a_users_error_is_one_clear_line(trained, run_command, coloured_photos, tiny_arrays, arguments, message):
+    folder, _ = trained
+    if not (folder / "strange").exists():
+        coloured_photos(folder / "strange", {"cats": 1, "horses": 1})
+        (folder / "hollow/cats").mkdir(parents=True)
+    process = run_command(folder, "evaluate.py", *arguments, DATASETS_DIR=str(tiny_arrays))
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert message in process.stderr.splitlines()[-1]

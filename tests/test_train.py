@@ -1,0 +1,239 @@
+"""train.py run as a user runs it: in a process of its own, on real files."""
+
+import csv
+import json
+import re
+import signal
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+RUN_FILES = {
+    "settings.json",
+    "environment.json",
+    "history.csv",
+    "metrics.json",
+    "best.weights.h5",
+    "last.weights.h5",
+    "curves.png",
+    "first_batch.png",
+}
+TINY = ("--image-size", 32, "--batch-size", 8)
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights_of(path):
+    """Every array below layers/, by its path in the file."""
+    found = {}
+    with h5py.File(path) as file:
+        file["layers"].visititems(lambda name, item: found.update({name: item[()]} if hasattr(item, "shape") else {}))
+    return found
+
+
+def test_a_folder_of_photos_becomes_a_classifier(trained):
+    _, process = trained
+    assert process.returncode == 0, process.stderr
+    test_line, weights_line = process.stdout.splitlines()
+    assert re.fullmatch(r"test: \d+ of \d+ correct: \d+\.\d % \(95 % interval \S+ to \S+\)", test_line)
+    assert weights_line == "weights: runs/first/best.weights.h5"
+    correct, total = map(int, re.findall(r"\d+", test_line)[:2])
+    assert correct / total >= 0.9  # red and blue are learnt in one epoch
+
+
+def test_the_run_folder_holds_exactly_these_files(trained):
+    folder, _ = trained
+    found = {path.name for path in (folder / "runs/first").iterdir()}
+    assert found == RUN_FILES | {"test_each_epoch.csv", "test_each_epoch.png", "tensorboard"}
+    assert {path.name for path in folder.iterdir()} == {"photos", "runs"}
+
+
+def test_what_train_says_is_about_this_run_and_nothing_else(trained):
+    _, process = trained
+    said = process.stderr
+    assert "photos: class folders, split 70/15/15 by content" in said
+    assert "left out, cannot be read: photos/cats/broken.jpg (not an image, or damaged)" in said
+    assert "1 unreadable photos left out" in said
+    assert re.search(r"Computing on \d+ CPU cores in \w+", said)
+    assert "Total params: 45,153" in said
+    assert said.count("Epoch ") == 3
+    for chatter in ("I0000", "oneDNN", "WARNING", "Warning", "cuda", "Traceback", "\x1b["):
+        assert chatter not in said
+
+
+def test_history_metrics_and_settings_agree(trained):
+    folder, process = trained
+    run = folder / "runs/first"
+    history = rows_of(run / "history.csv")
+    assert [row["epoch"] for row in history] == ["1", "2", "3"]
+    metrics = json.loads((run / "metrics.json").read_text())
+    best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    assert metrics["best_epoch"] == int(best["epoch"])
+    assert metrics["validation"]["val_loss"] == pytest.approx(float(best["val_loss"]), abs=1e-6)
+    assert sum(metrics["images"].values()) == 90
+    assert metrics["unreadable"] == {"photos/cats/broken.jpg": "not an image, or damaged"}
+    assert f"test: {metrics['test']['correct']} of {metrics['test']['total']} correct" in process.stdout
+    each = rows_of(run / "test_each_epoch.csv")
+    assert float(each[metrics["best_epoch"] - 1]["accuracy"]) == metrics["test"]["accuracy"]
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["preset"]["epochs"] == 3
+    assert settings["preset"]["class_weights"] == "balanced"
+    assert settings["preset"]["augmentation"]["shear_range"] == 0.2
+    environment = json.loads((run / "environment.json").read_text())
+    assert set(environment) == {"computing", "device", "cores", "platform", "versions", "git"}
+
+
+def test_the_split_is_by_content_and_near_its_shares(trained):
+    folder, _ = trained
+    images = json.loads((folder / "runs/first/metrics.json").read_text())["images"]
+    assert 50 <= images["train"] <= 76
+    assert images["validation"] >= 5
+    assert images["test"] >= 5
+
+
+def test_a_run_is_never_overwritten(trained, run_command):
+    folder, _ = trained
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*")}
+    process = run_command(folder, "train.py", "photos", *TINY, "--run", "first")
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].startswith("train.py: error: --run: runs/first exists and is never over")
+    assert process.stdout == ""
+    assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing_here"], "nothing_here: no such preset and no such folder; presets: elephants_cars, "),
+        (["empty"], "empty: has no photo in any class folder"),
+        (["one"], "one: has photos of one class only, 'cats'"),
+        (["mixed"], "mixed: holds train/ beside cats/"),
+        (["photos", "--epochs", "0"], "--epochs: must be at least 1, received 0"),
+        (["photos", "--image-size", "1", "2", "3"], "--image-size: one number, or height and width; received 1 2 3"),
+        (["photos", "--image-size", "7"], "--image-size: must be at least 8, received (7, 7)"),
+        (["photos", "--no-augment", "--shear-range", "1"], "--no-augment: contradicts --shear-range"),
+        (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
+        (["photos", "--run", "a/b"], "--run: must be a plain name, a folder below runs/; received 'a/b'"),
+        (["--resume", "photos"], "--resume: photos is no run folder"),
+    ],
+)
+def test_a_users_error_is_one_clear_line_and_leaves_nothing(tmp_path, run_command, coloured_photos, arguments, message):
+    (tmp_path / "empty").mkdir()
+    coloured_photos(tmp_path / "one", {"cats": 2})
+    coloured_photos(tmp_path / "mixed", {"train": 1, "cats": 1})
+    coloured_photos(tmp_path / "photos", {"cats": 2, "dogs": 2})
+    before = {path.name for path in tmp_path.iterdir()}
+    process = run_command(tmp_path, "train.py", *arguments)
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert f"train.py: error: {message}" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_too_small_images_and_too_few_photos_are_found_before_a_run_folder_is_made(
+    tmp_path, run_command, coloured_photos
+):
+    coloured_photos(tmp_path / "few", {"cats": 3, "dogs": 3})
+    coloured_photos(tmp_path / "many", {"train/cats": 2, "train/dogs": 2, "val/cats": 1, "val/dogs": 1})
+    few = run_command(tmp_path, "train.py", "few")
+    small = run_command(tmp_path, "train.py", "many", "--image-size", "12")
+    assert (few.returncode, small.returncode) == (2, 2)
+    assert re.search(r"train.py: error: class '\w+' has \d readable photos for \w+, at least \d needed", few.stderr)
+    assert "train.py: error: --image-size: 12 x 12 pixels are too few for the network elephants_cars" in small.stderr
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_diverged_training_says_so(tmp_path, run_command, coloured_photos):
+    coloured_photos(tmp_path / "p", {"train/cats": 8, "train/dogs": 8, "val/cats": 2, "val/dogs": 2})
+    process = run_command(tmp_path, "train.py", "p", *TINY, "--learning-rate", "1e30", "--optimizer", "sgd")
+    assert process.returncode == 2
+    assert "so training has diverged; lower --learning-rate" in process.stderr
+
+
+def test_list_names_every_preset_without_tensorflow(run_python):
+    code = "import sys, train; train.print_presets(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    process = run_python("-c", code)
+    assert process.returncode == 0, process.stderr
+    from presets import PRESETS
+
+    lines = process.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(PRESETS)
+    assert "5,046,369" in lines[1]
+
+
+def test_an_array_preset_trains_and_numbers_its_runs(tmp_path, run_command, tiny_arrays):
+    for number in (1, 2):
+        process = run_command(tmp_path, "train.py", "mnist_cnn", "--epochs", 1, DATASETS_DIR=str(tiny_arrays))
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.splitlines()[-1] == f"weights: runs/mnist_cnn-{number}/best.weights.h5"
+        assert {path.name for path in (tmp_path / f"runs/mnist_cnn-{number}").iterdir()} == RUN_FILES
+    first, second = (weights_of(tmp_path / f"runs/mnist_cnn-{number}/best.weights.h5") for number in (1, 2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+
+
+def test_array_data_that_are_nowhere_give_one_error(tmp_path, run_command):
+    closed = "http://127.0.0.1:9"  # the discard port, where nothing listens: fails at once, on line or off line
+    process = run_command(
+        tmp_path, "train.py", "cifar10", "--data-dir", tmp_path, KERAS_HOME=str(tmp_path), https_proxy=closed
+    )
+    assert process.returncode == 2
+    error = process.stderr.splitlines()[-1]
+    assert error.startswith("train.py: error: cifar10: not found on this machine. Looked in cifar10.npz in --data-dir")
+    assert "Keras's cache and download: " in error
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, run_command, start, coloured_photos):
+    coloured_photos(tmp_path / "p", {"train/cats": 24, "train/dogs": 24, "val/cats": 6, "val/dogs": 6})
+    options = ("p", *TINY, "--epochs", 60, "--seed", 3, "--early-stopping", 50)
+    process = start(tmp_path, "train.py", *options, "--run", "cut")
+    history = tmp_path / "runs/cut/history.csv"
+    deadline = time.monotonic() + 120
+    while not (history.exists() and len(rows_of(history)) >= 3) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    done = len(rows_of(history))
+    assert 3 <= done < 60
+    assert f"{done} complete epochs are saved. Go on with: python train.py --resume runs/cut" in err
+    assert not list(tmp_path.rglob(".tmp-*"))
+    epochs = done + 3
+    resumed = run_command(tmp_path, "train.py", "--resume", "runs/cut", "--epochs", epochs)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = run_command(tmp_path, "train.py", *options[:5], "--epochs", epochs, *options[7:], "--run", "whole")
+    assert whole.returncode == 0, whole.stderr
+    assert resumed.stdout.splitlines()[0] == whole.stdout.splitlines()[0] == "no test images: no test score"
+    for name in ("best.weights.h5", "last.weights.h5"):
+        ours, theirs = (weights_of(tmp_path / "runs" / run / name) for run in ("cut", "whole"))
+        assert list(ours) == list(theirs)
+        for key, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[key])
+    for ours, theirs in zip(rows_of(history), rows_of(tmp_path / "runs/whole/history.csv"), strict=True):
+        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+
+
+def test_resume_takes_no_other_option(trained, run_command):
+    folder, _ = trained
+    process = run_command(folder, "train.py", "--resume", "runs/first", "--seed", 5)
+    assert process.returncode == 2
+    assert "only --epochs may be given with it" in process.stderr
+
+
+@pytest.mark.slow
+def test_without_photos_it_trains_on_drawings_and_says_so(tmp_path, run_command):
+    process = run_command(tmp_path, "train.py", "--image-size", 32, "--epochs", 1)
+    assert process.returncode == 0, process.stderr
+    assert "DRAWINGS of elephants and cars in data/elephants_cars_demo/" in process.stderr
+    assert "400 train + 160 validation + 400 test images of 2 classes: cars, elephants" in process.stderr
+    assert process.stdout.splitlines()[-1] == "weights: runs/elephants_cars_demo-1/best.weights.h5"
