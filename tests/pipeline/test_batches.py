@@ -88,7 +88,7 @@ def test_augmentation_does_not_depend_on_the_batch_size(batch_size):
 def test_augmentation_does_not_depend_on_threads(monkeypatch):
     alone = whole_epoch(make())
     monkeypatch.setattr(pipeline.batches, "_THREADS_FROM_PIXELS", 0)
-    monkeypatch.setattr(pipeline.batches, "_cpus", lambda: 3)
+    monkeypatch.setattr(pipeline.batches, "cpu_cores", lambda: 3)
     np.testing.assert_array_equal(whole_epoch(make()), alone)
     batches = make()
     with ThreadPoolExecutor(4) as pool:
