@@ -5,6 +5,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,27 @@ def replacing(path: Path | str) -> Iterator[Path]:
         # Windows refuses to remove a file still open; that must not hide the body's own error.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path | str) -> Iterator[Path]:
+    """Fill a folder beside its final place and rename it when it is complete, so that there is never half of one.
+
+    Yields:
+        An empty, hidden folder beside `path`; it is removed with all that is in it when the body raises.
+
+    Raises:
+        OSError: the folder cannot be made, or `path` exists and is not empty.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}.{path.name}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

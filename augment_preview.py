@@ -18,6 +18,7 @@ from presets import PRESETS, PREVIEW_AUGMENTATION, Augmentation
 
 LONGEST_SIDE = 640  # pixels, of the preview: the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of one photo; of each photo of a folder: with the original, one line of the sheet
+MAX_COUNT = 500  # transforms of a photo: a few seconds, and more than a sheet can show well
 MAX_PHOTOS = 40  # of a folder: more rows than this nobody looks at
 EXAMPLES = """examples:
   python augment_preview.py photo.jpg                           tutorial 1's preview: rotation, shifts, shear, ...
@@ -49,6 +50,10 @@ def main() -> None:
     count = COUNTS[is_folder] if args.count is None else args.count
     if count < 1:
         raise UserError(f"--count: must be at least 1, received {count}")
+    if count > MAX_COUNT:
+        raise UserError(f"--count: must be at most {MAX_COUNT}, received {count}")
+    if args.prefix and Path(args.prefix).name != args.prefix:
+        raise UserError(f"--prefix: must be a plain name, received {args.prefix!r}")
     if args.seed < 0:
         raise UserError(f"--seed: must be at least 0, received {args.seed}")
     augmentation = choose_augmentation(args)

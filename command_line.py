@@ -16,7 +16,8 @@ PROGRESS_DELAY_SECONDS = 2
 
 def say(text: str) -> None:
     """Print a message for the person at the terminal; stdout stays free for results."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr:  # None in a program started without one; print would then take stdout
+        print(text, file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
@@ -28,7 +29,11 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
     """Which network answers: the newest run, a weights file, or a tutorial's old weights."""
     parser.add_argument("--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (the newest run)")
     parser.add_argument("--preset", choices=PRESETS, help="the network of weights that do not describe themselves")
-    parser.add_argument("--class-names", nargs="+", metavar="NAME", help="for such weights: the classes in index order")
+    parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="for such weights: in index order")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def run(main: Callable[[], None]) -> None:
@@ -36,15 +41,25 @@ def run(main: Callable[[], None]) -> None:
 
     Ctrl-C exits with 130 (128 + SIGINT), a closed pipe (`| head`) quietly with 141 (128 + SIGPIPE).
     """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="backslashreplace")  # file names that are no text, or not the terminal's
     try:
         main()
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except UserError as error:
-        say(f"{sys.argv[0].rpartition('/')[2]}: error: {error}")
-        sys.exit(2)
+        fail(error)
     except KeyboardInterrupt:
         say("Interrupted.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # no permission, a full disk: the user's to mend, like a UserError
+        fail(f"{error.filename or 'output'}: {error.strerror or error}")
+
+
+def fail(error: UserError | str) -> None:
+    """Print an error as the command's last line and exit with status 2."""
+    say(f"{Path(sys.argv[0]).name}: error: {error}")
+    sys.exit(2)

@@ -113,7 +113,7 @@ def _native_stderr_held_back():
 
     TensorFlow writes its first lines before any logging level applies to them.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from here on warnings and errors only
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     if sys.stderr:  # None where a program was started without one
         sys.stderr.flush()
     try:
@@ -125,7 +125,7 @@ def _native_stderr_held_back():
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(saved, 2)
             held.seek(0)
             os.write(2, held.read())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import atomic
 import command_line
-from artifacts.run_folder import find_weights, new_numbered_folder
+from artifacts.run_folder import find_weights, first_free
 from command_line import progress, say
 from errors import UserError
-from pipeline import datasets
+from pipeline import datasets, unseen_photos
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
@@ -53,56 +53,59 @@ def main() -> None:
     compute.set_up("float32")
     from artifacts.inference import Classifier
 
-    classifier = Classifier.load(weights, args.preset, args.class_names)
-    images, notes = load_images(args, classifier, weights, is_array)
+    preset_name = args.preset or (args.what if is_array else None)
+    classifier = Classifier.load(weights, preset_name, args.class_names)
+    images, notes, unreadable = load_images(args, classifier, weights, is_array)
     for line in (f"weights: {weights}", *notes):
         say(line)
-    score_and_report(args, classifier, images, weights)
+    report(args, classifier, images, {"weights": str(weights), "images": args.what, "unreadable": unreadable})
 
 
-def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datasets.ImageSet, list[str]]:
-    """The images to score, shifted if asked, and notes on them for the user."""
+def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datasets.ImageSet, list[str], dict]:
+    """The images to score, shifted if asked; notes on them for the user; and what could not be read."""
+    unreadable = {}
     if is_array:
         data = datasets.load_arrays(PRESETS[args.what], args.data_dir)
         if (data.class_names, data.preprocessing) != (classifier.class_names, classifier.preprocessing):
             raise UserError(f"{weights}: was not trained on {PRESETS[args.what].dataset}; give other --weights")
-        images, notes = data.parts["test"], data.notes[:0] + [f"scoring the {PRESETS[args.what].dataset} test set"]
+        images, notes = data.parts["test"], [f"scoring the test set of {note}" for note in data.notes]
     else:
         from artifacts.weights_file import read_trained_on
 
-        images, notes, _ = datasets.load_test_photos(
+        seen = read_trained_on(weights)
+        photos = unseen_photos.load(
             Path(args.what),
             classifier.class_names,
             classifier.preprocessing,
-            read_trained_on(weights),
+            seen,
             lambda items: progress(items, label="reading"),
         )
+        images, notes, unreadable = photos.images, photos.notes, photos.unreadable
     if args.shift:
         images = datasets.shifted(images, args.shift)
         notes.append(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
-    return images, notes
+    return images, notes, unreadable
 
 
-def score_and_report(args, classifier, images: datasets.ImageSet, weights: Path) -> None:
+def report(args, classifier, images: datasets.ImageSet, facts: dict) -> None:
     """Answer every image, write the results into a new folder and print the scores."""
-    from artifacts.inference import probabilities_of
-    from artifacts.scores import score
+    from artifacts.inference import score_images
 
-    probabilities = probabilities_of(classifier, images)
-    scores = score(probabilities, images.labels, classifier.class_names)
-    output = args.output or new_numbered_folder(EVALUATIONS / Path(args.what).resolve().name)
-    output.mkdir(parents=True, exist_ok=True)
-    result = {"weights": str(weights), "images": args.what, "shift": args.shift, **scores.as_dict()}
-    write_predictions(output / "predictions.csv", probabilities, images, classifier.class_names)
-    write_pictures(output, probabilities, images, scores)
-    atomic.write_json(output / "scores.json", result)
+    probabilities, scores = score_images(classifier, images)
+    result = {**facts, "shift": args.shift, **scores.as_dict()}
+    output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
+    with atomic.new_folder(output) as unfinished:
+        write_predictions(unfinished / "predictions.csv", probabilities, images, classifier.class_names)
+        write_pictures(unfinished, probabilities, images, scores)
+        atomic.write_json(unfinished / "scores.json", result)
     print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
     say(f"Confusion matrix, mistakes and predictions are in {output}/")
 
 
 def write_predictions(path: Path, probabilities, images: datasets.ImageSet, class_names: tuple[str, ...]) -> None:
     """One row an image: its name, label, answer, the answer's probability, and every class's."""
-    with atomic.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    # Names of files that are no text are written byte for byte.
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
         for name, label, row in zip(images.names, images.labels, probabilities, strict=True):

@@ -36,7 +36,7 @@ def _add_options(group: argparse._ArgumentGroup, recipe: type) -> None:
         if value_type is bool:
             settings["action"] = argparse.BooleanOptionalAction
         else:
-            settings["type"] = value_type
+            settings.setdefault("type", value_type)
             if "choices" not in settings:
                 settings.setdefault("metavar", {int: "N", float: "X"}[value_type])
         flag = f"--{field.name.replace('_', '-')}"
@@ -69,8 +69,6 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
     """
     changes = given(args, Preset)
     _check_finite(changes)
-    if "image_size" in changes:
-        changes["image_size"] = _image_size(changes["image_size"])
     for name, smallest in AT_LEAST.items():
         value = changes.get(name)
         if value is not None and min(value if isinstance(value, tuple) else (value,)) < smallest:
@@ -111,9 +109,3 @@ def _check_finite(changes: dict) -> None:
         values = value if isinstance(value, list) else [value]
         if any(isinstance(number, float) and not math.isfinite(number) for number in values):
             raise UserError(f"--{name.replace('_', '-')}: must be a finite number, received {value}")
-
-
-def _image_size(values: list[int]) -> tuple[int, int]:
-    if len(values) > 2:
-        raise UserError(f"--image-size: one number, or height and width; received {' '.join(map(str, values))}")
-    return values[0], values[-1]

@@ -17,13 +17,22 @@ def option(default: Any, help: str, **parser: Any) -> Any:
     return field(default=default, metadata={"help": help, **parser})
 
 
+def size(text: str) -> tuple[int, int]:
+    """Parse "300" or "200x300" to (height, width); argparse's error on anything else."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise ArgumentTypeError(f"must be a whole number of pixels or HEIGHTxWIDTH, received {text!r}")
+    return int(sides[0]), int(sides[-1])
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Random transforms of training images, under the names, units and defaults of Keras's ImageDataGenerator."""
 
     rotation_range: float = option(0.0, "rotate by up to this many degrees, either way")
-    width_shift_range: float = option(0.0, "shift sideways by up to this share of the width (from 1 on: pixels)")
-    height_shift_range: float = option(0.0, "shift up or down by up to this share of the height (from 1 on: pixels)")
+    # Keras 3 moves rows for width_shift_range and columns for height_shift_range; the same pixels, so so do we.
+    width_shift_range: float = option(0.0, "shift, as Keras 3 does UP OR DOWN, by this share of the width (1: pixels)")
+    height_shift_range: float = option(0.0, "shift, as Keras 3 does SIDEWAYS, by this share of the height (1: pixels)")
     shear_range: float = option(0.0, "shear by up to this many degrees")
     zoom_range: float = option(0.0, "zoom each side by a factor from 1 - this to 1 + this")
     channel_shift_range: float = option(0.0, "add up to this much to all channels, on the 0-255 scale")
@@ -53,16 +62,14 @@ class Preset:
     dataset: str
     parameters: int
     model: str = option("elephants_cars", "network, a function of models.py", choices=MODELS)
-    image_size: tuple[int, int] = option((300, 300), "pixels: one number, or height and width", nargs="+")
+    image_size: tuple[int, int] = option((300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE")
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)")
     batch_size: int = option(32, "images in one update of the weights")
     epochs: int = option(10, "passes over the training images")
     augment: bool = option(False, "apply the preset's random transforms to the training images")
-    early_stopping: int | None = option(
-        None, "stop when the validation loss has not improved for this many epochs (5 if no number)", nargs="?", const=5
-    )
+    early_stopping: int | None = option(None, "stop when the validation loss has not improved for this many epochs")
     class_weights: str = option(
         "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")
     )

@@ -1,6 +1,7 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,20 +12,20 @@ from artifacts.run_folder import BEST, RunFolder, check_new_name
 from command_line import progress, say
 from errors import UserError
 from pipeline import datasets, photo_folders
-from presets import DEMO_EPOCHS, PRESETS, Augmentation, Preset
+from presets import DEMO_EPOCHS, PRESETS, Preset
 
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
 EXAMPLES = """examples:
   python train.py                          elephants and cars (draws a demo set if there are no photos)
   python train.py fashion_mnist            any preset of --list
-  python train.py path/to/photos           your own photos, a folder for each class
+  python train.py path/to/photos           your own photos, a folder for each class (./NAME if a preset has its name)
   python train.py cifar10 --epochs 20 --seed 1 --run quick
   python train.py --resume runs/quick      go on after Ctrl-C
 """
 
 
-def parse() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -39,47 +40,60 @@ def parse() -> argparse.Namespace:
         "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
     )
     options.add_preset_options(parser)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """List, resume or train."""
-    args = parse()
+    parser = build_parser()
+    args = parser.parse_args()
     if args.list:
         return print_presets()
     if args.resume:
-        return resume(args)
+        return resume(args, parser)
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
-    preset = PRESETS[name if is_preset else "elephants_cars"]
-    folder = None
+    preset = options.resolve(args, PRESETS[name if is_preset else "elephants_cars"])
+    check(args)
+    folder, is_demo = None, False
     if preset.dataset == "photos":
-        folder = choose_photos() if is_preset else Path(name)
-    if folder == DEMO:
-        preset = replace(preset, epochs=DEMO_EPOCHS)
-    preset = options.resolve(args, preset)
-    if args.run:
-        check_new_name(args.run)
-    if args.tensorboard and not find_spec("tensorboard"):
-        raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
-    if folder:
+        folder, is_demo = choose_photos() if is_preset else (Path(name), False)
         photo_folders.scan(folder)  # its errors before TensorFlow's three seconds, and before a run folder exists
-    default = name if is_preset and folder != DEMO else Path(folder).resolve().name
+    if is_demo and args.epochs is None:
+        preset = replace(preset, epochs=DEMO_EPOCHS)
     settings = {
-        "folder": str(folder) if folder else None,
+        "folder": str(folder.resolve()) if folder else None,
+        "is_demo": is_demo,
         "data_dir": args.data_dir,
         "tensorboard": args.tensorboard,
         "score_each_epoch": args.score_each_epoch,
     }
-    train(preset, name if is_preset else None, settings, lambda: create_run(args.run, default, name, preset, settings))
+    default = (f"{name}_demo" if is_demo else name) if is_preset else folder.resolve().name
+
+    def open_run() -> RunFolder:
+        run = RunFolder.create(args.run, default)
+        run.write_settings(name, preset, **settings)
+        return run
+
+    train(preset, name if is_preset else None, settings, open_run)
 
 
-def choose_photos() -> Path:
-    """The photos of the elephants_cars presets, or the demo drawings, drawn now if need be."""
-    if photo_folders.list_photos(PHOTOS):
-        return PHOTOS
+def check(args: argparse.Namespace) -> None:
+    """Find errors in options before any work is done."""
+    if args.run:
+        check_new_name(args.run)
+    if args.data_dir and not Path(args.data_dir).is_dir():
+        raise UserError(f"--data-dir: {args.data_dir} is no folder; give the one that holds NAME.npz")
+    if args.tensorboard and not find_spec("tensorboard"):
+        raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
+
+
+def choose_photos() -> tuple[Path, bool]:
+    """The folder that the photo presets train on, and whether it holds drawings, drawn now if need be."""
+    if PHOTOS.is_dir() and photo_folders.list_photos(PHOTOS):
+        return PHOTOS, False
     say(
         f"No photos in {PHOTOS}/, so this trains on DRAWINGS of elephants and cars in {DEMO}/.\n"
         "For a real classifier put photos into data/elephants_cars/{train,validation,test}/{elephants,cars}/, "
@@ -89,28 +103,28 @@ def choose_photos() -> Path:
         from data.drawings import draw_demo
 
         draw_demo(DEMO)
-    return DEMO
+    return DEMO, True
 
 
-def create_run(run_name: str | None, default: str, name: str, preset: Preset, settings: dict) -> RunFolder:
-    """A new run folder with its settings."""
-    run = RunFolder.create(run_name, default)
-    run.write_settings(name, preset, **settings)
-    return run
-
-
-def resume(args: argparse.Namespace) -> None:
+def resume(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Go on with a run as its settings say; only --epochs may change."""
+    others = [name for name, value in vars(args).items() if value != parser.get_default(name)]
+    if set(others) - {"resume", "epochs"}:
+        raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
     run = RunFolder.open(args.resume)
     preset, settings = run.read_settings()
-    if {*options.given(args, Preset), *options.given(args, Augmentation)} - {"epochs"} or args.name or args.run:
-        raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
-    preset = replace(preset, epochs=args.epochs or preset.epochs)
+    preset = options.resolve(args, preset)
     name = settings.pop("name")
+    if run.file("metrics.json").exists():
+        if len(run.history) >= preset.epochs:
+            epochs = len(run.history)
+            raise UserError(f"--resume: {run.path} is complete with {epochs} epochs; add --epochs with a larger number")
+        say("This run was complete and scored; its test images will be scored a second time.")
+    run.write_settings(name, preset, **settings)
     train(preset, name if name in PRESETS else None, settings, lambda: run)
 
 
-def train(preset: Preset, preset_name: str | None, settings: dict, open_run) -> None:
+def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Callable[[], RunFolder]) -> None:
     """Load the images, then train in the run folder that `open_run()` gives."""
     import compute
 
@@ -119,6 +133,8 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run) -> 
         data = datasets.load_photos(Path(settings["folder"]), preset, lambda items: progress(items, label="reading"))
     else:
         data = datasets.load_arrays(preset, settings["data_dir"])
+    if settings["score_each_epoch"] and "test" not in data.parts:
+        raise UserError(f"--score-each-epoch: {settings['folder']} has no test photos; leave the option out")
     for line in (*datasets.describe(data), computing.sentence()):
         say(line)
     import training
@@ -127,13 +143,14 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run) -> 
     run = open_run()
     run.write_environment(computing=computing.sentence(), device=computing.device, cores=computing.cores)
     say(f"Writing to {run.path}/")
+    extras = {name: settings[name] for name in ("tensorboard", "score_each_epoch")}
     try:
-        extras = settings["tensorboard"], settings["score_each_epoch"]
-        scores = training.train(run, model, preset, preset_name, data, *extras)
+        scores = training.run_training(run, model, preset, preset_name, data, **extras)
     except KeyboardInterrupt:
-        say(f"\n{len(run.history)} complete epochs are saved. Go on with: python train.py --resume {run.path}")
+        say(f"\nEpochs complete and saved: {len(run.history)}. Go on with: python train.py --resume {run.path}")
         raise
-    print(f"test: {scores.sentence()}" if scores else "no test images: no test score")
+    images = "test (drawings)" if settings["is_demo"] else "test"
+    print(f"{images}: {scores.sentence()}" if scores else "no test images: no test score")
     print(f"weights: {run.file(BEST)}")
 
 

@@ -1,4 +1,4 @@
-"""One training run: compile, fit, keep the best weights, score the test set once."""
+"""One training run: compile, fit, keep the best weights, score the test set."""
 
 import contextlib
 import csv
@@ -11,16 +11,14 @@ import numpy as np
 import atomic
 import models
 from artifacts import plots, weights_file
-from artifacts.inference import Classifier, probabilities_of
+from artifacts.inference import Classifier, score_images
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
-from artifacts.scores import Scores, score
+from artifacts.scores import Scores
 from artifacts.weights_file import Description
 from compute import dtype_policy, steps_per_execution
 from errors import UserError
-from pipeline.datasets import Data, ImageSet, batches, trained_on
+from pipeline.datasets import Data, batches, trained_on
 from presets import Preset
-
-MOSAIC_IMAGES = 64  # at most; a batch of 256 would be too small to see
 
 
 def build(preset: Preset, data: Data) -> keras.Sequential:
@@ -31,10 +29,11 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
     shape = data.preprocessing.image_shape
     try:
         model = models.build(preset.model, shape, len(data.class_names))
-    except ValueError:
-        raise UserError(
-            f"--image-size: {shape[0]} x {shape[1]} pixels are too few for the network {preset.model}"
-        ) from None
+    except ValueError as error:
+        if "negative" not in str(error):  # Keras: "Computed output size would be negative"
+            raise
+        size = f"{shape[0]} x {shape[1]}"
+        raise UserError(f"--image-size: {size} pixels are too few for the network {preset.model}") from None
     optimizer = keras.optimizers.get(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate
@@ -48,16 +47,17 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
     return model
 
 
-def train(
+def run_training(
     run: RunFolder,
     model: keras.Sequential,
     preset: Preset,
     preset_name: str | None,
     data: Data,
+    *,
     tensorboard: bool = False,
     score_each_epoch: bool = False,
 ) -> Scores | None:
-    """Train in `run`, go on where its last complete epoch ended, and score the test images once at the end.
+    """Train in `run`, go on where its last complete epoch ended, and score the test images at the end.
 
     Args:
         run: holds the settings already.
@@ -70,29 +70,38 @@ def train(
 
     Returns:
         The test scores of the best-validation weights; None if there are no test images.
+
+    Raises:
+        UserError: training diverged; or a resumed run's photos are not those that it began with.
     """
     with dtype_policy("float32"):
         plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
     classifier = Classifier(plain, description)
-    first_epoch = _resume(run, model)
+    first_epoch = _resume(run, model, description, trained_on(data))
     train_batches = _batches(data, "train", preset, model)
     train_batches.epoch = first_epoch
-    _plot_first_batch(run, data, train_batches)
-    started = time.monotonic()
+    if first_epoch == 0:
+        _plot_first_batch(run, data, train_batches)
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is a message, not a result
         model.summary(line_length=80, print_fn=lambda text, **_: print(text))
         model.fit(
             train_batches,
             validation_data=_batches(data, "validation", preset, model),
             initial_epoch=first_epoch,
-            epochs=preset.epochs,
+            epochs=preset.epochs if not has_stopped(run.history, preset.early_stopping) else first_epoch,
             shuffle=False,  # the batches shuffle themselves, from the seed
             class_weight=_class_weights(preset, data),
-            verbose="auto" if sys.stderr.isatty() else 2,
+            verbose="auto" if sys.stderr and sys.stderr.isatty() else 2,
             callbacks=_callbacks(run, preset, data, classifier, tensorboard, score_each_epoch),
         )
-    return _finish(run, data, (time.monotonic() - started) / 60)
+    return _finish(run, data)
+
+
+def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
+    """Whether the validation loss has not improved for `patience` epochs; decided by the history alone."""
+    losses = [row["val_loss"] for row in history]
+    return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 def _batches(data: Data, part: str, preset: Preset, model: keras.Model):
@@ -113,40 +122,48 @@ def _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch) -> 
     callbacks = [DropoutSeeds(preset.seed), History(run), Checkpoints(run, classifier, trained_on(data))]
     if preset.early_stopping:
         callbacks.append(EarlyStopping(run, preset.early_stopping))
-    if score_each_epoch and "test" in data.parts:
-        callbacks.append(TestEachEpoch(run, data, classifier))
+    if score_each_epoch:
+        callbacks.append(ScoreEachEpoch(run, data, classifier))
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.file("tensorboard")))
     return callbacks
 
 
-def _resume(run: RunFolder, model: keras.Model) -> int:
-    """Load the last complete epoch's weights and optimizer state, if there are any; returns how many are done."""
-    if not run.file(LAST).is_file():
+def _resume(run: RunFolder, model: keras.Model, description: Description, marks: np.ndarray) -> int:
+    """Load the last complete epoch's weights and optimizer state, if there are any; returns how many are done.
+
+    Raises UserError if the photos have changed: other classes would swap the answers, and a photo moved from
+    train to test would be scored as new.
+    """
+    last = run.file(LAST)
+    if not last.is_file():
         run.cut_history(0)
         return 0
-    epoch = weights_file.read_description(run.file(LAST)).epoch
+    before = weights_file.read_description(last)
+    same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
+    if not same or not np.array_equal(np.sort(weights_file.read_trained_on(last)), np.sort(marks)):
+        raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")
+    epoch = min(before.epoch, len(run.history))
+    if epoch < before.epoch:
+        raise UserError(
+            f"{run.file('history.csv')}: holds {epoch} of {before.epoch} epochs; this run cannot be resumed"
+        )
     run.cut_history(epoch)
     model.optimizer.build(model.trainable_variables)
-    model.load_weights(run.file(LAST))
-    return epoch
+    model.load_weights(last)
+    return before.epoch
 
 
 def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
     images, labels = train_batches.uint8_batch(0)
-    names = [data.class_names[int(label)] for label in np.ravel(labels)[:MOSAIC_IMAGES]]
-    plots.plot_mosaic(images[:MOSAIC_IMAGES], names, run.file("first_batch.png"), "First training batch")
+    names = [data.class_names[int(label)] for label in np.ravel(labels)]
+    plots.plot_mosaic(images, names, run.file("first_batch.png"), "First training batch")
 
 
-def test(classifier: Classifier, images: ImageSet) -> Scores:
-    """Score labelled images."""
-    return score(probabilities_of(classifier, images), images.labels, classifier.class_names)
-
-
-def _finish(run: RunFolder, data: Data, minutes: float) -> Scores | None:
+def _finish(run: RunFolder, data: Data) -> Scores | None:
     best = Classifier.load(run.file(BEST))
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
-    scores = test(best, data.parts["test"]) if "test" in data.parts else None
+    scores = score_images(best, data.parts["test"])[1] if "test" in data.parts else None
     atomic.write_json(
         run.file("metrics.json"),
         {
@@ -156,7 +173,7 @@ def _finish(run: RunFolder, data: Data, minutes: float) -> Scores | None:
             "test": scores.as_dict() if scores else None,
             "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,
-            "minutes_of_training": round(minutes, 2),
+            "minutes_of_training": round(sum(row["seconds"] for row in run.history) / 60, 2),
         },
     )
     return scores
@@ -210,27 +227,27 @@ class Checkpoints(keras.callbacks.Callback):
                 f"lower --learning-rate (weights of earlier epochs are in {self.run.path})"
             )
         description = weights_file.with_progress(self.classifier.description, epoch + 1, logs)
-        weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
         if not earlier or this > max(earlier):
             self.classifier.model.set_weights(self.model.get_weights())
             weights_file.save(self.classifier.model, self.run.file(BEST), description, self.trained_on)
+        # After the best: an epoch without its last weights is trained again, so no crash can lose the best.
+        weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
 
 
-class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras's, on the validation loss, told of the epochs that ran before a resume."""
+class EarlyStopping(keras.callbacks.Callback):
+    """Ends the training by `has_stopped`, which knows of the epochs before a resume too."""
 
     def __init__(self, run: RunFolder, patience: int):
-        super().__init__(monitor="val_loss", patience=patience)
+        super().__init__()
         self.run = run
+        self.patience = patience
 
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        for epoch, row in enumerate(self.run.history):
-            self.on_epoch_end(epoch, row)
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = has_stopped(self.run.history, self.patience)
 
 
-class TestEachEpoch(keras.callbacks.Callback):
+class ScoreEachEpoch(keras.callbacks.Callback):
     """Tutorial 1's first plot: test accuracy against the number of epochs. For the picture, never for choosing."""
 
     def __init__(self, run: RunFolder, data: Data, classifier: Classifier):
@@ -242,7 +259,7 @@ class TestEachEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.classifier.model.set_weights(self.model.get_weights())
-        scores = test(self.classifier, self.images)
+        scores = score_images(self.classifier, self.images)[1]
         is_new = not self.file.exists()
         with open(self.file, "a", newline="") as file:
             if is_new:

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 
 from artifacts import weights_file
+from artifacts.scores import Scores, score
 from artifacts.weights_file import Description
 from command_line import progress
+from errors import UserError
 from pipeline.datasets import ImageSet
 
 # Pixel values that go through the network at once: 30 photos of 300x300x3, or 1,024 small images at most.
@@ -46,16 +48,18 @@ class Classifier:
             for start in range(0, len(images), self.chunk_size)
         ]
         outputs = np.concatenate(chunks) if chunks else np.empty((0, self.model.output_shape[-1]), np.float32)
+        if not np.isfinite(outputs).all():
+            raise UserError("the network's answer is no number (NaN or infinity); its weights are damaged, take others")
         return _to_probabilities(outputs, is_logits=self.model.layers[-1].activation is keras.activations.linear)
 
 
-def probabilities_of(classifier: Classifier, images: ImageSet) -> np.ndarray:
-    """Class probabilities of an image set, float32 (n, classes), chunk by chunk, with a bar."""
+def score_images(classifier: Classifier, images: ImageSet) -> tuple[np.ndarray, Scores]:
+    """Class probabilities, float32 (n, classes), and scores of labelled images; chunk by chunk, with a bar."""
     size, total = classifier.chunk_size, len(images.labels)
     starts = progress(range(0, total, size), label="scoring")
-    return np.concatenate(
-        [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
-    )
+    chunks = [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
+    probabilities = np.concatenate(chunks)
+    return probabilities, score(probabilities, images.labels, classifier.class_names)
 
 
 def _to_probabilities(outputs: np.ndarray, is_logits: bool) -> np.ndarray:

@@ -6,15 +6,16 @@ import itertools
 import json
 import platform
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import atomic
 from errors import UserError
-from presets import Augmentation, Preset
+from presets import PRESETS, Augmentation, Preset
 
 RUNS = Path("runs")
+DESCRIPTIVE = {"source", "parameters", "measured", "minutes"}  # of the preset as it stands, not of this run
 BEST, LAST = "best.weights.h5", "last.weights.h5"
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", "h5py")
 
@@ -24,14 +25,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 
-def new_numbered_folder(path: Path) -> Path:
-    """Make the first of path-1, path-2, ... that does not exist yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        numbered = path.with_name(f"{path.name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            numbered.mkdir()
-            return numbered
+def first_free(path: Path) -> Path:
+    """The first of path-1, path-2, ... that does not exist."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(1))
+    return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def check_new_name(name: str) -> None:
@@ -59,7 +56,12 @@ class RunFolder:
             check_new_name(name)
             (RUNS / name).mkdir(parents=True)
             return cls(RUNS / name)
-        return cls(new_numbered_folder(RUNS / default))
+        RUNS.mkdir(exist_ok=True)
+        while True:
+            path = first_free(RUNS / default)
+            with contextlib.suppress(FileExistsError):  # another run took it just now
+                path.mkdir()
+                return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -69,7 +71,9 @@ class RunFolder:
             raise UserError(f"--resume: {path} is no run folder (no settings.json); give one below {RUNS}/")
         if run.file("history.csv").is_file():
             with open(run.file("history.csv"), newline="") as file:
-                run.history = [_numbers(row) for row in csv.DictReader(file)]
+                rows = list(csv.DictReader(file))
+            # A row cut short by a crash has no last value; its epoch is trained again.
+            run.history = [_numbers(row) for row in rows if None not in row.values()]
         return run
 
     def file(self, name: str) -> Path:
@@ -77,19 +81,21 @@ class RunFolder:
         return self.path / name
 
     def write_settings(self, name: str, preset: Preset, **options) -> None:
-        """The resolved recipe, from which `read_settings` can go on."""
-        atomic.write_json(self.file("settings.json"), {"name": name, **options, "preset": asdict(preset)})
+        """The resolved recipe, from which `read_settings` can go on; without what only describes the preset."""
+        recipe = {key: value for key, value in asdict(preset).items() if key not in DESCRIPTIVE}
+        atomic.write_json(self.file("settings.json"), {"name": name, **options, "recipe": recipe})
 
     def read_settings(self) -> tuple[Preset, dict]:
         """The recipe and the other settings. Raises UserError if the file is damaged."""
         try:
             settings = json.loads(self.file("settings.json").read_text())
-            values = settings.pop("preset")
+            values = settings.pop("recipe")
             augmentation = values.pop("augmentation")
             if augmentation["brightness_range"]:
                 augmentation["brightness_range"] = tuple(augmentation["brightness_range"])
             values["image_size"] = tuple(values["image_size"])
-            return Preset(**values, augmentation=Augmentation(**augmentation)), settings
+            base = PRESETS.get(settings["name"], PRESETS["elephants_cars"])
+            return replace(base, **values, augmentation=Augmentation(**augmentation)), settings
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.file('settings.json')}: damaged ({error}); this run cannot be resumed") from None
 
@@ -111,10 +117,14 @@ class RunFolder:
 
     def cut_history(self, epochs: int) -> None:
         """Keep the first `epochs` rows: those that the saved weights have behind them."""
-        rows, self.history = self.history[:epochs], []
-        self.file("history.csv").unlink(missing_ok=True)
-        for row in rows:
-            self.append_history(row)
+        self.history = self.history[:epochs]
+        if self.history:
+            with atomic.replacing(self.file("history.csv")) as temporary, open(temporary, "w", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(self.history[0]))
+                writer.writeheader()
+                writer.writerows(self.history)
+        else:
+            self.file("history.csv").unlink(missing_ok=True)
 
     def history_columns(self) -> dict[str, list[float]]:
         """The history in the form of Keras's `History.history`: a list for each metric."""
@@ -145,15 +155,24 @@ def find_weights(given: Path | None = None, preset_name: str | None = None) -> P
     """
     if given is not None:
         return given / BEST if given.is_dir() else given
-    found = sorted(RUNS.glob(f"*/{BEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found:
-        if preset_name is None:
-            return path
-        try:
-            name = json.loads((path.parent / "settings.json").read_text())["name"]
-        except (OSError, ValueError, KeyError):
-            continue
-        if name == preset_name:
-            return path
-    of = f" of {preset_name}" if preset_name else ""
-    raise UserError(f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file")
+    found = [path for path in RUNS.glob(f"*/{BEST}") if preset_name is None or _name_of(path.parent) == preset_name]
+    if not found:
+        of = f" of {preset_name}" if preset_name else ""
+        raise UserError(
+            f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file"
+        )
+    return max(found, key=_finished)
+
+
+def _finished(weights: Path) -> tuple[bool, float]:
+    """Finished runs before unfinished ones, then by the time of their end."""
+    end = weights.with_name("metrics.json")
+    return (True, end.stat().st_mtime) if end.exists() else (False, weights.stat().st_mtime)
+
+
+def _name_of(run: Path) -> str | None:
+    """The preset or folder that a run was called with; None if its settings cannot be read."""
+    try:
+        return json.loads((run / "settings.json").read_text())["name"]
+    except (OSError, ValueError, KeyError):
+        return None

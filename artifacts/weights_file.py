@@ -6,6 +6,8 @@ an attribute to 64 KiB; and a data set with the fingerprints of the photos they 
 """
 
 import json
+import math
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,6 +29,7 @@ ATTRIBUTE = "image_classifier_"
 ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
 TRAINED_ON = "image_classifier_trained_on"
 FORMAT = 1
+MAX_SIDE = 2048  # pixels: far beyond what these networks can use, and what a hostile file may ask memory for
 # The classes that tutorial 1 and 2 train on, in the order of their folders' names.
 TUTORIAL_CLASS_NAMES = {"elephants_cars": ("cars", "elephants"), "one_conv": ("class 0", "class 1")}
 
@@ -41,7 +44,7 @@ class Description:
         preprocessing: image shape and rescale.
         preset: the preset it was trained with, None for a user's folder.
         epoch: complete epochs of training behind these weights.
-        metrics: of these weights on the validation images, in Keras's names.
+        metrics: "accuracy" and "loss" of these weights on the validation images.
         versions: of the packages that trained them.
     """
 
@@ -64,16 +67,29 @@ class Description:
             values = json.loads(text)
             if values.pop("format") != FORMAT:
                 raise ValueError(f"written in another format than {FORMAT}")
-            shape, rescale = values["preprocessing"]["image_shape"], values["preprocessing"]["rescale"]
-            if len(shape) != 3 or not all(isinstance(side, int) and 0 < side < 2**16 for side in shape):
-                raise ValueError(f"bad image shape {shape}")
-            values["preprocessing"] = Preprocessing(tuple(shape), float(rescale))
-            values["class_names"] = tuple(map(str, values["class_names"]))
-            if values["model"] not in MODELS or len(values["class_names"]) < 2:
-                raise ValueError(f"unknown network {values['model']!r} or fewer than two classes")
+            values["preprocessing"] = _checked_preprocessing(**values["preprocessing"])
+            values["class_names"] = _checked_class_names(values["class_names"])
+            if values["model"] not in MODELS:
+                raise ValueError(f"unknown network {values['model']!r}")
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"incomplete description: {error}") from None
+
+
+def _checked_preprocessing(image_shape: list[int], rescale: float) -> Preprocessing:
+    height, width, channels = image_shape
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and channels in (1, 3)):
+        raise ValueError(f"bad image shape {image_shape}")
+    if not (math.isfinite(rescale) and rescale > 0):
+        raise ValueError(f"bad rescale {rescale}")
+    return Preprocessing((int(height), int(width), channels), float(rescale))
+
+
+def _checked_class_names(names: list[str]) -> tuple[str, ...]:
+    names = tuple(map(str, names))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"class names must be two or more and differ, received {', '.join(names)}")
+    return names
 
 
 def save(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
@@ -105,7 +121,8 @@ def read_description(path: Path) -> Description | None:
             text = "".join(str(file.attrs[f"{ATTRIBUTE}{number}"]) for number in range(count))
         return Description.from_json(text) if count else None
     except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(f"{path}: cannot be read as HDF5 ({_first_line(error)}); is it damaged or cut short?") from None
+        reason = f"cannot be read as HDF5 ({_first_line(error)})"
+        raise UserError(f"{path}: {reason}; is it damaged, cut short or not permitted?") from None
     except ValueError as error:
         raise UserError(f"{path}: its description is damaged ({_first_line(error)})") from None
 
@@ -113,14 +130,25 @@ def read_description(path: Path) -> Description | None:
 def read_trained_on(path: Path) -> np.ndarray:
     """uint64 (n,) fingerprints of the photos behind the weights; empty where the file does not say."""
     with h5py.File(path, "r") as file:
-        return file[TRAINED_ON][:] if TRAINED_ON in file else np.empty(0, np.uint64)
+        marks = file.get(TRAINED_ON)
+        if marks is None:
+            return np.empty(0, np.uint64)
+        if not isinstance(marks, h5py.Dataset) or marks.dtype != np.uint64 or marks.ndim != 1:
+            raise UserError(f"{path}: its fingerprints of photos are damaged")
+        if marks.nbytes > path.stat().st_size:  # they are stored as they are, so they cannot be more than the file
+            raise UserError(f"{path}: its fingerprints of photos claim to be larger than the file")
+        return marks[:]
 
 
 def describe_old(preset_name: str, class_names: list[str] | None = None) -> Description:
     """The description that a tutorial's own weights lack, from the preset that names their network."""
     preset = PRESETS[preset_name]
     names = class_names or TUTORIAL_CLASS_NAMES.get(preset_name) or CLASS_NAMES[preset.dataset]
-    return Description(preset.model, tuple(names), Preprocessing(image_shape(preset)), preset_name)
+    try:
+        names = _checked_class_names(names)
+    except ValueError as error:
+        raise UserError(f"--class-names: {error}") from None
+    return Description(preset.model, names, Preprocessing(image_shape(preset)), preset_name)
 
 
 def load(
@@ -140,14 +168,24 @@ def load(
     description = read_description(path)
     if description is None and preset_name is None:
         raise UserError(f"{path}: does not say which network it belongs to; add --preset, one of {', '.join(PRESETS)}")
+    if description:
+        _refuse_contradiction(path, description, preset_name, class_names)
     description = description or describe_old(preset_name, class_names)
-    with dtype_policy("float32"):
-        model = models.build(description.model, description.preprocessing.image_shape, len(description.class_names))
     try:
+        with dtype_policy("float32"):
+            model = models.build(description.model, description.preprocessing.image_shape, len(description.class_names))
         _load_any_layout(model, path)
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({_first_line(error)})") from None
     return model, description
+
+
+def _refuse_contradiction(path, description: Description, preset_name: str | None, class_names) -> None:
+    if preset_name and PRESETS[preset_name].model != description.model:
+        raise UserError(f"--preset {preset_name}: {path} says itself that it is of {description.model}; leave it out")
+    if class_names and tuple(class_names) != description.class_names:
+        names = ",".join(description.class_names)
+        raise UserError(f"--class-names: {path} says itself that its classes are {names}; leave it out")
 
 
 def _load_any_layout(model: keras.Model, path: Path) -> None:
@@ -156,13 +194,17 @@ def _load_any_layout(model: keras.Model, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Keras chooses its reader by the name alone, and refuses the tutorials' `50_epochs.h5` or any other.
         link = Path(folder, "old.h5" if is_old else "new.weights.h5")
-        link.symlink_to(path.resolve())
+        try:
+            link.symlink_to(path.resolve())
+        except OSError:  # Windows refuses links to most users
+            shutil.copy(path, link)
         model.load_weights(link)
 
 
-def with_progress(description: Description, epoch: int, metrics: dict[str, float]) -> Description:
-    """The same description for the weights after `epoch` epochs."""
-    return replace(description, epoch=epoch, metrics={name: float(np.float32(v)) for name, v in metrics.items()})
+def with_progress(description: Description, epoch: int, logs: dict[str, float]) -> Description:
+    """The same description for the weights after `epoch` epochs; `logs` are Keras's, of that epoch."""
+    metrics = {name: float(logs[f"val_{name}"]) for name in ("accuracy", "loss")}
+    return replace(description, epoch=epoch, metrics=metrics)
 
 
 def _first_line(error: Exception) -> str:

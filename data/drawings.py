@@ -5,13 +5,12 @@ Both classes share backgrounds, colours, clutter, light, blur and grain: only th
 
 import math
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from atomic import new_folder
 from command_line import progress
 from data.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pick
 from errors import UserError
@@ -104,20 +103,13 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
         raise UserError(f"{folder}: already exists and is never overwritten; remove it or give another folder")
     counts = COUNTS if counts is None else counts
     jobs = [(part, name, index) for part in counts for name in SUBJECTS for index in range(counts[part])]
-    unfinished = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        for part, name, index in progress(jobs, label="drawing"):
-            path = unfinished / part / name / f"{index:04d}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            identity = (seed, list(COUNTS).index(part), list(SUBJECTS).index(name), index)
-            draw_scene(name, np.random.default_rng(identity)).save(path, quality=JPEG_QUALITY)
-        unfinished.chmod(0o755)  # mkdtemp made it private
-        unfinished.rename(folder)
+        with new_folder(folder) as unfinished:
+            for part, name, index in progress(jobs, label="drawing"):
+                path = unfinished / part / name / f"{index:04d}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                identity = (seed, list(COUNTS).index(part), list(SUBJECTS).index(name), index)
+                draw_scene(name, np.random.default_rng(identity)).save(path, quality=JPEG_QUALITY)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror or error}; give another folder") from None
-    finally:
-        if unfinished is not None:
-            shutil.rmtree(unfinished, ignore_errors=True)
     return folder

@@ -97,6 +97,8 @@ class Client:
         try:
             answer = json.loads(self.fetch(f"{self._base_url}?{urllib.parse.urlencode(question)}"))
             hits = [{field: str(hit[field]) for field in HIT_FIELDS} for hit in answer["hits"]]
+            if not all(hit["id"].isdecimal() for hit in hits):
+                raise ValueError("an id that is no number must not become part of a path")
             return {"query": query, "totalHits": int(answer["totalHits"]), "hits": hits}
         except DownloadError as error:
             advice = "check --key or PIXABAY_KEY" if "key" in str(error).lower() else "try again later"

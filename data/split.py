@@ -11,6 +11,7 @@ from pathlib import Path
 
 from atomic import replacing
 from command_line import progress, say
+from compute import cpu_cores
 from errors import UserError
 from pipeline.photo_folders import PART_NAMES, PARTS, list_classes
 from pipeline.photos import PhotoError, content_hash, open_photo
@@ -74,7 +75,7 @@ def _check_folders(source: Path, output: Path) -> None:
 
 
 def _source_photos(source: Path) -> list[Path]:
-    classes = list_classes(source)
+    classes = {name: photos for name, photos in list_classes(source).items() if photos}
     names, of_parts = {name.lower() for name in classes}, {name for part in PART_NAMES.values() for name in part}
     if names & set(PART_NAMES["train"]) and names <= of_parts:
         raise UserError(f"{source}: is split already ({', '.join(sorted(classes))}); give a folder of class folders")
@@ -96,7 +97,7 @@ def _read_photos(paths: Sequence[Path]) -> tuple[dict[Path, str], int]:
 
 
 def _in_threads(work: Callable, paths: Sequence[Path], label: str) -> Iterable:
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cpu_cores())
     try:
         yield from progress(pool.map(work, paths), total=len(paths), label=label)
     finally:

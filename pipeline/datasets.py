@@ -1,6 +1,6 @@
 """A preset or a folder to train, validation and test images: the one way to data for all commands."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from presets import Augmentation, Preset
 VALIDATION_SHARE = 0.1
 # The split is part of the data, so it does not move with --seed.
 SPLIT_SEED = 0
+LISTED = 10  # classes that a message names; more would hide the rest of it
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
         for part, chosen in (("train", ~is_validation), ("validation", is_validation))
     }
     parts["test"] = ImageSet(arrays.x_test, arrays.y_test, [f"test {i}" for i in range(len(arrays.y_test))])
-    notes = [f"{preset.dataset} from {arrays.origin}; {VALIDATION_SHARE:.0%} of its training images are for validation"]
+    notes = [f"{preset.dataset} from {arrays.origin}"]
     return Data(arrays.class_names, Preprocessing(shape), parts, notes)
 
 
@@ -118,57 +119,10 @@ def load_photos(
     for part in photo_folders.PARTS:
         indices = np.flatnonzero(assigned == part)
         if len(indices):
-            parts[part] = _image_set(store, indices, labels, hashes)
-    notes = [f"{folder}: {photos.layout}", *_unreadable_notes(errors), *left_out]
+            parts[part] = photo_set(store, indices, labels, hashes)
+    passed_over = photo_folders.passed_over(folder, photos.paths)
+    notes = [f"{folder}: {photos.layout}", *passed_over, *unreadable_notes(errors), *left_out]
     return Data(photos.class_names, preprocessing, parts, notes, {str(path): why for path, why in errors.items()})
-
-
-def load_test_photos(
-    folder: Path,
-    class_names: tuple[str, ...],
-    preprocessing: Preprocessing,
-    trained_on: np.ndarray,
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> tuple[ImageSet, list[str], dict[str, str]]:
-    """Labelled photos to score a trained network on: the test part of `folder`, or all of its class folders.
-
-    Photos that the network was trained or validated on are left out: a score on them says nothing about new ones.
-
-    Args:
-        folder: with a test part, or with class folders; a class may be missing.
-        class_names, preprocessing: the network's.
-        trained_on: uint64 fingerprints of the photos that the network has seen.
-        progress: wraps the iterable of decoded photos, to show a bar.
-
-    Returns:
-        The images, notes for the user, and the reason by path of photos that cannot be decoded.
-
-    Raises:
-        UserError: a class that the network does not know, or no photo left to score.
-    """
-    folder = photo_folders.find_test_folder(folder)
-    listed = photo_folders.list_classes(folder)
-    unknown = [name for name, photos in listed.items() if photos and name not in class_names]
-    if unknown:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
-    pairs = [(path, class_names.index(name)) for name, photos in listed.items() for path in photos]
-    if not pairs:
-        raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
-    paths, labels = zip(*pairs, strict=True)
-    store = PhotoStore(paths, preprocessing)
-    hashes, errors = store.load(progress)
-    readable = np.array([digest is not None for digest in hashes])
-    is_new = readable & ~np.isin(fingerprints(hashes), trained_on)
-    notes = [f"scoring the photos of {folder}", *_unreadable_notes(errors)]
-    seen = int(readable.sum() - is_new.sum())
-    if seen:
-        notes.append(f"{seen} photos left out: the network was trained or validated on them")
-    if not is_new.any():
-        raise UserError(
-            f"{folder}: no photo to score ({len(errors)} unreadable, {seen} seen in training); give new ones"
-        )
-    images = _image_set(store, np.flatnonzero(is_new), np.asarray(labels, np.int32), hashes)
-    return images, notes, {str(path): why for path, why in errors.items()}
 
 
 def fingerprints(hashes: list[str | None]) -> np.ndarray:
@@ -176,7 +130,8 @@ def fingerprints(hashes: list[str | None]) -> np.ndarray:
     return np.array([int(digest[:16], 16) if digest else 0 for digest in hashes], np.uint64)
 
 
-def _image_set(store: PhotoStore, indices: np.ndarray, labels: np.ndarray, hashes: list[str | None]) -> ImageSet:
+def photo_set(store: PhotoStore, indices: np.ndarray, labels: np.ndarray, hashes: list[str | None]) -> ImageSet:
+    """The photos of a store at `indices`; `labels` and `hashes` are of the whole store."""
     names = [str(store.paths[i]) for i in indices]
     return ImageSet(Subset(store, indices), labels[indices], names, fingerprints([hashes[i] for i in indices]))
 
@@ -186,8 +141,12 @@ def shift_images(images: np.ndarray, pixels: int) -> np.ndarray:
 
     Args:
         images: uint8 (n, height, width, channels).
-        pixels: how far; the border that this uncovers repeats the image's edge.
+        pixels: how far, at least 0 and less than a side; the border that this uncovers repeats the image's edge.
+
+    Raises UserError if `pixels` is out of that range.
     """
+    if not 0 <= pixels < min(images.shape[1:3]):
+        raise UserError(f"--shift: must be from 0 to {min(images.shape[1:3]) - 1} for these images, received {pixels}")
     shifted = np.empty_like(images)
     for number, (axis, sign) in enumerate(((2, 1), (2, -1), (1, 1), (1, -1))):
         length = images.shape[axis]
@@ -202,16 +161,24 @@ def shifted(images: ImageSet, pixels: int) -> ImageSet:
     return ImageSet(moved, images.labels, images.names)
 
 
-def _unreadable_notes(errors: dict[Path, str]) -> list[str]:
+def unreadable_notes(errors: dict[Path, str]) -> list[str]:
+    """A sentence for each photo that cannot be decoded, and their number."""
     notes = [f"left out, cannot be read: {path} ({reason})" for path, reason in errors.items()]
     return [*notes, f"{len(errors)} unreadable photos left out"] if errors else []
 
 
 def describe(data: Data) -> list[str]:
-    """Lines for the user: the notes, then how many images of each class are in each part."""
-    sizes = [f"{len(images.labels):,} {part}" for part, images in data.parts.items()]
-    classes = ", ".join(data.class_names[:10]) + (", ..." if len(data.class_names) > 10 else "")
-    return [*data.notes, f"{' + '.join(sizes)} images of {len(data.class_names)} classes: {classes}"]
+    """Lines for the user: the notes, then how many images, and of each class if the classes are few, each part has."""
+    lines = [*data.notes, f"{len(data.class_names)} classes: {_listed(data.class_names)}"]
+    for part, images in data.parts.items():
+        counts = np.bincount(images.labels, minlength=len(data.class_names))
+        each = [f"{count:,} {name}" for count, name in zip(counts, data.class_names, strict=True)]
+        lines.append(f"{part}: {len(images.labels):,} images ({_listed(each)})")
+    return lines
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items[:LISTED]) + (", ..." if len(items) > LISTED else "")
 
 
 def trained_on(data: Data) -> np.ndarray:

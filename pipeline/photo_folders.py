@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +67,17 @@ def _sub_folders(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); give a folder of photos") from None
 
 
+def _raise_unreadable(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read ({error.strerror}); photos in it would be lost") from None
+
+
 def list_photos(folder: Path) -> list[Path]:
     """Every photo at any depth below `folder`, sorted; hidden files and folders are passed over.
 
     Linked folders count; one that is reached a second time, as by a link in a circle, does not.
     """
     found, visited = [], set()
-    for where, folders, names in os.walk(folder, followlinks=True):
+    for where, folders, names in os.walk(folder, onerror=_raise_unreadable, followlinks=True):
         real = os.path.realpath(where)
         if real in visited:
             folders.clear()
@@ -81,6 +86,21 @@ def list_photos(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
         found += [Path(where, name) for name in names if is_photo_name(Path(name))]
     return sorted(found)
+
+
+def passed_over(folder: Path, paths: Sequence[Path]) -> list[str]:
+    """A note on files below `folder` that are not among `paths`, if there are any: other types, or outside a class."""
+    known = set(map(str, paths))
+    others = Counter()
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+        for name in names:
+            if not is_hidden(Path(name)) and os.path.join(where, name) not in known:
+                others[Path(name).suffix.lower() or "without suffix"] += 1
+    kinds = ", ".join(
+        f"{count} {suffix}" for suffix, count in sorted(others.items(), key=lambda item: (-item[1], item[0]))[:5]
+    )
+    return [f"{others.total()} files are no photos of a class and were passed over: {kinds}"] if others else []
 
 
 def find_parts(folder: Path) -> dict[str, Path]:
@@ -214,5 +234,5 @@ def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
             if counts[part, label] < minimum:
                 raise UserError(
                     f"class {name!r} has {counts[part, label]} readable photos for {part}, at least {minimum} needed; "
-                    "add photos, or choose the counts yourself with: python data/prepare.py split --help"
+                    f"add photos, or choose the counts with: python data/prepare.py split --help. {LAYOUT_HELP}"
                 )

@@ -13,6 +13,7 @@ PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
     + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 )
+PROGRAMS_FILES = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__"}
 # Decoded as RGB this takes 600 MB; a header can claim more than the file holds (a "decompression bomb").
 MAX_PIXELS = 200_000_000
 
@@ -27,7 +28,7 @@ class PhotoError(Exception):
 
 def is_hidden(path: Path) -> bool:
     """Whether a file or folder belongs to a program and not to the user: .git, .DS_Store, __MACOSX, Thumbs.db."""
-    return path.name.startswith((".", "__")) or path.name.lower() in {"thumbs.db", "desktop.ini"}
+    return path.name.startswith(".") or path.name.lower() in PROGRAMS_FILES
 
 
 def is_photo_name(path: Path) -> bool:
@@ -57,6 +58,8 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image
     Raises:
         PhotoError: the file is missing, empty, damaged, cut short, too large or no image.
     """
+    if not isinstance(source, bytes) and Path(source).exists() and not Path(source).is_file():
+        raise PhotoError("not a file")  # a folder; or a pipe, which might never end
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             if image.width * image.height > MAX_PIXELS:

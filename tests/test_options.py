@@ -14,7 +14,7 @@ OPTIONS = [(kind, field) for kind in (Preset, Augmentation) for field in fields(
 # An argument for each option, and what it sets.
 GIVEN = {
     "model": ("one_conv", "one_conv"),
-    "image_size": ("64 96", (64, 96)),
+    "image_size": ("64x96", (64, 96)),
     "grayscale": ("", True),
     "optimizer": ("sgd", "sgd"),
     "learning_rate": ("1e-4", 1e-4),
@@ -99,11 +99,19 @@ def test_values_equal_to_false_count_as_given(resolved, parser):
 
 def test_one_number_makes_a_square(resolved):
     assert resolved("--image-size 64").image_size == (64, 64)
-    assert resolved("--image-size 64 32").image_size == (64, 32)
+    assert resolved("--image-size 64x32").image_size == (64, 32)
 
 
-def test_early_stopping_without_a_number(resolved):
-    assert resolved("--early-stopping").early_stopping == 5
+@pytest.mark.parametrize("text", ["64x64x3", "x64", "a", "64x", "1.5"])
+def test_other_sizes_are_refused(parser, capsys, text):
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(["--image-size", text])
+    assert caught.value.code == 2
+    message = f"argument --image-size: must be a whole number of pixels or HEIGHTxWIDTH, received {text!r}"
+    assert message in capsys.readouterr().err
+
+
+def test_early_stopping(resolved):
     assert resolved("--early-stopping 2").early_stopping == 2
     assert resolved("").early_stopping is None
 
@@ -146,8 +154,7 @@ def test_an_augmentation_alone(parser):
         ("--seed -1", ("--seed", "at least 0")),
         ("--seed 4294967296", ("--seed", "at most 4294967295")),
         ("--image-size 7", ("--image-size", "at least 8", "7")),
-        ("--image-size 64 7", ("--image-size", "at least 8", "(64, 7)")),
-        ("--image-size 64 64 3", ("--image-size", "height and width", "64 64 3")),
+        ("--image-size 64x7", ("--image-size", "at least 8", "(64, 7)")),
         ("--learning-rate 0", ("--learning-rate", "above 0", "received 0")),
         ("--learning-rate -0.1", ("--learning-rate", "above 0")),
         ("--learning-rate nan", ("--learning-rate", "received nan")),

@@ -74,16 +74,17 @@ def test_history_metrics_and_settings_agree(trained):
     metrics = json.loads((run / "metrics.json").read_text())
     best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
     assert metrics["best_epoch"] == int(best["epoch"])
-    assert metrics["validation"]["val_loss"] == pytest.approx(float(best["val_loss"]), abs=1e-6)
+    assert metrics["validation"]["loss"] == pytest.approx(float(best["val_loss"]), abs=1e-6)
     assert sum(metrics["images"].values()) == 90
     assert metrics["unreadable"] == {"photos/cats/broken.jpg": "not an image, or damaged"}
     assert f"test: {metrics['test']['correct']} of {metrics['test']['total']} correct" in process.stdout
     each = rows_of(run / "test_each_epoch.csv")
     assert float(each[metrics["best_epoch"] - 1]["accuracy"]) == metrics["test"]["accuracy"]
     settings = json.loads((run / "settings.json").read_text())
-    assert settings["preset"]["epochs"] == 3
-    assert settings["preset"]["class_weights"] == "balanced"
-    assert settings["preset"]["augmentation"]["shear_range"] == 0.2
+    assert settings["recipe"]["epochs"] == 3
+    assert not {"source", "parameters", "measured", "minutes"} & set(settings["recipe"])
+    assert settings["recipe"]["class_weights"] == "balanced"
+    assert settings["recipe"]["augmentation"]["shear_range"] == 0.2
     environment = json.loads((run / "environment.json").read_text())
     assert set(environment) == {"computing", "device", "cores", "platform", "versions", "git"}
 
@@ -114,7 +115,8 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["one"], "one: has photos of one class only, 'cats'"),
         (["mixed"], "mixed: holds train/ beside cats/"),
         (["photos", "--epochs", "0"], "--epochs: must be at least 1, received 0"),
-        (["photos", "--image-size", "1", "2", "3"], "--image-size: one number, or height and width; received 1 2 3"),
+        (["photos", "--image-size", "a"], "argument --image-size: must be a whole number of pixels or HEIGHTxWIDTH"),
+        (["photos", "--data-dir", "none"], "--data-dir: none is no folder"),
         (["photos", "--image-size", "7"], "--image-size: must be at least 8, received (7, 7)"),
         (["photos", "--no-augment", "--shear-range", "1"], "--no-augment: contradicts --shear-range"),
         (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
@@ -206,7 +208,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, run_command, sta
     assert "Traceback" not in err
     done = len(rows_of(history))
     assert 3 <= done < 60
-    assert f"{done} complete epochs are saved. Go on with: python train.py --resume runs/cut" in err
+    assert f"Epochs complete and saved: {done}. Go on with: python train.py --resume runs/cut" in err
     assert not list(tmp_path.rglob(".tmp-*"))
     epochs = done + 3
     resumed = run_command(tmp_path, "train.py", "--resume", "runs/cut", "--epochs", epochs)
@@ -235,5 +237,7 @@ def test_without_photos_it_trains_on_drawings_and_says_so(tmp_path, run_command)
     process = run_command(tmp_path, "train.py", "--image-size", 32, "--epochs", 1)
     assert process.returncode == 0, process.stderr
     assert "DRAWINGS of elephants and cars in data/elephants_cars_demo/" in process.stderr
-    assert "400 train + 160 validation + 400 test images of 2 classes: cars, elephants" in process.stderr
-    assert process.stdout.splitlines()[-1] == "weights: runs/elephants_cars_demo-1/best.weights.h5"
+    assert "test: 400 images (200 cars, 200 elephants)" in process.stderr
+    result, weights = process.stdout.splitlines()
+    assert result.startswith("test (drawings): ")
+    assert weights == "weights: runs/elephants_cars_demo-1/best.weights.h5"

@@ -8,8 +8,8 @@ import pytest
 
 from errors import UserError
 from pipeline import datasets
-from pipeline.datasets import describe, fingerprints, load_arrays, load_photos, load_test_photos, shift_images
-from pipeline.photos import Preprocessing, content_hash
+from pipeline.datasets import describe, fingerprints, load_arrays, load_photos, shift_images
+from pipeline.photos import Preprocessing
 from presets import PRESETS
 
 SHAPE = (12, 16, 3)
@@ -76,9 +76,12 @@ def test_the_cut_is_not_the_head_of_each_class(mnist):
 
 def test_arrays_are_described(mnist):
     data = load_arrays(_mnist(), str(mnist))
-    *notes, counts = describe(data)
-    assert f"mnist from {mnist / 'mnist.npz'}" in notes[0]
-    assert counts == "167 train + 21 validation + 7 test images of 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    origin, classes, train, validation, test = describe(data)
+    assert origin == f"mnist from {mnist / 'mnist.npz'}"
+    assert classes == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert train.startswith("train: 167 images (4 0, 9 1, ")
+    assert validation.startswith("validation: 21 images (")
+    assert test.startswith("test: 7 images (")
     assert data.preprocessing == Preprocessing((28, 28, 1))
     assert len(datasets.trained_on(data)) == 0
 
@@ -102,7 +105,12 @@ def test_parts_as_the_folder_says(tmp_path, photo_tree):
     assert data.class_names == ("cats", "dogs")
     assert data.preprocessing == Preprocessing(SHAPE)
     assert data.unreadable == {}
-    assert describe(data)[-1] == "9 train + 5 validation + 7 test images of 2 classes: cats, dogs"
+    assert describe(data)[-4:] == [
+        "2 classes: cats, dogs",
+        "train: 9 images (5 cats, 4 dogs)",
+        "validation: 5 images (3 cats, 2 dogs)",
+        "test: 7 images (1 cats, 6 dogs)",
+    ]
     for images in data.parts.values():
         assert images.labels.dtype == np.int32
         for index, name in enumerate(images.names):
@@ -161,51 +169,6 @@ def test_fingerprints_are_the_first_8_bytes():
 # Photos to score
 
 
-def test_photos_seen_in_training_are_left_out(tmp_path, photo_tree):
-    folder = photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
-    seen = datasets.trained_on(load_photos(folder, PHOTOS))
-    assert len(seen) == 10
-    photo_tree(tmp_path / "new", {"cats": 2, "dogs": 1}, first_seed=50)
-    (tmp_path / "new/dogs/renamed.jpg").write_bytes((folder / "val/cats/0.jpg").read_bytes())
-    (tmp_path / "new/dogs/broken.jpg").touch()
-    images, notes, unreadable = load_test_photos(tmp_path / "new", ("cats", "dogs"), Preprocessing(SHAPE), seen)
-    assert images.labels.tolist() == [0, 0, 1]
-    assert [name.rpartition("/")[2] for name in images.names] == ["0.jpg", "1.jpg", "0.jpg"]
-    assert images.fingerprints[0] == int(content_hash((tmp_path / "new/cats/0.jpg").read_bytes())[:16], 16)
-    assert list(unreadable) == [str(tmp_path / "new/dogs/broken.jpg")]
-    assert any(note.startswith("1 photos left out: the network was trained") for note in notes)
-    assert any("1 unreadable" in note for note in notes)
-
-
-def test_the_test_part_is_scored_in_the_networks_class_order(tmp_path, photo_tree):
-    folder = photo_tree(tmp_path, {"train/a": 2, "train/b": 2, "test_set/b": 2, "test_set/a": 1})
-    images, _, _ = load_test_photos(folder, ("b", "c", "a"), Preprocessing(SHAPE), NOBODY)
-    assert Counter(images.labels.tolist()) == {0: 2, 2: 1}  # "c" may be missing
-    assert all("test_set" in name for name in images.names)
-
-
-def test_a_class_that_the_network_does_not_know(tmp_path, photo_tree):
-    (photo_tree(tmp_path, {"cats": 1, "horses": 1}) / "empty").mkdir()
-    with pytest.raises(UserError) as caught:
-        load_test_photos(tmp_path, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
-    assert "'horses'" in str(caught.value)
-    assert "cats, dogs" in str(caught.value)
-
-
-def test_no_photo_to_score(tmp_path, photo_tree, photo):
-    arguments = (("cats", "dogs"), Preprocessing(SHAPE))
-    (tmp_path / "empty/cats").mkdir(parents=True)
-    with pytest.raises(UserError, match="cats or dogs; nothing to score"):
-        load_test_photos(tmp_path / "empty", *arguments, NOBODY)
-    seen = photo(tmp_path / "seen/cats/0.jpg", 1)
-    (tmp_path / "seen/cats/1.jpg").touch()
-    known = fingerprints([content_hash(seen.read_bytes())])
-    with pytest.raises(UserError, match=r"1 unreadable, 1 seen in training"):
-        load_test_photos(tmp_path / "seen", *arguments, known)
-    with pytest.raises(UserError, match="no such folder"):
-        load_test_photos(tmp_path / "gone", *arguments, NOBODY)
-
-
 # Images off centre
 
 
@@ -219,7 +182,13 @@ def test_images_move_left_right_up_down_in_turn():
     assert moved.tolist() == [left, right, up, down, left, right]
 
 
-@pytest.mark.parametrize("pixels", [0, 4, 99])
+@pytest.mark.parametrize("pixels", [-1, 4, 99])
+def test_a_shift_beyond_the_image_is_refused(pixels):
+    with pytest.raises(UserError, match=f"--shift: must be from 0 to 3 for these images, received {pixels}"):
+        shift_images(np.zeros((5, 4, 6, 3), np.uint8), pixels)
+
+
+@pytest.mark.parametrize("pixels", [0, 3])
 def test_any_distance(pixels):
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
     moved = shift_images(images, pixels)
@@ -232,11 +201,10 @@ def test_any_distance(pixels):
         assert (moved[2] == images[2, -1:]).all()
 
 
-def test_a_shifted_set_keeps_labels_and_names(tmp_path, photo_tree):
-    photo_tree(tmp_path, {"cats": 2, "dogs": 2})
-    images, _, _ = load_test_photos(tmp_path, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
+def test_a_shifted_set_keeps_labels_and_names(mnist):
+    images = load_arrays(_mnist(), str(mnist)).parts["test"]
     moved = datasets.shifted(images, 2)
-    assert (moved.take(np.arange(4)) == shift_images(images.take(np.arange(4)), 2)).all()
+    assert (moved.take(np.arange(7)) == shift_images(images.images, 2)).all()
     assert (moved.labels.tolist(), moved.names) == (images.labels.tolist(), images.names)
 
 
