@@ -3,6 +3,7 @@
 This file imports neither TensorFlow nor Keras, so that `train.py --list` and `--help` answer at once.
 """
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -15,6 +15,7 @@ from artifacts.inference import Classifier, score_images
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
 from artifacts.scores import Scores
 from artifacts.weights_file import Description
+from command_line import say
 from compute import dtype_policy, steps_per_execution
 from errors import UserError
 from pipeline.datasets import Data, batches, trained_on
@@ -74,6 +75,7 @@ def run_training(
     Raises:
         UserError: training diverged; or a resumed run's photos are not those that it began with.
     """
+    model.summary(line_length=80, print_fn=lambda text, **_: say(text))
     with dtype_policy("float32"):
         plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
@@ -84,7 +86,6 @@ def run_training(
     if first_epoch == 0:
         _plot_first_batch(run, data, train_batches)
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is a message, not a result
-        model.summary(line_length=80, print_fn=lambda text, **_: print(text))
         model.fit(
             train_batches,
             validation_data=_batches(data, "validation", preset, model),

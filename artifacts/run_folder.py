@@ -33,7 +33,7 @@ def first_free(path: Path) -> Path:
 
 def check_new_name(name: str) -> None:
     """Raise UserError if no run can be called `name`, because it is no plain name or is taken."""
-    if Path(name).name != name or name.startswith("."):
+    if Path(name).name != name or not name or name.startswith("."):
         raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
     if (RUNS / name).exists():
         raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atomic import replacing, write_json, write_text
+from atomic import new_folder, replacing, write_json, write_text
 
 
 def test_the_temporary_file_is_hidden_beside_its_place_and_keeps_every_suffix(tmp_path):
@@ -102,3 +102,19 @@ def test_a_value_without_json_form_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"path": Path("x")})
     assert (tmp_path / "a.json").read_text() == "1\n"
+
+
+def test_a_new_folder_is_there_whole_or_not_at_all(tmp_path):
+    with new_folder(tmp_path / "below" / "new") as unfinished:
+        (unfinished / "a.txt").write_text("a")
+        assert not (tmp_path / "below/new").exists()
+    assert [path.name for path in (tmp_path / "below/new").iterdir()] == ["a.txt"]
+
+    def stop_half_way():
+        with new_folder(tmp_path / "half") as unfinished:
+            (unfinished / "a.txt").write_text("a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert [path.name for path in tmp_path.iterdir()] == ["below"]

@@ -144,6 +144,10 @@ def test_no_file_a_foreign_file_and_a_cut_file_give_one_line(tmp_path):
         {"class_names": 3},
         {"preprocessing": {"image_shape": [0, 5, 3], "rescale": 1}},
         {"preprocessing": {"image_shape": [10**9, 10**9, 3], "rescale": 1}},
+        {"preprocessing": {"image_shape": [24, 24, 2], "rescale": 1}},
+        {"preprocessing": {"image_shape": [24, 24], "rescale": 1}},
+        {"preprocessing": {"image_shape": [24, 24, 3], "rescale": float("nan")}},
+        {"class_names": ["same", "same"]},
         {"preprocessing": None},
         {"unknown": 1},
     ],
@@ -155,6 +159,51 @@ def test_a_damaged_description_is_refused(tmp_path, change):
         file.attrs["image_classifier_0"] = json.dumps(values | change)
     with pytest.raises(UserError, match=r"a\.weights\.h5: its description is damaged"):
         weights_file.load(tmp_path / "a.weights.h5")
+
+
+@pytest.mark.parametrize("marks", ["a group", np.zeros(3), np.zeros((2, 2), np.uint64), "larger than the file"])
+def test_damaged_fingerprints_are_refused(tmp_path, marks):
+    save(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "r+") as file:
+        name = "image_classifier_trained_on"
+        del file[name]
+        if isinstance(marks, np.ndarray):
+            file[name] = marks
+        elif marks == "a group":
+            file.create_group(name)
+        else:  # never written, so HDF5 stores nothing: 16 GB in a small file
+            file.create_dataset(name, (2 * 10**9,), np.uint64, chunks=(2**20,))
+    with pytest.raises(UserError, match=r"a\.weights\.h5: its fingerprints of photos"):
+        weights_file.read_trained_on(tmp_path / "a.weights.h5")
+
+
+def test_an_image_too_small_for_the_network_is_refused(tmp_path):
+    save(tmp_path / "a.weights.h5", preprocessing=Preprocessing((1, 1, 3)))
+    with pytest.raises(UserError, match=r"a\.weights\.h5: does not fit the network elephants_cars"):
+        weights_file.load(tmp_path / "a.weights.h5")
+
+
+def test_options_that_contradict_the_file_are_refused(tmp_path):
+    save(tmp_path / "a.weights.h5")
+    weights_file.load(tmp_path / "a.weights.h5", "elephants_cars", ["cars", "elephants"])
+    with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of elephants_cars"):
+        weights_file.load(tmp_path / "a.weights.h5", "cifar10")
+    with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are cars,elephants"):
+        weights_file.load(tmp_path / "a.weights.h5", class_names=["elephants", "cars"])
+
+
+@pytest.mark.parametrize("names", [["one"], ["same", "same"]])
+def test_class_names_of_old_weights_are_checked(tmp_path, names):
+    write_keras_2_layout(tmp_path / "a.h5", models.mnist_cnn((28, 28, 1)))
+    with pytest.raises(UserError, match="--class-names: class names must be two or more and differ"):
+        weights_file.load(tmp_path / "a.h5", "mnist_cnn", names)
+
+
+def test_answers_that_are_no_numbers_are_an_error():
+    model = models.elephants_cars(SHAPE, 2)
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(UserError, match="no number"):
+        Classifier(model, describe()).probabilities(np.zeros((1, *SHAPE), np.uint8))
 
 
 def test_a_crash_while_saving_leaves_the_old_file(tmp_path):

@@ -1,0 +1,142 @@
+"""One run inside this process: what the commands' tests cannot reach, such as a crash between two files."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import training
+from artifacts import weights_file
+from artifacts.run_folder import BEST, LAST, RunFolder
+from errors import UserError
+from pipeline import datasets
+from presets import PRESETS
+
+RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
+COUNTS = {"train/cats": 10, "train/dogs": 10, "val/cats": 3, "val/dogs": 3, "test/cats": 3, "test/dogs": 3}
+
+
+@pytest.fixture
+def photos(tmp_path, coloured_photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return coloured_photos(tmp_path / "photos", COUNTS)
+
+
+def run_it(run, photos, recipe=RECIPE, **options):
+    keras.utils.set_random_seed(recipe.seed)  # as compute.set_up does
+    data = datasets.load_photos(photos, recipe)
+    return training.run_training(run, training.build(recipe, data), recipe, None, data, **options)
+
+
+def new_run(name="run", recipe=RECIPE):
+    run = RunFolder.create(name, "unused")
+    run.write_settings("photos", recipe)
+    return run
+
+
+def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
+    data = datasets.load_photos(photos, RECIPE)
+    images, labels = datasets.batches(data, "validation", 6, binary=True)[0]
+    for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
+        predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
+        np.testing.assert_array_equal(image, predicted_on)
+        assert data.class_names[int(label)] in name
+
+
+def test_the_weights_know_what_they_were_trained_on(photos):
+    run = new_run()
+    run_it(run, photos)
+    data = datasets.load_photos(photos, RECIPE)
+    seen = weights_file.read_trained_on(run.file(BEST))
+    for part in ("train", "validation"):
+        assert np.isin(data.parts[part].fingerprints, seen).all()
+    assert not np.isin(data.parts["test"].fingerprints, seen).any()
+
+
+@pytest.mark.parametrize("change", ["rename a class", "move a photo to test"])
+def test_a_run_is_not_resumed_on_other_photos(photos, change):
+    run = new_run()
+    run_it(run, photos)
+    if change == "rename a class":
+        for part in ("train", "val", "test"):
+            (photos / part / "cats").rename(photos / part / "zebras")
+    else:
+        (photos / "train/cats/000.jpg").rename(photos / "test/cats/new.jpg")
+    before = run.file(LAST).read_bytes()
+    with pytest.raises(UserError, match="--resume: the photos have changed since runs/run began"):
+        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
+    assert run.file(LAST).read_bytes() == before
+
+
+def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
+    whole = new_run("whole")
+    run_it(whole, photos)
+    run = new_run("crashed")
+    save = weights_file.save
+
+    def crash_before_last_of_epoch_2(model, path, description, marks):
+        if path.name == LAST and description.epoch == 2:
+            raise KeyboardInterrupt
+        save(model, path, description, marks)
+
+    monkeypatch.setattr(weights_file, "save", crash_before_last_of_epoch_2)
+    with pytest.raises(KeyboardInterrupt):
+        run_it(run, photos)
+    monkeypatch.setattr(weights_file, "save", save)
+    run_it(RunFolder.open(run.path), photos)
+    best, wanted = (weights_file.load(folder.file(BEST)) for folder in (run, whole))
+    assert best[1].epoch == wanted[1].epoch
+    for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_that_stopped_early_is_not_trained_further(photos):
+    recipe = replace(RECIPE, epochs=30, early_stopping=1, learning_rate=0.05)
+    run = new_run(recipe=recipe)
+    run_it(run, photos, recipe)
+    epochs = len(run.history)
+    assert epochs < 30
+    assert training.has_stopped(run.history, 1)
+    assert not training.has_stopped(run.history[:-1], 1)
+    again = RunFolder.open(run.path)
+    run_it(again, photos, recipe)
+    assert again.history == run.history
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "stopped"),
+    [
+        ([], 1, False),
+        ([3, 2, 1], 1, False),
+        ([3, 2, 2], 1, True),  # equal is no improvement
+        ([1, 2, 3], 3, False),
+        ([1, 2, 3, 4], 3, True),
+        ([1, 2, 0.5, 4], 3, False),
+        ([1, 1, 1], None, False),
+    ],
+)
+def test_has_stopped(losses, patience, stopped):
+    assert training.has_stopped([{"val_loss": loss} for loss in losses], patience) == stopped
+
+
+def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_photos):
+    folder = coloured_photos(
+        tmp_path / "p", {"train/a": 12, "train/b": 4, "train/c": 8, "val/a": 1, "val/b": 1, "val/c": 1}
+    )
+    recipe = replace(RECIPE, class_weights="balanced")
+    weights = training._class_weights(recipe, datasets.load_photos(folder, recipe))
+    assert weights == {0: pytest.approx(24 / 36), 1: pytest.approx(2), 2: pytest.approx(1)}
+
+
+def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counts = {f"{part}/{name}": count for part, count in (("train", 8), ("val", 2)) for name in ("a", "cats", "dogs")}
+    folder = coloured_photos(tmp_path / "p", counts)
+    run = new_run()
+    recipe = replace(RECIPE, grayscale=True, augment=False, class_weights="balanced")
+    assert run_it(run, folder, recipe) is None
+    model, description = weights_file.load(run.file(BEST))
+    assert model.input_shape == (None, 24, 24, 1)
+    assert model.output_shape == (None, 3)
+    assert description.class_names == ("a", "cats", "dogs")
