@@ -27,8 +27,8 @@ def test_a_full_disk_is_one_line(tmp_path):
 
 
 def test_a_reader_that_leaves_early_ends_the_command_quietly(tmp_path):
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import command_line\\ncommand_line.run(lambda: [print(i) for i in range(99999)])"
-    line = f'"$PYTHON" -c $\'{code}\' "$ROOT" | head -n 1; exit ${{PIPESTATUS[0]}}'
+    code = "import command_line; command_line.run(lambda: [print(number) for number in range(99999)])"
+    line = f'PYTHONPATH="$ROOT" "$PYTHON" -c "{code}" | head -n 1; exit ${{PIPESTATUS[0]}}'
     process = run_shell(line, tmp_path)
     assert (process.returncode, process.stdout, process.stderr) == (141, "0\n", "")
 

@@ -121,9 +121,8 @@ def test_has_stopped(losses, patience, stopped):
 
 
 def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_photos):
-    folder = coloured_photos(
-        tmp_path / "p", {"train/a": 12, "train/b": 4, "train/c": 8, "val/a": 1, "val/b": 1, "val/c": 1}
-    )
+    counts = {"train/a": 12, "train/b": 4, "train/c": 8, "val/a": 1, "val/b": 1, "val/c": 1}
+    folder = coloured_photos(tmp_path / "p", counts)
     recipe = replace(RECIPE, class_weights="balanced")
     weights = training._class_weights(recipe, datasets.load_photos(folder, recipe))
     assert weights == {0: pytest.approx(24 / 36), 1: pytest.approx(2), 2: pytest.approx(1)}
