@@ -52,8 +52,10 @@ def main() -> None:
 
     compute.set_up("float32")
     from artifacts.inference import Classifier
+    from artifacts.weights_file import read_description
 
-    preset_name = args.preset or (args.what if is_array else None)
+    says_itself = read_description(weights) is not None
+    preset_name = args.preset or (args.what if is_array and not says_itself else None)
     classifier = Classifier.load(weights, preset_name, args.class_names)
     images, notes, unreadable = load_images(args, classifier, weights, is_array)
     for line in (f"weights: {weights}", *notes):

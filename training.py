@@ -144,12 +144,9 @@ def _resume(run: RunFolder, model: keras.Model, description: Description, marks:
     same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
     if not same or not np.array_equal(np.sort(weights_file.read_trained_on(last)), np.sort(marks)):
         raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")
-    epoch = min(before.epoch, len(run.history))
-    if epoch < before.epoch:
-        raise UserError(
-            f"{run.file('history.csv')}: holds {epoch} of {before.epoch} epochs; this run cannot be resumed"
-        )
-    run.cut_history(epoch)
+    if len(run.history) < before.epoch:
+        raise UserError(f"{run.file('history.csv')}: lacks some of {before.epoch} epochs; this run cannot be resumed")
+    run.cut_history(before.epoch)
     model.optimizer.build(model.trainable_variables)
     model.load_weights(last)
     return before.epoch
