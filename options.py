@@ -75,10 +75,6 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
             raise UserError(f"--{name.replace('_', '-')}: must be at least {smallest}, received {value}")
     if changes.get("seed", 0) > LARGEST_SEED:
         raise UserError(f"--seed: must be at most {LARGEST_SEED}, received {changes['seed']}")
-    if not 0 < changes.get("validation_share", 0.1) < 1:
-        raise UserError(f"--validation-share: must be between 0 and 1, received {changes['validation_share']}")
-    if changes.get("validation_share") and preset.dataset == "photos":
-        raise UserError("--validation-share: is for array data sets; photos are split by their folders, or 70/15/15")
     if changes.get("learning_rate", 1) <= 0:
         raise UserError(f"--learning-rate: must be above 0, received {changes['learning_rate']}")
     transforms = given(args, Augmentation)

@@ -74,7 +74,6 @@ class Preset:
     class_weights: str = option(
         "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")
     )
-    validation_share: float = option(0.1, "of an array data set's training images, cut off for validation")
     seed: int = option(0, "of first weights, order, dropout and augmentation; never of the splits")
     precision: str = option("auto", "of the arithmetic; the weights are always float32", choices=PRECISIONS)
     augmentation: Augmentation = Augmentation()
@@ -138,7 +137,6 @@ PRESETS = {
         image_size=(28, 28),
         grayscale=True,
         batch_size=64,
-        validation_share=0.05,  # 3,000 images suffice to choose among 10 epochs
         augmentation=replace(SHIFTS, horizontal_flip=True),
     ),
     "cifar10": _cifar10,

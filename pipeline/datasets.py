@@ -12,6 +12,8 @@ from pipeline.photo_store import PhotoStore, Subset
 from pipeline.photos import Preprocessing
 from presets import Augmentation, Preset
 
+# Of an array data set's training images, cut off for validation: 6,000 of 60,000, as many a class.
+VALIDATION_SHARE = 0.1
 # The split is part of the data, so it does not move with --seed.
 SPLIT_SEED = 0
 LISTED = 10  # classes that a message names; more would hide the rest of it
@@ -72,7 +74,7 @@ def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
             f"--image-size, --grayscale: {preset.dataset} has images of {shape}, received {image_shape(preset)}; "
             "these options are for photos"
         )
-    is_validation = _stratified(arrays.y_train, preset.validation_share)
+    is_validation = _stratified(arrays.y_train, VALIDATION_SHARE)
     numbers = np.arange(len(arrays.y_train))
     parts = {
         part: ImageSet(arrays.x_train[chosen], arrays.y_train[chosen], [f"train {i}" for i in numbers[chosen]])

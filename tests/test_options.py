@@ -25,7 +25,6 @@ GIVEN = {
     "class_weights": ("balanced", "balanced"),
     "seed": ("12", 12),
     "precision": ("float32", "float32"),
-    "validation_share": ("0.2", 0.2),
     "rotation_range": ("40", 40.0),
     "width_shift_range": ("0.25", 0.25),
     "height_shift_range": ("3", 3.0),
@@ -156,8 +155,6 @@ def test_an_augmentation_alone(parser):
         ("--seed 4294967296", ("--seed", "at most 4294967295")),
         ("--image-size 7", ("--image-size", "at least 8", "7")),
         ("--image-size 64x7", ("--image-size", "at least 8", "(64, 7)")),
-        ("--validation-share 1", ("--validation-share", "between 0 and 1", "1.0")),
-        ("--validation-share 0", ("--validation-share", "between 0 and 1", "0.0")),
         ("--learning-rate 0", ("--learning-rate", "above 0", "received 0")),
         ("--learning-rate -0.1", ("--learning-rate", "above 0")),
         ("--learning-rate nan", ("--learning-rate", "received nan")),
@@ -197,8 +194,3 @@ def test_values_that_argparse_refuses(parser, line, capsys):
 )
 def test_the_outermost_values_are_allowed(resolved, line):
     resolved(line)
-
-
-def test_photos_have_no_validation_share(resolved):
-    with pytest.raises(UserError, match="--validation-share: is for array data sets"):
-        resolved("--validation-share 0.2", PRESETS["one_conv"])

@@ -47,7 +47,6 @@ def test_the_recipe(name):
     assert preset.learning_rate is None  # the optimizer's own
     assert (preset.early_stopping, preset.class_weights) == (None, "none")
     assert (preset.seed, preset.precision) == (0, "auto")
-    assert preset.validation_share == (0.05 if name == "fashion_mnist" else 0.1)
     assert preset.source.startswith("tutorial ")
 
 
