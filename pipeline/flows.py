@@ -1,0 +1,192 @@
+"""The methods of ImageDataGenerator that make batches: Keras's signatures, with a few keywords more."""
+
+import warnings
+
+from pipeline.array_iterator import NumpyArrayIterator
+from pipeline.file_iterators import DataFrameIterator, DirectoryIterator
+
+# What Keras once took and now passes over -> what to do instead.
+_FORMER = {
+    "has_ext": "file names in the dataframe have to match those on the disk exactly",
+    "sort": "batches keep the order of the rows if shuffle is False",
+    "drop_duplicates": "use pandas.DataFrame.drop_duplicates",
+}
+
+
+class Flows:
+    """A mixin. The keywords that Keras does not have, all with defaults that keep its meaning:
+
+    shuffled_split: with `subset`, draw the validation images at random from every class, decided by `seed` (which
+        both subsets must share), instead of taking the first ones.
+    cache: for photos: bytes of memory for decoded images, uint8; "auto" is a quarter of what is free when the
+        iterator is made, False none. What does not fit is decoded each time, a batch ahead.
+    on_bad_file: "skip" leaves out files that cannot be read, see `FileIterator`; "raise" raises a PhotoError.
+    workers, use_multiprocessing, max_queue_size: as of keras.utils.PyDataset. One worker is best: a batch is made
+        by all cores in any case.
+    """
+
+    def flow(
+        self,
+        x,
+        y=None,
+        batch_size=32,
+        shuffle=True,
+        sample_weight=None,
+        seed=None,
+        save_to_dir=None,
+        save_prefix="",
+        save_format="png",
+        ignore_class_split=False,
+        subset=None,
+        *,
+        shuffled_split=False,
+        workers=1,
+        use_multiprocessing=False,
+        max_queue_size=10,
+    ) -> NumpyArrayIterator:
+        """Batches from images of one shape, of any dtype, (n, height, width, channels), as Keras's method says."""
+        return NumpyArrayIterator(
+            x,
+            y,
+            self,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            seed=seed,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            ignore_class_split=ignore_class_split,
+            subset=subset,
+            shuffled_split=shuffled_split,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+            max_queue_size=max_queue_size,
+        )
+
+    def flow_from_directory(
+        self,
+        directory,
+        target_size=(256, 256),
+        color_mode="rgb",
+        classes=None,
+        class_mode="categorical",
+        batch_size=32,
+        shuffle=True,
+        seed=None,
+        save_to_dir=None,
+        save_prefix="",
+        save_format="png",
+        follow_links=False,
+        subset=None,
+        interpolation="nearest",
+        keep_aspect_ratio=False,
+        *,
+        shuffled_split=False,
+        cache="auto",
+        on_bad_file="skip",
+        workers=1,
+        use_multiprocessing=False,
+        max_queue_size=10,
+    ) -> DirectoryIterator:
+        """Batches from a folder with a sub-folder of photos for each class, as Keras's method says."""
+        return DirectoryIterator(
+            directory,
+            self,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            follow_links=follow_links,
+            subset=subset,
+            interpolation=interpolation,
+            keep_aspect_ratio=keep_aspect_ratio,
+            shuffled_split=shuffled_split,
+            files={
+                "cache": cache,
+                "on_bad_file": on_bad_file,
+                "workers": workers,
+                "use_multiprocessing": use_multiprocessing,
+                "max_queue_size": max_queue_size,
+            },
+        )
+
+    def flow_from_dataframe(
+        self,
+        dataframe,
+        directory=None,
+        x_col="filename",
+        y_col="class",
+        weight_col=None,
+        target_size=(256, 256),
+        color_mode="rgb",
+        classes=None,
+        class_mode="categorical",
+        batch_size=32,
+        shuffle=True,
+        seed=None,
+        save_to_dir=None,
+        save_prefix="",
+        save_format="png",
+        subset=None,
+        interpolation="nearest",
+        validate_filenames=True,
+        *,
+        keep_aspect_ratio=False,
+        shuffled_split=False,
+        cache="auto",
+        on_bad_file="skip",
+        workers=1,
+        use_multiprocessing=False,
+        max_queue_size=10,
+        **kwargs,
+    ) -> DataFrameIterator:
+        """Batches from a pandas dataframe of file names and targets, as Keras's method says.
+
+        Other keywords have no effect, as in Keras, and are warned of; `keep_aspect_ratio` has one, unlike in Keras.
+        """
+        for name in kwargs:
+            former = f"{name} is deprecated: {_FORMER.get(name)}"
+            if name in _FORMER:
+                warnings.warn(former, DeprecationWarning, stacklevel=2)
+            else:
+                warnings.warn(f"flow_from_dataframe knows no {name!r}; it has no effect", stacklevel=2)
+        if class_mode == "other":
+            warnings.warn('class_mode="other" is deprecated: use "raw"', DeprecationWarning, stacklevel=2)
+            class_mode = "raw"
+        return DataFrameIterator(
+            dataframe,
+            self,
+            directory=directory,
+            x_col=x_col,
+            y_col=y_col,
+            weight_col=weight_col,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            subset=subset,
+            interpolation=interpolation,
+            validate_filenames=validate_filenames,
+            keep_aspect_ratio=keep_aspect_ratio,
+            shuffled_split=shuffled_split,
+            files={
+                "cache": cache,
+                "on_bad_file": on_bad_file,
+                "workers": workers,
+                "use_multiprocessing": use_multiprocessing,
+                "max_queue_size": max_queue_size,
+            },
+        )
