@@ -166,8 +166,8 @@ def transform_batch(
     plan = (generator.plan if as_uint8 else generator.draw_transforms)(out.shape[1:], seed, epoch, indices)
     _, height, width = sorted(out.shape[1:])  # whichever axis the channels are on
     parts = min(cpu_cores(), max(1, len(out))) if height * width >= _THREADS_FROM_PIXELS else 1
-    # The user's function may draw random numbers or count: it is called in order, by one thread.
-    if generator.preprocessing_function is not None and out.dtype != np.uint8:
+    # The user's own code may draw random numbers or count: it is called in order, by one thread.
+    if (generator.preprocessing_function is not None or generator.is_extended) and out.dtype != np.uint8:
         parts = 1
     bounds = np.linspace(0, len(out), parts + 1).astype(int).tolist()
     tasks = [(generator, images[i:j], plan[i:j], out[i:j]) for i, j in pairwise(bounds)]

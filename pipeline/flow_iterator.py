@@ -58,7 +58,8 @@ class FlowIterator(keras_image.Iterator):
         many batches Keras has drawn ahead.
         """
         running, self._running = getattr(self, "_running", False), False
-        if len(self._drawn) == len(self) if running else self._left_unfinished:
+        drawn = len(self._drawn) == len(self) or self.use_multiprocessing  # other processes do not tell
+        if drawn if running else self._left_unfinished:
             self.epoch += 1
         elif running:
             self._left_unfinished = True

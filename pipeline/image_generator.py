@@ -1,5 +1,6 @@
 """Keras's ImageDataGenerator with the same interface and pixels, and a faster transform."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,19 +10,24 @@ from pipeline.flows import Flows
 from pipeline.image_draws import ImageDraws
 from pipeline.warp import affine_matrices, affine_matrix, can_warp, warp
 
+_CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
+_GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
+
 
 class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
     """Keras's class: same constructor, same methods, same pixels; `apply_transform` is about 20 times faster.
 
     The fast path covers channels last, uint8 or float32, 1, 3 or 4 channels, interpolation order 1 and the fill
-    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed.
+    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed, and so are the
+    methods of a subclass.
     """
 
     @property
     def is_random(self) -> bool:
         """Whether any image can come out of a random transform changed."""
         return bool(
-            self.rotation_range
+            self.is_extended
+            or self.rotation_range
             or self.height_shift_range
             or self.width_shift_range
             or self.shear_range
@@ -31,6 +37,11 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             or self.channel_shift_range
             or self.brightness_range is not None
         )
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether a subclass has methods of its own that Keras's iterators call for every image."""
+        return any(getattr(type(self), name) is not getattr(ImageDataGenerator, name) for name in _CALLED_BY_KERAS)
 
     def get_random_transform(self, img_shape: tuple, seed: int | None = None) -> dict:
         """Draw from NumPy's global generator exactly what Keras draws; see Keras's method of this name."""
@@ -54,7 +65,20 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         """
         if not self.is_random:
             return [{} for _ in indices]
+        if type(self).get_random_transform is not ImageDataGenerator.get_random_transform:
+            numbers = ImageDraws(seed, epoch, indices).random() * 2**32
+            return [self._draw_seeded(image_shape, int(number)) for number in numbers]
         return _rows(self._draw(ImageDraws(seed, epoch, indices), image_shape), len(indices))
+
+    def _draw_seeded(self, image_shape: tuple, seed: int) -> dict:
+        """A subclass's get_random_transform, which draws from NumPy's global generator; that is put back."""
+        with _GLOBAL_GENERATOR:
+            state = np.random.get_state()
+            np.random.seed(seed)
+            try:
+                return self.get_random_transform(image_shape)
+            finally:
+                np.random.set_state(state)
 
     def _draw(self, random, img_shape: tuple) -> dict:
         """The draws of Keras's get_random_transform in its order, from np.random, a RandomState or ImageDraws."""
@@ -180,7 +204,7 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         fills = self.fill_mode in ("nearest", "reflect") or (
             self.fill_mode == "constant" and self.cval in range(256)  # whole grey levels only
         )
-        keeps_levels = not self.channel_shift_range and self.brightness_range is None
+        keeps_levels = not self.channel_shift_range and self.brightness_range is None and not self.is_extended
         return self.data_format == "channels_last" and self.interpolation_order == 1 and fills and keeps_levels
 
     def standardize_into(self, images: Sequence[np.ndarray], out: np.ndarray) -> None:

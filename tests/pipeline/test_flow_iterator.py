@@ -61,6 +61,30 @@ def test_augmented_pixels_are_keras(more, dtype):
         assert close.mean() > 0.995
 
 
+class Extended(ImageDataGenerator):
+    """What scripts make of Keras's class."""
+
+    def get_random_transform(self, img_shape, seed=None):
+        return {"tx": np.random.randint(-3, 4)}
+
+    def standardize(self, x):
+        return super().standardize(x) + 1
+
+
+def test_the_methods_of_a_subclass_are_called():
+    np.random.seed(0)
+    expected = np.random.random()
+    np.random.seed(0)
+    ours = Extended(rescale=0.5)
+    images = ours.flow(IMAGES, batch_size=23, shuffle=False, seed=4)[0]
+    assert np.random.random() == expected
+    np.testing.assert_array_equal(images, Extended(rescale=0.5).flow(IMAGES, batch_size=23, shuffle=False, seed=4)[0])
+    drawn = ours.draw_transforms(SHAPE, 4, 0, np.arange(23))
+    assert {each["tx"] for each in drawn} == set(range(-3, 4))
+    for image, parameters, got in zip(IMAGES.astype(np.float32), drawn, images, strict=True):
+        np.testing.assert_allclose(got, ours.apply_transform(image, parameters) * 0.5 + 1, atol=0.01)
+
+
 def test_batches_depend_on_seed_epoch_and_index_only():
     one, other = make(), make()
     backwards = [other[i] for i in reversed(range(5))][::-1]
@@ -183,6 +207,26 @@ def test_a_pass_that_steps_per_epoch_spreads_is_drawn_once():
     passes = [[call for call in iterator.drawn if call[0] == epoch] for epoch in (0, 1)]
     assert {number for _, number in passes[0]} == {number for _, number in passes[1]} == set(range(5))
     assert passes[1] == [(1, i) for i in range(5)]
+
+
+def test_epochs_go_on_when_other_processes_draw():
+    iterator = make(use_multiprocessing=True)
+    for epoch in (1, 2):
+        iterator.on_epoch_begin()
+        iterator.on_epoch_end()
+        assert iterator.epoch == epoch
+
+
+def test_a_pass_that_was_left_is_not_gone_on_with():
+    iterator = make()
+    iterator.on_epoch_begin()
+    iterator[0]
+    iterator.on_epoch_end()
+    assert iterator.epoch == 0
+    iterator.on_epoch_end()  # of the next fit or evaluate, before it begins
+    assert iterator.epoch == 1
+    iterator.on_epoch_end()
+    assert iterator.epoch == 1
 
 
 @pytest.mark.parametrize("subset", ["validation", "training"])
