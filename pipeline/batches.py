@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # which imports this module, through its iterators
 # Below this many pixels an image's work is mostly Python, which threads cannot share.
 _THREADS_FROM_PIXELS = 96 * 96
 
+# Augmented images wait for their standardisation here, few at a time: they are then still in the core's cache.
+_SCRATCH_BYTES = 2**18
+
 
 class ImageSource(Protocol):
     """Images that do not lie in one array, for instance decoded photos in a cache."""
@@ -186,11 +189,17 @@ def _transform_uint8(generator: "ImageDataGenerator", images, plan, out: np.ndar
     if not generator.is_random:
         _finish(generator, images, out)
         return
-    transformed = out if out.dtype == np.uint8 else np.empty(out.shape, np.uint8)
-    for image, planned, result in zip(images, plan, transformed, strict=True):
-        generator.apply_planned(image, planned, result)
-    if transformed is not out:
-        _finish(generator, transformed, out)
+    if out.dtype == np.uint8:
+        for image, planned, result in zip(images, plan, out, strict=True):
+            generator.apply_planned(image, planned, result)
+        return
+    few = max(1, _SCRATCH_BYTES // out[0].size)
+    scratch = np.empty((few, *out.shape[1:]), np.uint8)
+    for start in range(0, len(out), few):
+        now = slice(start, start + few)
+        for image, planned, result in zip(images[now], plan[now], scratch, strict=False):
+            generator.apply_planned(image, planned, result)
+        _finish(generator, scratch[: len(out[now])], out[now])
 
 
 def _finish(generator: "ImageDataGenerator", images: Sequence[np.ndarray], out: np.ndarray) -> None:
