@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from compute import cpu_cores
+from pipeline.batch_memory import BatchMemory
 from pipeline.threads import threads
 
 if TYPE_CHECKING:  # which imports this module, through its iterators
@@ -76,6 +77,7 @@ class Batches(keras.utils.PyDataset):
         self.image_shape = tuple(images.shape[1:] if isinstance(images, np.ndarray) else images.image_shape)
         self.labels = np.asarray(labels, np.float32).reshape(-1, 1) if binary else np.asarray(labels, np.int32)
         self.batch_size, self.seed, self.shuffle, self.augment = batch_size, seed, shuffle, augment
+        self._memory = BatchMemory()
         self.epoch = 0
 
     @property
@@ -104,7 +106,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch i of this epoch: float32 (k, height, width, channels), standardised, and labels."""
         indices = self.indices(i)
-        images = np.empty((len(indices), *self.image_shape), np.float32)
+        images = self._memory.empty((len(indices), *self.image_shape), np.float32)
         self._fill(indices, images)
         return images, self.labels[indices]
 

@@ -8,6 +8,7 @@ import numpy as np
 # Keras exports only some of its iterators, and under names that differ between versions.
 from keras.src.legacy.preprocessing import image as keras_image
 
+from pipeline.batch_memory import BatchMemory
 from pipeline.batches import transform_batch
 from pipeline.image_draws import ImageDraws
 
@@ -34,7 +35,7 @@ class FlowIterator(keras_image.Iterator):
         """What follows the constructor of Keras's class."""
         self.seed = int(np.random.randint(_LARGEST_SEED)) if seed is None else int(seed)
         self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
-        self._ordered_epoch = None
+        self._ordered_epoch, self._memory = None, BatchMemory()
         self.epoch = 0
 
     @property
@@ -114,7 +115,7 @@ class FlowIterator(keras_image.Iterator):
 
     def _make(self, indices: np.ndarray, epoch: int):
         images, places = self._images(indices)
-        batch = np.empty((len(indices), *self.image_shape), self._working_dtype)
+        batch = self._memory.empty((len(indices), *self.image_shape), self._working_dtype)
         generator = self.image_data_generator
         exact = generator.is_random and not generator.uint8_suffices
         transform_batch(generator, images, indices, self.seed, epoch, batch, exact)
