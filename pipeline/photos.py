@@ -1,5 +1,6 @@
 """One photo file to one array: the only place that opens an image, in training and in prediction."""
 
+import contextlib
 import hashlib
 import io
 import warnings
@@ -91,10 +92,10 @@ def _opened(source: Path | str | bytes, smallest: int | None, convert: Callable[
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF says nothing about the orientation; the pixels are still good
-        return image
+    # Damaged EXIF says nothing about the orientation; the pixels are still good.
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)  # otherwise it copies every photo, upright ones too
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -35,6 +35,13 @@ def test_pixels_are_keras(tmp_path_factory, mode, size, target, color_mode, inte
     np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("name", ["0.png", "0.jpg", "0.gif", "0.tif"])
+def test_a_photo_of_the_right_size(photo, tmp_path, name):
+    path = photo(tmp_path / name, size=(16, 12))
+    expected = keras.utils.img_to_array(keras.utils.load_img(path, target_size=(12, 16)))
+    np.testing.assert_array_equal(KerasLoading((12, 16)).photo(path), expected)
+
+
 def test_channels_first(photo, tmp_path):
     path = photo(tmp_path / "0.png")
     first = KerasLoading((5, 6), channels_first=True)
