@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from compute import cpu_cores
+
 PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
     + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
@@ -25,6 +27,9 @@ INTERPOLATIONS = {
 }
 
 Image.MAX_IMAGE_PIXELS = None  # `open_photo` checks MAX_PIXELS itself, with one clear error
+# Pillow keeps so many blocks of memory (16 MB at most each) for the next photos. To get them from the system for each
+# photo anew takes a fifth of its decoding once TensorFlow runs, which has the system take memory back at once.
+Image.core.set_blocks_max(min(2 * cpu_cores(), 16))
 # Pillow warns about odd metadata (EXIF, palettes) in photos that it decodes all the same.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
