@@ -133,8 +133,8 @@ class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
         share = None if shuffled_split else self.split
         listed = [_part(_photos_under(directory, name, follow_links), share) for name in classes]
         self.filenames = [name for names in listed for name in names]
-        numbers = [self.class_indices[name] for name in classes]
-        self.classes = np.repeat(np.array(numbers, np.int32), [len(names) for names in listed])
+        numbers = np.array([self.class_indices[name] for name in classes], np.int32)
+        self.classes = np.repeat(numbers, np.array([len(names) for names in listed], np.intp))
         if shuffled_split and self.subset:
             places = split_places(self.classes, image_data_generator._validation_split, seed, self.subset)
             self.filenames, self.classes = [self.filenames[place] for place in places], self.classes[places]

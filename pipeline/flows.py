@@ -14,12 +14,21 @@ _FORMER = {
 
 
 class Flows:
-    """A mixin. The keywords that Keras does not have, all with defaults that keep its meaning:
+    """A mixin. What differs from Keras on purpose:
+
+    - A seed gives other orders and transforms than in Keras, from the same distributions; see `FlowIterator`.
+    - Photos are turned upright as their EXIF says, .webp is read, samples of 16 bits or float become 8 bits, hidden
+      files and folders are passed over, and one bad file stops nothing; see `KerasLoading` and the iterators.
+    - `flow` keeps the dtype of `x` and splits `sample_weight` with `subset`; see `NumpyArrayIterator`.
+    - uint8 images and photos are rounded to whole grey levels once after a warp: within 0.51 of 255 of Keras's.
+
+    The keywords that Keras does not have, all with defaults that keep its meaning:
 
     shuffled_split: with `subset`, draw the validation images at random from every class, decided by `seed` (which
         both subsets must share), instead of taking the first ones.
     cache: for photos: bytes of memory for decoded images, uint8; "auto" is a quarter of what is free when the
-        iterator is made, False none. What does not fit is decoded each time, a batch ahead.
+        iterator is made (each iterator has a cache of its own), False none. What does not fit is decoded each
+        time, a batch ahead.
     on_bad_file: "skip" leaves out files that cannot be read, see `FileIterator`; "raise" raises a PhotoError.
     workers, use_multiprocessing, max_queue_size: as of keras.utils.PyDataset. One worker is best: a batch is made
         by all cores in any case.

@@ -114,6 +114,14 @@ def test_files_classes_and_order(folder):
         assert ours.sample_weight is None
 
 
+def test_a_folder_without_classes(tmp_path):
+    for iterator in pair("flow_from_directory", tmp_path):
+        assert (iterator.n, len(iterator), iterator.class_indices, list(iterator.classes)) == (0, 0, {}, [])
+    for kind in (KerasGenerator, ImageDataGenerator):
+        with pytest.raises(FileNotFoundError):
+            kind().flow_from_directory(tmp_path / "nowhere")
+
+
 def test_the_message_is_keras(folder, capsys):
     KerasGenerator().flow_from_directory(folder)
     expected = capsys.readouterr().out
@@ -214,6 +222,7 @@ def test_formats_and_dtypes(folder, data_format, dtype):
     all_same(pair("flow", images, np.arange(11), shuffle=False, batch_size=4, generator=options), 1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int64, bool])
 def test_arrays_of_any_dtype(dtype):
     images, labels = ARRAYS.astype(dtype), np.arange(22).reshape(11, 2)
