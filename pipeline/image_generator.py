@@ -8,7 +8,7 @@ from tensorflow.keras.preprocessing import image as keras_image
 
 from pipeline.flows import Flows
 from pipeline.image_draws import ImageDraws
-from pipeline.warp import affine_matrices, affine_matrix, can_warp, warp
+from pipeline.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp
 
 _CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
 _GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
@@ -168,23 +168,26 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             return _to_uint8(super().apply_transform(x.astype(np.float32), parameters))
         return super().apply_transform(x, parameters)
 
-    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | np.ndarray]:
+    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | tuple]:
         """What `apply_planned` is to do to some uint8 images: the transforms of `draw_transforms`, ready to run.
 
         Returns:
-            k matrices, made all at once, where warps are all there is to do; else k dicts of parameters.
+            k pairs (matrix, whether it is direct, see `warp`), made all at once, where warps are all there is to do;
+            else k dicts of parameters.
         """
         if not (self.is_random and self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))):
             return self.draw_transforms(image_shape, seed, epoch, indices)
         columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
-        return np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
+        matrices = np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
+        return list(zip(matrices, are_direct(matrices, *image_shape[:2], np.uint8), strict=True))
 
-    def apply_planned(self, image: np.ndarray, planned: dict | np.ndarray, out: np.ndarray) -> None:
+    def apply_planned(self, image: np.ndarray, planned: dict | tuple, out: np.ndarray) -> None:
         """Write one transformed uint8 image to `out`, which is like it and does not overlap it."""
         if isinstance(planned, dict):
             self.apply_transform(image, planned, out)
         else:
-            warp(image, planned, self.fill_mode, self.cval, out)
+            matrix, direct = planned
+            warp(image, matrix, self.fill_mode, self.cval, out, direct)
 
     @property
     def only_rescales(self) -> bool:
