@@ -45,13 +45,17 @@ class FileIterator(FlowIterator):
         self._begin(seed, **workers)
 
     def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        places = np.array([self._stand_ins.get(place, place) for place in indices.tolist()], np.int64)
+        places = self._readable(indices)
         images = self._photos.views(places)
         for row, image in enumerate(images):
             if isinstance(image, PhotoError):
                 images[row], places[row] = self._stand_in(int(places[row]), image)
                 self._stand_ins[int(indices[row])] = places[row]
         return images, places
+
+    def _readable(self, indices: np.ndarray) -> np.ndarray:
+        """The same places, with those that stand in for files known to be bad."""
+        return np.array([self._stand_ins.get(place, place) for place in indices.tolist()], np.int64)
 
     def _stand_in(self, bad: int, error: PhotoError) -> tuple[np.ndarray, int]:
         """The next readable photo after a bad one, and its place."""
@@ -77,7 +81,8 @@ class FileIterator(FlowIterator):
     def _read_ahead(self, number: int, epoch: int) -> None:
         in_order, self._last_number = self._last_number in (None, number - 1), number
         if in_order and number + 1 < len(self):  # an order that cannot be foreseen would decode in vain
-            self._photos.read_ahead(self._order(epoch)[(number + 1) * self.batch_size :][: self.batch_size])
+            following = self._order(epoch)[(number + 1) * self.batch_size :][: self.batch_size]
+            self._photos.read_ahead(self._readable(following))
 
     def _with_targets(self, batch: np.ndarray, places: np.ndarray):
         if self.class_mode is None:

@@ -122,6 +122,18 @@ def test_batches_with_bad_files_depend_on_nothing_else(folder, cache):
     np.testing.assert_array_equal(epochs(iterator), expected)
 
 
+def test_a_file_known_to_be_bad_is_not_tried_again(folder, monkeypatch):
+    damage(folder, "cats/2.jpg", "dogs/4.jpg")
+    tried, original = [], KerasLoading.photo
+    monkeypatch.setattr(KerasLoading, "photo", lambda self, path: tried.append(path) or original(self, path))
+    iterator = flow(folder, cache=False)
+    epochs(iterator, 2)
+    tried.clear()
+    epochs(iterator, 2)
+    assert len(tried) == 22
+    assert not set(tried) & set(iterator.bad_files)
+
+
 def test_bad_files_raise_if_asked_to(folder):
     damage(folder, "cats/2.jpg")
     with pytest.raises(PhotoError, match=r"2\.jpg: "):
