@@ -9,13 +9,16 @@ import numpy as np
 _ALIGNMENT = 64
 # Smaller batches come from memory that the process has already.
 _KEEP_FROM_BYTES = 2**20
+# Of one BatchMemory: seven batches of 16 photos of 300x300. What is larger is not kept.
+_KEPT_BYTES = 2**27
 
 
 class BatchMemory:
     """Arrays that are not initialised, as np.empty makes them.
 
-    A large array is memory fresh from the system, page by page, which costs as much as to write to it twice. So a few
-    are kept, and given out again once no array, view or tensor of them is left: the count of references tells.
+    A large array is memory fresh from the system, page by page, which costs about as much as to write to it. So a few
+    are kept (128 MB at most), and given out again once no array, view or tensor of them is left: the count of
+    references tells.
 
     Args:
         most: how many are kept; more are made where more are in use.
@@ -41,5 +44,7 @@ class BatchMemory:
             if self._kept[place].size >= size + _ALIGNMENT and sys.getrefcount(self._kept[place]) == 2:
                 return self._kept[place]
         memory = np.empty(size + _ALIGNMENT, np.uint8)
-        self._kept = [memory, *self._kept][: self._most]
+        newest_first = [memory, *self._kept][: self._most]
+        held = np.cumsum([each.size for each in newest_first])
+        self._kept = newest_first[: np.searchsorted(held, _KEPT_BYTES, side="right")]
         return memory

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline import batch_memory
 from pipeline.batch_memory import BatchMemory
 from pipeline.image_generator import ImageDataGenerator
 
@@ -60,6 +61,16 @@ def test_only_a_few_are_kept():
     arrays = [memory.empty(SHAPE, np.float32) for _ in range(5)]
     assert len({address(array) for array in arrays}) == 5
     assert len(memory._kept) == 2
+
+
+def test_not_much_is_kept(monkeypatch):
+    memory = BatchMemory(most=9)
+    monkeypatch.setattr(batch_memory, "_KEPT_BYTES", 2 * (4 * 4 * 300 * 300 * 3 + 64))
+    arrays = [memory.empty(SHAPE, np.float32) for _ in range(5)]
+    assert len(memory._kept) == 2
+    assert memory.empty((20, *SHAPE[1:]), np.float32).shape == (20, *SHAPE[1:])
+    assert memory._kept == []
+    assert all((array.shape, array.dtype) == (SHAPE, np.float32) for array in arrays)
 
 
 def test_small_arrays_are_plain():
