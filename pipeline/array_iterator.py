@@ -15,41 +15,31 @@ class NumpyArrayIterator(FlowIterator, keras_image.NumpyArrayIterator):
 
     def __init__(
         self,
-        x,
-        y,
         image_data_generator,
         *,
-        batch_size: int,
-        shuffle: bool,
+        x,
         sample_weight,
         seed: int | None,
-        save_to_dir,
-        save_prefix: str,
-        save_format: str,
-        ignore_class_split: bool,
         subset: str | None,
         shuffled_split: bool,
-        **workers,
+        workers: int,
+        use_multiprocessing: bool,
+        max_queue_size: int,
+        **arguments,
     ):
-        """See `Flows.flow`."""
+        """See `Flows.flow`; the arguments that are not named here go to Keras's constructor."""
         images = np.asarray(x[0] if isinstance(x, list | tuple) else x)
         x = (images, x[1]) if isinstance(x, list | tuple) else images
         whole = shuffled_split and subset is not None  # the split is made here, on places
         super().__init__(
             x,
-            y,
-            image_data_generator,
-            batch_size=batch_size,
-            shuffle=shuffle,
+            image_data_generator=image_data_generator,
             sample_weight=sample_weight,
             seed=seed,
             data_format=image_data_generator.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
             subset=None if whole else subset,
-            ignore_class_split=ignore_class_split,
             dtype=images.dtype,  # so that Keras does not convert, which would copy
+            **arguments,
         )
         self.dtype = self._working_dtype = np.dtype(image_data_generator.dtype)
         self.image_shape = self.x.shape[1:]
@@ -62,7 +52,7 @@ class NumpyArrayIterator(FlowIterator, keras_image.NumpyArrayIterator):
             cut = int(len(images) * share)
             weights = np.asarray(sample_weight)
             self.sample_weight = weights[:cut] if subset == "validation" else weights[cut:]
-        self._begin(seed, **workers)
+        self._begin(seed, workers, use_multiprocessing, max_queue_size)
 
     def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         places = indices if self._places is None else self._places[indices]

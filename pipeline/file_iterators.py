@@ -15,6 +15,7 @@ from pipeline.photos import PROGRAMS_FILES, KerasLoading, PhotoError
 
 # Keras's own eight, and .webp, which it passes over silently.
 FORMATS = (*keras_image.Iterator.white_list_formats, "webp")
+_OURS = ("cache", "on_bad_file", "workers", "use_multiprocessing", "max_queue_size")
 _CLASSES_UNUSED = ("input", "multi_output", "raw", None)
 
 
@@ -115,9 +116,9 @@ class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
 
     def __init__(
         self,
-        directory,
         image_data_generator,
         *,
+        directory,
         classes: list[str] | None,
         class_mode: str | None,
         batch_size: int,
@@ -125,10 +126,10 @@ class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
         seed: int | None,
         follow_links: bool,
         shuffled_split: bool,
-        files: dict,
-        **processing,
+        **arguments,
     ):
-        """See `Flows.flow_from_directory`; `files` goes to `_begin_files`, the rest to `set_processing_attrs`."""
+        """See `Flows.flow_from_directory`; what is not named here goes to `_begin_files` or `set_processing_attrs`."""
+        files, processing = _parted(arguments)
         self.set_processing_attrs(image_data_generator, data_format=image_data_generator.data_format, **processing)
         if class_mode not in self.allowed_class_modes:
             raise ValueError(f"Invalid class_mode: {class_mode}; expected one of: {self.allowed_class_modes}")
@@ -154,13 +155,12 @@ class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
     """Keras's DataFrameIterator: the same rows in the same order; .webp is read."""
 
     def __init__(
-        self, dataframe, image_data_generator, *, seed: int | None, shuffled_split: bool, files: dict, **arguments
+        self, image_data_generator, *, subset: str | None, seed: int | None, shuffled_split: bool, **arguments
     ):
-        """See `Flows.flow_from_dataframe`; `files` goes to `_begin_files`, the rest to Keras's constructor."""
-        subset = arguments.pop("subset")
+        """See `Flows.flow_from_dataframe`; what is not named here goes to `_begin_files` or Keras's constructor."""
+        files, arguments = _parted(arguments)
         whole = shuffled_split and subset is not None
         super().__init__(
-            dataframe,
             image_data_generator=image_data_generator,
             data_format=image_data_generator.data_format,
             dtype=image_data_generator.dtype,
@@ -194,6 +194,12 @@ class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
         elif self.class_mode == "raw":
             self._targets = self._targets[places]
         self.samples = self.n = len(places)
+
+
+def _parted(arguments: dict) -> tuple[dict, dict]:
+    """Those for `_begin_files`, and the others."""
+    ours = {name: arguments[name] for name in _OURS}
+    return ours, {name: value for name, value in arguments.items() if name not in _OURS}
 
 
 def _budget(cache: int | str | bool) -> int | None:

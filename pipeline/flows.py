@@ -1,6 +1,7 @@
 """The methods of ImageDataGenerator that make batches: Keras's signatures, with a few keywords more."""
 
 import warnings
+from collections.abc import Iterable
 
 from pipeline.array_iterator import NumpyArrayIterator
 from pipeline.file_iterators import DataFrameIterator, DirectoryIterator
@@ -54,24 +55,7 @@ class Flows:
         max_queue_size=10,
     ) -> NumpyArrayIterator:
         """Batches from images of one shape, of any dtype, (n, height, width, channels), as Keras's method says."""
-        return NumpyArrayIterator(
-            x,
-            y,
-            self,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            sample_weight=sample_weight,
-            seed=seed,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            ignore_class_split=ignore_class_split,
-            subset=subset,
-            shuffled_split=shuffled_split,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-            max_queue_size=max_queue_size,
-        )
+        return NumpyArrayIterator(self, **_given(locals()))
 
     def flow_from_directory(
         self,
@@ -99,32 +83,7 @@ class Flows:
         max_queue_size=10,
     ) -> DirectoryIterator:
         """Batches from a folder with a sub-folder of photos for each class, as Keras's method says."""
-        return DirectoryIterator(
-            directory,
-            self,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            follow_links=follow_links,
-            subset=subset,
-            interpolation=interpolation,
-            keep_aspect_ratio=keep_aspect_ratio,
-            shuffled_split=shuffled_split,
-            files={
-                "cache": cache,
-                "on_bad_file": on_bad_file,
-                "workers": workers,
-                "use_multiprocessing": use_multiprocessing,
-                "max_queue_size": max_queue_size,
-            },
-        )
+        return DirectoryIterator(self, **_given(locals()))
 
     def flow_from_dataframe(
         self,
@@ -160,42 +119,21 @@ class Flows:
 
         Other keywords have no effect, as in Keras, and are warned of; `keep_aspect_ratio` has one, unlike in Keras.
         """
-        for name in kwargs:
-            former = f"{name} is deprecated: {_FORMER.get(name)}"
-            if name in _FORMER:
-                warnings.warn(former, DeprecationWarning, stacklevel=2)
-            else:
-                warnings.warn(f"flow_from_dataframe knows no {name!r}; it has no effect", stacklevel=2)
+        _warn_of_former(kwargs)
         if class_mode == "other":
             warnings.warn('class_mode="other" is deprecated: use "raw"', DeprecationWarning, stacklevel=2)
             class_mode = "raw"
-        return DataFrameIterator(
-            dataframe,
-            self,
-            directory=directory,
-            x_col=x_col,
-            y_col=y_col,
-            weight_col=weight_col,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            subset=subset,
-            interpolation=interpolation,
-            validate_filenames=validate_filenames,
-            keep_aspect_ratio=keep_aspect_ratio,
-            shuffled_split=shuffled_split,
-            files={
-                "cache": cache,
-                "on_bad_file": on_bad_file,
-                "workers": workers,
-                "use_multiprocessing": use_multiprocessing,
-                "max_queue_size": max_queue_size,
-            },
-        )
+        return DataFrameIterator(self, **_given(locals()))
+
+
+def _given(local: dict) -> dict:
+    """A method's own arguments, from its `locals()`: each is named once, in the signature."""
+    return {name: value for name, value in local.items() if name not in ("self", "kwargs")}
+
+
+def _warn_of_former(names: Iterable[str]) -> None:
+    for name in names:
+        if name in _FORMER:
+            warnings.warn(f"{name} is deprecated: {_FORMER[name]}", DeprecationWarning, stacklevel=3)
+        else:
+            warnings.warn(f"flow_from_dataframe knows no {name!r}; it has no effect", stacklevel=3)
