@@ -1,18 +1,24 @@
 """Images and labels as the batches that model.fit draws."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import keras
 import numpy as np
 
 from compute import cpu_cores
-from pipeline.image_generator import ImageDataGenerator
+from pipeline.batch_memory import BatchMemory
+from pipeline.threads import threads
+
+if TYPE_CHECKING:  # which imports this module, through its iterators
+    from pipeline.image_generator import ImageDataGenerator
 
 # Below this many pixels an image's work is mostly Python, which threads cannot share.
 _THREADS_FROM_PIXELS = 96 * 96
+
+# Augmented images wait for their standardisation here, few at a time: they are then still in the core's cache.
+_SCRATCH_BYTES = 2**18
 
 
 class ImageSource(Protocol):
@@ -24,11 +30,6 @@ class ImageSource(Protocol):
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The images at `indices` as uint8 (k, height, width, channels)."""
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cpu_cores(), thread_name_prefix="warp")
 
 
 class Batches(keras.utils.PyDataset):
@@ -46,7 +47,7 @@ class Batches(keras.utils.PyDataset):
         self,
         images: np.ndarray | ImageSource,
         labels: np.ndarray,
-        generator: ImageDataGenerator,
+        generator: "ImageDataGenerator",
         batch_size: int,
         seed: int = 0,
         shuffle: bool = False,
@@ -76,6 +77,7 @@ class Batches(keras.utils.PyDataset):
         self.image_shape = tuple(images.shape[1:] if isinstance(images, np.ndarray) else images.image_shape)
         self.labels = np.asarray(labels, np.float32).reshape(-1, 1) if binary else np.asarray(labels, np.int32)
         self.batch_size, self.seed, self.shuffle, self.augment = batch_size, seed, shuffle, augment
+        self._memory = BatchMemory()
         self.epoch = 0
 
     @property
@@ -104,7 +106,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch i of this epoch: float32 (k, height, width, channels), standardised, and labels."""
         indices = self.indices(i)
-        images = np.empty((len(indices), *self.image_shape), np.float32)
+        images = self._memory.empty((len(indices), *self.image_shape), np.float32)
         self._fill(indices, images)
         return images, self.labels[indices]
 
@@ -139,29 +141,71 @@ class Batches(keras.utils.PyDataset):
         """Write the images at `indices` to `out`: as they are for uint8, standardised for float32."""
         in_memory = isinstance(self.images, np.ndarray)
         if not (self.augment and self.generator.is_random):
-            self._finish(self.images[indices] if in_memory else self.images.take(indices), out)
+            _finish(self.generator, self.images[indices] if in_memory else self.images.take(indices), out)
             return
         # Views of one array spare a copy.
         images = [self.images[index] for index in indices.tolist()] if in_memory else self.images.take(indices)
-        plan = self.generator.plan(self.image_shape, self.seed, self.epoch, indices)
-        height, width, _ = self.image_shape
-        parts = min(cpu_cores(), len(indices)) if height * width >= _THREADS_FROM_PIXELS else 1
-        bounds = np.linspace(0, len(indices), parts + 1).astype(int).tolist()
-        tasks = [(images[start:stop], plan[start:stop], out[start:stop]) for start, stop in pairwise(bounds)]
-        if parts == 1:
-            self._fill_part(*tasks[0])
-        else:
-            list(_pool().map(self._fill_part, *zip(*tasks, strict=True)))
+        transform_batch(self.generator, images, indices, self.seed, self.epoch, out)
 
-    def _fill_part(self, images, plan, out: np.ndarray) -> None:
-        transformed = out if out.dtype == np.uint8 else np.empty(out.shape, np.uint8)
-        for image, planned, result in zip(images, plan, transformed, strict=True):
-            self.generator.apply_planned(image, planned, result)
-        if transformed is not out:
-            self._finish(transformed, out)
 
-    def _finish(self, images: np.ndarray, out: np.ndarray) -> None:
-        if out.dtype == np.uint8:
-            out[...] = images
-        else:
-            self.generator.standardize_into(images, out)
+def transform_batch(
+    generator: "ImageDataGenerator",
+    images: Sequence[np.ndarray],
+    indices: np.ndarray,
+    seed: int,
+    epoch: int,
+    out: np.ndarray,
+    exact: bool = False,
+) -> None:
+    """Augment images and standardise them, in threads where that pays.
+
+    Args:
+        generator: says how.
+        images: k arrays of uint8, or of anything that can be cast to a float `out`; left as they are.
+        indices: int (k,), the images' places in the data set, which decide their transforms with seed and epoch.
+        out: (k, *the shape of an image), overwritten; if it is uint8, images are not standardised.
+        exact: whether uint8 images are augmented as floats, and not as uint8, which rounds them to whole grey levels.
+    """
+    as_uint8 = len(out) > 0 and images[0].dtype == np.uint8 and out.dtype in (np.uint8, np.float32) and not exact
+    transform = _transform_uint8 if as_uint8 else _transform_floats
+    plan = (generator.plan if as_uint8 else generator.draw_transforms)(out.shape[1:], seed, epoch, indices)
+    _, height, width = sorted(out.shape[1:])  # whichever axis the channels are on
+    parts = min(cpu_cores(), max(1, len(out))) if height * width >= _THREADS_FROM_PIXELS else 1
+    # The user's own code may draw random numbers or count: it is called in order, by one thread.
+    if (generator.preprocessing_function is not None or generator.is_extended) and out.dtype != np.uint8:
+        parts = 1
+    bounds = np.linspace(0, len(out), parts + 1).astype(int).tolist()
+    tasks = [(generator, images[i:j], plan[i:j], out[i:j]) for i, j in pairwise(bounds)]
+    if parts == 1:
+        transform(*tasks[0])
+    else:
+        list(threads().map(transform, *zip(*tasks, strict=True)))
+
+
+def _transform_floats(generator: "ImageDataGenerator", images, plan, out: np.ndarray) -> None:
+    for image, planned, result in zip(images, plan, out, strict=True):
+        result[...] = generator.standardize(generator.apply_transform(image.astype(out.dtype), planned))
+
+
+def _transform_uint8(generator: "ImageDataGenerator", images, plan, out: np.ndarray) -> None:
+    if not generator.is_random:
+        _finish(generator, images, out)
+        return
+    if out.dtype == np.uint8:
+        for image, planned, result in zip(images, plan, out, strict=True):
+            generator.apply_planned(image, planned, result)
+        return
+    few = max(1, _SCRATCH_BYTES // out[0].size)
+    scratch = np.empty((few, *out.shape[1:]), np.uint8)
+    for start in range(0, len(out), few):
+        now = slice(start, start + few)
+        for image, planned, result in zip(images[now], plan[now], scratch, strict=False):
+            generator.apply_planned(image, planned, result)
+        _finish(generator, scratch[: len(out[now])], out[now])
+
+
+def _finish(generator: "ImageDataGenerator", images: Sequence[np.ndarray], out: np.ndarray) -> None:
+    if out.dtype == np.uint8:
+        out[...] = images
+    else:
+        generator.standardize_into(images, out)

@@ -1,79 +1,33 @@
 """Keras's ImageDataGenerator with the same interface and pixels, and a faster transform."""
 
-import operator
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 from tensorflow.keras.preprocessing import image as keras_image
 
-from pipeline.warp import affine_matrices, affine_matrix, can_warp, warp
+from pipeline.flows import Flows
+from pipeline.image_draws import ImageDraws
+from pipeline.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp
 
-# The increment and the two factors of SplitMix64 (Steele, Lea and Flood, 2014).
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-
-
-class ImageDraws:
-    """Random numbers for some images of an epoch, one stream per image, with the calls that Keras makes.
-
-    An image's stream depends on (seed, epoch, its index) only: not on the other images, their order or threads.
-    Every call returns one number per image, as an array (k,): 0.2 us per image and transform, where seeding one
-    NumPy generator per image takes 6 us.
-
-    Source: SplitMix64, the start of each stream being the image's index hashed under a key from NumPy's SeedSequence.
-    """
-
-    def __init__(self, seed: int, epoch: int, indices: Sequence[int] | np.ndarray):
-        """
-        Args:
-            seed, epoch: not negative.
-            indices: int (k,), the images' places in the data set.
-        """
-        key = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
-        self._state = _mix(np.asarray(indices).astype(np.uint64) * _GOLDEN + key)
-
-    def random(self) -> np.ndarray:
-        """Uniform on [0, 1), float64 (k,)."""
-        self._state = self._state + _GOLDEN
-        return (_mix(self._state) >> np.uint64(11)) * 2.0**-53  # 53 bits are what a float64 holds
-
-    def uniform(self, low: float, high: float, size: int | None = None) -> np.ndarray:
-        """Uniform on [low, high), float64 (k,), or (size, k)."""
-        if size is not None:
-            return np.stack([self.uniform(low, high) for _ in range(size)])
-        return low + (high - low) * self.random()
-
-    def choice(self, options: int | Sequence) -> np.ndarray:
-        """One of `options`, or of range(options), each as likely, (k,). Raises ValueError where NumPy's choice does."""
-        options = np.asarray(options)
-        if options.ndim == 0:
-            try:
-                options = np.arange(operator.index(options.item()))
-            except TypeError:
-                raise ValueError("options must be an integer or one-dimensional") from None
-        if options.ndim != 1 or not len(options):
-            raise ValueError("options must be a positive integer or one-dimensional")
-        return options[(self.random() * len(options)).astype(np.intp)]
+_CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
+_GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
 
 
-def _mix(state: np.ndarray) -> np.ndarray:
-    state = (state ^ (state >> np.uint64(30))) * _FACTOR_1
-    state = (state ^ (state >> np.uint64(27))) * _FACTOR_2
-    return state ^ (state >> np.uint64(31))
-
-
-class ImageDataGenerator(keras_image.ImageDataGenerator):
+class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
     """Keras's class: same constructor, same methods, same pixels; `apply_transform` is about 20 times faster.
 
     The fast path covers channels last, uint8 or float32, 1, 3 or 4 channels, interpolation order 1 and the fill
-    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed.
+    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed, and so are the
+    methods of a subclass.
     """
 
     @property
     def is_random(self) -> bool:
         """Whether any image can come out of a random transform changed."""
         return bool(
-            self.rotation_range
+            self.is_extended
+            or self.rotation_range
             or self.height_shift_range
             or self.width_shift_range
             or self.shear_range
@@ -83,6 +37,11 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
             or self.channel_shift_range
             or self.brightness_range is not None
         )
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether a subclass has methods of its own that Keras's iterators call for every image."""
+        return any(getattr(type(self), name) is not getattr(ImageDataGenerator, name) for name in _CALLED_BY_KERAS)
 
     def get_random_transform(self, img_shape: tuple, seed: int | None = None) -> dict:
         """Draw from NumPy's global generator exactly what Keras draws; see Keras's method of this name."""
@@ -106,7 +65,20 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
         """
         if not self.is_random:
             return [{} for _ in indices]
+        if type(self).get_random_transform is not ImageDataGenerator.get_random_transform:
+            numbers = ImageDraws(seed, epoch, indices).random() * 2**32
+            return [self._draw_seeded(image_shape, int(number)) for number in numbers]
         return _rows(self._draw(ImageDraws(seed, epoch, indices), image_shape), len(indices))
+
+    def _draw_seeded(self, image_shape: tuple, seed: int) -> dict:
+        """A subclass's get_random_transform, which draws from NumPy's global generator; that is put back."""
+        with _GLOBAL_GENERATOR:
+            state = np.random.get_state()
+            np.random.seed(seed)
+            try:
+                return self.get_random_transform(image_shape)
+            finally:
+                np.random.set_state(state)
 
     def _draw(self, random, img_shape: tuple) -> dict:
         """The draws of Keras's get_random_transform in its order, from np.random, a RandomState or ImageDraws."""
@@ -196,23 +168,26 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
             return _to_uint8(super().apply_transform(x.astype(np.float32), parameters))
         return super().apply_transform(x, parameters)
 
-    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | np.ndarray]:
+    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | tuple]:
         """What `apply_planned` is to do to some uint8 images: the transforms of `draw_transforms`, ready to run.
 
         Returns:
-            k matrices, made all at once, where warps are all there is to do; else k dicts of parameters.
+            k pairs (matrix, whether it is direct, see `warp`), made all at once, where warps are all there is to do;
+            else k dicts of parameters.
         """
         if not (self.is_random and self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))):
             return self.draw_transforms(image_shape, seed, epoch, indices)
         columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
-        return np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
+        matrices = np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
+        return list(zip(matrices, are_direct(matrices, *image_shape[:2], np.uint8), strict=True))
 
-    def apply_planned(self, image: np.ndarray, planned: dict | np.ndarray, out: np.ndarray) -> None:
+    def apply_planned(self, image: np.ndarray, planned: dict | tuple, out: np.ndarray) -> None:
         """Write one transformed uint8 image to `out`, which is like it and does not overlap it."""
         if isinstance(planned, dict):
             self.apply_transform(image, planned, out)
         else:
-            warp(image, planned, self.fill_mode, self.cval, out)
+            matrix, direct = planned
+            warp(image, matrix, self.fill_mode, self.cval, out, direct)
 
     @property
     def only_rescales(self) -> bool:
@@ -226,15 +201,27 @@ class ImageDataGenerator(keras_image.ImageDataGenerator):
             or self.zca_whitening
         )
 
-    def standardize_into(self, images: np.ndarray, out: np.ndarray) -> None:
+    @property
+    def uint8_suffices(self) -> bool:
+        """Whether uint8 images come out of a transform in uint8 as Keras's floats do, but for one rounding."""
+        fills = self.fill_mode in ("nearest", "reflect") or (
+            self.fill_mode == "constant" and self.cval in range(256)  # whole grey levels only
+        )
+        keeps_levels = not self.channel_shift_range and self.brightness_range is None and not self.is_extended
+        return self.data_format == "channels_last" and self.interpolation_order == 1 and fills and keeps_levels
+
+    def standardize_into(self, images: Sequence[np.ndarray], out: np.ndarray) -> None:
         """Keras's `standardize`, image by image, from uint8 to float32.
 
         Args:
-            images: uint8 (k, h, w, c); left as it is.
+            images: uint8 (k, h, w, c), or k arrays; left as they are.
             out: float32 (k, h, w, c), overwritten.
         """
         if self.only_rescales:
-            np.multiply(images, np.float32(self.rescale or 1), out=out, dtype=np.float32)
+            factor = np.float32(self.rescale or 1)
+            pairs = [(images, out)] if isinstance(images, np.ndarray) else zip(images, out, strict=True)
+            for pixels, result in pairs:
+                np.multiply(pixels, factor, out=result, dtype=np.float32)
             return
         for image, result in zip(images, out, strict=True):
             result[...] = self.standardize(image.astype(np.float32))

@@ -1,14 +1,14 @@
 """Photos decoded once, in parallel threads, and kept in memory while they fit."""
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 
-from compute import cpu_cores
 from errors import UserError
-from pipeline.photos import PhotoError, Preprocessing, content_hash
+from pipeline.photos import KerasLoading, PhotoError, Preprocessing, content_hash
+from pipeline.threads import threads
 
 # Of the memory that is free when training starts: the rest is for the network and for other programs.
 CACHE_SHARE = 1 / 4
@@ -28,7 +28,7 @@ def free_memory() -> int:
 class PhotoStore:
     """Photos as uint8 arrays of one shape, by index.
 
-    The first ones that fit `budget` bytes stay in memory; the others are decoded each time they are taken.
+    The first ones that fit `budget` bytes stay in memory once decoded; the others are decoded each time.
 
     Args:
         paths: the photo files.
@@ -36,20 +36,23 @@ class PhotoStore:
         budget: bytes of memory for decoded photos; default a quarter of what is free.
     """
 
-    def __init__(self, paths: list[Path], preprocessing: Preprocessing, budget: int | None = None):
+    def __init__(
+        self, paths: Sequence[Path | str], preprocessing: Preprocessing | KerasLoading, budget: int | None = None
+    ):
         self.paths = list(paths)
         self.preprocessing = preprocessing
         self.image_shape = preprocessing.image_shape
         budget = int(free_memory() * CACHE_SHARE) if budget is None else budget
         cached = min(len(self.paths), budget // int(np.prod(self.image_shape)))
         self._cache = np.empty((cached, *self.image_shape), np.uint8)
-        self._threads = ThreadPoolExecutor(cpu_cores(), "photos")
+        self._is_cached = np.zeros(cached, bool)
+        self._coming: dict[int, Future] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def load(self, progress: Callable[[Iterable], Iterable] = iter) -> tuple[list[str | None], dict[Path, str]]:
-        """Read and decode every photo once; call it before `take`.
+        """Read and decode every photo once, ahead of the first use.
 
         Args:
             progress: wraps the iterable of finished photos, to show a bar.
@@ -58,7 +61,7 @@ class PhotoStore:
             The content hash of each photo, None for one that cannot be decoded; and the reason by path of those.
         """
         hashes, errors = [], {}
-        for path, result in progress(zip(self.paths, self._threads.map(self._load_one, range(len(self))), strict=True)):
+        for path, result in progress(zip(self.paths, threads().map(self._load_one, range(len(self))), strict=True)):
             if isinstance(result, PhotoError):
                 errors[path] = str(result)
             hashes.append(None if isinstance(result, PhotoError) else result)
@@ -66,15 +69,19 @@ class PhotoStore:
 
     def _load_one(self, index: int) -> str | PhotoError:
         try:
-            data = self.paths[index].read_bytes()
+            data = Path(self.paths[index]).read_bytes()
             image = self.preprocessing.photo(data)
         except OSError as error:
             return PhotoError(error.strerror or str(error))
         except PhotoError as error:
             return error
+        self._keep(index, image)
+        return content_hash(data)
+
+    def _keep(self, index: int, image: np.ndarray) -> None:
         if index < len(self._cache):
             self._cache[index] = image
-        return content_hash(data)
+            self._is_cached[index] = True  # only now: another thread may look meanwhile
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Photos by index, uint8 (n, height, width, channels).
@@ -82,17 +89,42 @@ class PhotoStore:
         Raises UserError if a photo that was readable before no longer is.
         """
         indices = np.asarray(indices, np.int64)
-        if (indices < len(self._cache)).all():
+        if (indices < len(self._cache)).all() and self._is_cached[indices].all():
             return self._cache[indices]
-        return np.stack(list(self._threads.map(self._take_one, indices)))
+        images = self.views(indices)
+        for index, image in zip(indices, images, strict=True):
+            if isinstance(image, PhotoError):
+                raise UserError(f"{self.paths[index]}: changed while in use ({image}); start again")
+        return np.stack(images)
 
-    def _take_one(self, index: int) -> np.ndarray:
-        if index < len(self._cache):
-            return self._cache[index]
+    def views(self, indices: np.ndarray) -> list[np.ndarray | PhotoError]:
+        """Photos by index, uint8 of `image_shape` each, not to be written to; in place of a bad one, the error."""
+        coming = [self._coming.pop(index, None) or self._start(index) for index in np.asarray(indices).tolist()]
+        return [self._cache[image] if isinstance(image, int) else image.result() for image in coming]
+
+    def read_ahead(self, indices: np.ndarray) -> None:
+        """Start to decode photos that `views` will be asked for next; what is under way and not among them is dropped.
+
+        At most the photos of one call are held, beyond the budget.
+        """
+        coming = {index: self._coming.get(index) or self._start(index) for index in np.asarray(indices).tolist()}
+        self._coming = {index: image for index, image in coming.items() if not isinstance(image, int)}
+
+    def _start(self, index: int) -> int | Future:
+        """The index of a photo in memory; else its decoding, under way in a thread."""
+        if index < len(self._cache) and self._is_cached[index]:
+            return index
+        return threads().submit(self._decode, index)
+
+    def _decode(self, index: int) -> np.ndarray | PhotoError:
         try:
-            return self.preprocessing.photo(self.paths[index])
+            image = self.preprocessing.photo(self.paths[index])
         except PhotoError as error:
-            raise UserError(f"{self.paths[index]}: changed while in use ({error}); start again") from None
+            return error
+        except OSError as error:  # no permission
+            return PhotoError(error.strerror or str(error))
+        self._keep(index, image)
+        return image
 
 
 class Subset:

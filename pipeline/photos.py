@@ -1,13 +1,17 @@
 """One photo file to one array: the only place that opens an image, in training and in prediction."""
 
+import contextlib
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from compute import cpu_cores
 
 PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
@@ -16,8 +20,16 @@ PHOTO_SUFFIXES = frozenset(
 PROGRAMS_FILES = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__"}
 # Decoded as RGB this takes 600 MB; a header can claim more than the file holds (a "decompression bomb").
 MAX_PIXELS = 200_000_000
+# Keras's names for how to load a photo -> Pillow's. One letter of a mode is one channel.
+COLOR_MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
+INTERPOLATIONS = {
+    name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+}
 
 Image.MAX_IMAGE_PIXELS = None  # `open_photo` checks MAX_PIXELS itself, with one clear error
+# Pillow keeps so many blocks of memory (16 MB at most each) for the next photos. To get them from the system for each
+# photo anew takes a fifth of its decoding once TensorFlow runs, which has the system take memory back at once.
+Image.core.set_blocks_max(min(2 * cpu_cores(), 16))
 # Pillow warns about odd metadata (EXIF, palettes) in photos that it decodes all the same.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -58,6 +70,11 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image
     Raises:
         PhotoError: the file is missing, empty, damaged, cut short, too large or no image.
     """
+    return _opened(source, smallest, _to_rgb)
+
+
+def _opened(source: Path | str | bytes, smallest: int | None, convert: Callable[[Image.Image], Image.Image]):
+    """What `convert` makes of a photo that is decoded and upright; see `open_photo` for the rest."""
     if not isinstance(source, bytes) and Path(source).exists() and not Path(source).is_file():
         raise PhotoError("not a file")  # a folder; or a pipe, which might never end
     try:
@@ -67,7 +84,7 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image
             if smallest:
                 image.draft(None, (smallest, smallest))
             image.load()
-            return _to_rgb(_upright(image))
+            return convert(_upright(image))
     except PhotoError:
         raise
     except FileNotFoundError:
@@ -80,20 +97,24 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF says nothing about the orientation; the pixels are still good
-        return image
+    # Damaged EXIF says nothing about the orientation; the pixels are still good.
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)  # otherwise it copies every photo, upright ones too
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_to_8_bits(np.asarray(image), image.mode))
+    image = _with_8_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
+
+
+def _with_8_bits(image: Image.Image) -> Image.Image:
+    deep = image.mode.startswith(("I", "F"))
+    return Image.fromarray(_to_8_bits(np.asarray(image), image.mode)) if deep else image
 
 
 def _to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
@@ -142,3 +163,68 @@ class Preprocessing:
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, height, width, channels) as the float32 input of the network."""
         return np.multiply(images, np.float32(self.rescale), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class KerasLoading:
+    """Photos as Keras's `load_img` and `img_to_array` load them, pixel for pixel, as uint8.
+
+    On purpose not as in Keras: EXIF orientation is applied, and samples of 16 bits or float are scaled to 8 bits.
+
+    Attributes:
+        target_size: (height, width).
+        color_mode: "rgb" (transparency is dropped), "rgba" or "grayscale".
+        interpolation: a name of INTERPOLATIONS.
+        keep_aspect_ratio: whether to cut the middle out, in the target's proportions, before resizing.
+        channels_first: whether the arrays are (channels, height, width).
+
+    Raises:
+        ValueError: unknown color_mode or interpolation.
+    """
+
+    target_size: tuple[int, int]
+    color_mode: str = "rgb"
+    interpolation: str = "nearest"
+    keep_aspect_ratio: bool = False
+    channels_first: bool = False
+
+    def __post_init__(self):
+        for name, known in (("color_mode", COLOR_MODES), ("interpolation", INTERPOLATIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}; received {getattr(self, name)!r}")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape of every array that `photo` returns."""
+        height, width = self.target_size
+        channels = len(COLOR_MODES[self.color_mode])
+        return (channels, height, width) if self.channels_first else (height, width, channels)
+
+    def photo(self, source: Path | str | bytes) -> np.ndarray:
+        """Decode and resize one photo.
+
+        Returns:
+            uint8 array of `image_shape`, 0..255.
+
+        Raises:
+            PhotoError: see `open_photo`.
+        """
+        pixels = np.asarray(_opened(source, None, self._arranged)).reshape(*self.target_size, -1)
+        return pixels.transpose(2, 0, 1) if self.channels_first else pixels
+
+    def _arranged(self, image: Image.Image) -> Image.Image:
+        image = _with_8_bits(image)
+        if image.mode != COLOR_MODES[self.color_mode]:
+            image = image.convert(COLOR_MODES[self.color_mode])
+        height, width = self.target_size
+        if image.size == (width, height):
+            return image
+        box = _middle(image.size, (width, height)) if self.keep_aspect_ratio else None
+        return image.resize((width, height), INTERPOLATIONS[self.interpolation], box)
+
+
+def _middle(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest box in the middle of an image with a target's proportions; sizes are (width, height)."""
+    sides = min(size[0], size[1] * target[0] // target[1]), min(size[1], size[0] * target[1] // target[0])
+    left, top = ((whole - side) // 2 for whole, side in zip(size, sides, strict=True))
+    return left, top, left + sides[0], top + sides[1]

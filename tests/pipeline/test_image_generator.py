@@ -252,14 +252,3 @@ def test_standardize_into_is_keras_standardize(kwargs):
     for image, result in zip(images, out, strict=True):
         np.testing.assert_array_equal(result, generator.standardize(image.astype(np.float32)))
     np.testing.assert_array_equal(images, before)
-
-
-def test_flow_gives_keras_batches():
-    images, labels = noise((10, 24, 24, 3)), np.arange(10)
-    batches = []
-    for cls in (KerasGenerator, ImageDataGenerator):
-        flow = cls(**RECIPE, rescale=1 / 255).flow(images, labels, batch_size=4, seed=7)
-        batches.append([next(flow) for _ in range(3)])
-    for (expected, expected_labels), (got, got_labels) in zip(*batches, strict=True):
-        np.testing.assert_allclose(got, expected, atol=0.01 / 255)
-        np.testing.assert_array_equal(got_labels, expected_labels)

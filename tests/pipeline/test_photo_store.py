@@ -6,7 +6,7 @@ import pytest
 from errors import UserError
 from pipeline import photo_store
 from pipeline.photo_store import PhotoStore, Subset, free_memory
-from pipeline.photos import Preprocessing, content_hash
+from pipeline.photos import KerasLoading, PhotoError, Preprocessing, content_hash
 
 SHAPE = (8, 10, 3)
 ONE = 8 * 10 * 3  # bytes of one decoded photo
@@ -135,3 +135,39 @@ def test_a_subset_numbers_its_own(paths, budget):
     assert (subset.take(np.array([2, 0])) == store.take(np.array([5, 4]))).all()
     with pytest.raises(IndexError):
         subset.take(np.array([3]))
+
+
+@pytest.mark.parametrize("budget", [0, 3 * ONE, None])
+def test_views_need_no_load_and_hold_the_error_of_a_bad_file(paths, budget):
+    paths[1].write_bytes(b"no photo")
+    store = PhotoStore(paths, Preprocessing(SHAPE), budget)
+    for _ in range(2):
+        views = store.views(np.array([5, 1, 0]))
+        assert isinstance(views[1], PhotoError)
+        for view, index in ((views[0], 5), (views[2], 0)):
+            assert (view == Preprocessing(SHAPE).photo(paths[index])).all()
+
+
+def test_what_was_read_ahead_is_not_decoded_again(paths, monkeypatch):
+    decoded, original = [], Preprocessing.photo
+    monkeypatch.setattr(Preprocessing, "photo", lambda self, path: decoded.append(path) or original(self, path))
+    store = PhotoStore(paths, Preprocessing(SHAPE), 0)
+    store.read_ahead(np.array([0, 1]))
+    store.read_ahead(np.array([1, 2]))
+    store.views(np.array([1, 2]))
+    assert sorted(decoded) == paths[:3]
+    store.views(np.array([1, 2]))
+    assert sorted(decoded) == sorted(paths[:3] + paths[1:3])
+
+
+def test_views_of_what_is_in_memory_are_no_copies(paths):
+    store = loaded(paths)
+    assert all(np.shares_memory(view, store._cache) for view in store.views(np.arange(6)))
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_photos_loaded_as_keras_does(paths, first):
+    loading = KerasLoading((8, 10), "rgba", "bicubic", channels_first=first)
+    assert loading.image_shape == ((4, 8, 10) if first else (8, 10, 4))
+    store = PhotoStore(paths, loading)
+    assert store.take([2]).shape == (1, *loading.image_shape)

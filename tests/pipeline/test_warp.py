@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import warp as warping
-from pipeline.warp import affine_matrices, affine_matrix, can_warp, warp
+from pipeline.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp
 
 PARAMETERS = {"theta": 20.0, "tx": 3.0, "ty": -2.5, "shear": 10.0, "zx": 1.1, "zy": 0.8}
 
@@ -116,3 +116,14 @@ def test_three_channels_through_four_are_bit_for_bit_the_same(monkeypatch):
 )
 def test_can_warp(shape, dtype, fill_mode, expected):
     assert can_warp(np.empty(shape, dtype), fill_mode) is expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_which_warps_are_direct_is_known_for_many_at_once(dtype):
+    rng = np.random.default_rng(2)
+    for side in (20, 250, 300, 380):
+        columns = {name: value * rng.uniform(-2, 2, 40) for name, value in PARAMETERS.items()}
+        matrices = affine_matrices(columns, side, side)
+        limit = warping._DIRECT_REACH[np.dtype(dtype)]
+        one_by_one = [warping._reach(matrix, side, side) <= limit for matrix in matrices]
+        assert are_direct(matrices, side, side, dtype) == one_by_one

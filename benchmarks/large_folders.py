@@ -1,0 +1,84 @@
+"""How our ImageDataGenerator bears large folders: listing, time an image and memory, from 1,000 to 50,000 photos.
+
+    python benchmarks/large_folders.py                    # about five minutes on 2 cores
+    python benchmarks/large_folders.py --files 50 100     # a quick look
+
+Writes JPEGs of 32x32 in ten classes to a temporary folder, as CIFAR-10's would be. Each number of files is measured
+in a process of its own. Nothing is cached, so that every image is decoded, and the memory is what lies beyond a cache.
+Prints Markdown.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+CLASSES, WARM_UP = 10, 20
+
+
+def main() -> None:
+    """Print a row for each number of files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", nargs="+", type=int, default=[1_000, 5_000, 50_000], metavar="N")
+    parser.add_argument("--measure", type=Path, metavar="FOLDER", help="print the figures of one folder; used inside")
+    args = parser.parse_args()
+    if args.measure:
+        print(*figures(args.measure))
+        return
+    print("| files | listing, s | an image, µs | memory beyond the cache, MB |\n|---|---|---|---|")
+    for count in args.files:
+        with tempfile.TemporaryDirectory() as folder:
+            write_photos(Path(folder), count)
+            command = [sys.executable, __file__, "--measure", folder]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+            listing, image, memory = map(float, done.stdout.split()[-3:])
+        print(f"| {count:,} | {listing:.2f} | {image * 1e6:.0f} | {memory:.0f} |", flush=True)
+
+
+def environment() -> dict[str, str]:
+    """Without a GPU, and quiet."""
+    return {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def write_photos(folder: Path, count: int) -> None:
+    """JPEGs of noise, `count` in all."""
+    rng = np.random.default_rng(0)
+    for name in range(CLASSES):
+        (folder / str(name)).mkdir()
+    for number in range(count):
+        image = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
+        image.save(folder / str(number % CLASSES) / f"{number:06}.jpg")
+
+
+def figures(folder: Path) -> tuple[float, float, float]:
+    """Seconds to list, seconds an image over an epoch, and megabytes that both have taken."""
+    from pipeline.image_generator import ImageDataGenerator
+
+    generator = ImageDataGenerator(width_shift_range=0.1, horizontal_flip=True)
+    options = {"target_size": (32, 32), "batch_size": 32, "class_mode": "sparse", "cache": False, "seed": 0}
+    warm_up = generator.flow_from_directory(folder, **options)
+    for _ in islice(warm_up, WARM_UP):  # so that threads and code are in memory before
+        pass
+    del warm_up
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    iterator = generator.flow_from_directory(folder, **options)
+    listed = time.perf_counter()
+    for _ in islice(iterator, len(iterator)):
+        pass
+    seconds = (time.perf_counter() - listed) / iterator.n
+    return listed - start, seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""benchmarks/large_folders.py in its smallest form: it runs and prints its table."""
+
+import re
+
+import pytest
+
+
+@pytest.mark.slow
+def test_smallest_run(run_python):
+    done = run_python("benchmarks/large_folders.py", "--files", "20", "40", timeout=200)
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["20", "40"]
+    assert all(re.fullmatch(r"\| \d+ \| \d+\.\d\d \| \d+ \| \d+ \|", row) for row in rows)
