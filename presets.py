@@ -109,6 +109,8 @@ _mnist = Preset(
 
 PRESETS = {
     "elephants_cars": Preset(
+        measured=".970 ± .021 (3 seeds)",
+        minutes="2.2",
         source="tutorial 1",
         dataset="photos",
         parameters=5_046_369,
@@ -120,6 +122,8 @@ PRESETS = {
         augmentation=PHOTO_AUGMENTATION,
     ),
     "one_conv": Preset(
+        measured="not measured",
+        minutes="",
         source="tutorial 2",
         dataset="photos",
         parameters=66_065_537,
@@ -130,6 +134,8 @@ PRESETS = {
         augmentation=PHOTO_AUGMENTATION,
     ),
     "fashion_mnist": Preset(
+        measured=".903 ± .002 (3 seeds)",
+        minutes="1.5",
         source="tutorial 3",
         dataset="fashion_mnist",
         parameters=140_682,
@@ -139,10 +145,12 @@ PRESETS = {
         batch_size=64,
         augmentation=replace(SHIFTS, horizontal_flip=True),
     ),
-    "cifar10": _cifar10,
-    "cifar10_plain": replace(_cifar10, augment=False),
+    "cifar10": replace(_cifar10, measured=".8405 (1 seed)", minutes="37"),
+    "cifar10_plain": replace(_cifar10, augment=False, measured="not measured"),
     "cifar10_small": replace(
         _cifar10,
+        measured=".696 ± .004 (3 seeds)",
+        minutes="1.6",
         source="tutorial 5",
         parameters=122_570,
         model="cifar10_small",
@@ -151,8 +159,10 @@ PRESETS = {
         epochs=10,
         augment=False,
     ),
-    "mnist_dense": replace(_mnist, model="mnist_dense", parameters=669_706),
-    "mnist_cnn": _mnist,
+    "mnist_dense": replace(
+        _mnist, model="mnist_dense", parameters=669_706, measured=".981 ± .001 (3 seeds)", minutes="0.4"
+    ),
+    "mnist_cnn": replace(_mnist, measured=".990 ± .001 (3 seeds)", minutes="0.9"),
 }
 # What tutorial 1 shows its random transforms with.
 PREVIEW_AUGMENTATION = Augmentation(

@@ -90,6 +90,13 @@ def run_in_project(project, tiny_arrays):
     return run
 
 
+def test_the_readmes_python_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert names["ImageDataGenerator"].__module__ == "pipeline.image_generator"
+
+
 def test_every_file_that_the_readme_names_exists():
     named = re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"`((?:\w+/)*\w+\.py)`", README)
     rooms = ("", "pipeline/", "artifacts/", "data/")
