@@ -130,7 +130,10 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Cal
 
     computing = compute.set_up(preset.precision, preset.seed)
     if settings["folder"]:
-        data = datasets.load_photos(Path(settings["folder"]), preset, lambda items: progress(items, label="reading"))
+        folder = Path(settings["folder"])
+        if folder.is_relative_to(Path.cwd()):  # the settings hold it whole; the messages are easier to read without
+            folder = folder.relative_to(Path.cwd())
+        data = datasets.load_photos(folder, preset, lambda items: progress(items, label="reading"))
     else:
         data = datasets.load_arrays(preset, settings["data_dir"])
     if settings["score_each_epoch"] and "test" not in data.parts:

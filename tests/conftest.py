@@ -140,7 +140,9 @@ def trained(tmp_path_factory, run_command):
     write_coloured_photos(folder / "photos", {"cats": 50, "dogs": 40})
     (folder / "photos/cats/broken.jpg").write_bytes(b"no photo")
     options = ("--image-size", 32, "--epochs", 3, "--batch-size", 8, "--run", "first", "--score-each-epoch")
-    return folder, run_command(folder, "train.py", "photos", *options, "--class-weights", "balanced", "--tensorboard")
+    process = run_command(folder, "train.py", "photos", *options, "--class-weights", "balanced", "--tensorboard")
+    process.left = {path.name for path in folder.iterdir()}  # before other tests write here too
+    return folder, process
 
 
 @pytest.fixture(scope="session")
