@@ -146,7 +146,7 @@ PRESETS = {
         augmentation=replace(SHIFTS, horizontal_flip=True),
     ),
     "cifar10": replace(_cifar10, measured=".8405 (1 seed)", minutes="37"),
-    "cifar10_plain": replace(_cifar10, augment=False, measured="not measured"),
+    "cifar10_plain": replace(_cifar10, augment=False, measured=".8067 after 50 epochs (1 seed)", minutes="18 (50)"),
     "cifar10_small": replace(
         _cifar10,
         measured=".696 ± .004 (3 seeds)",
