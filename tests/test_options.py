@@ -117,8 +117,8 @@ def test_early_stopping(resolved):
 
 
 def test_augment_switches_the_presets_transforms(resolved):
-    assert resolved("--augment", PLAIN) == AUGMENTED
-    assert resolved("--no-augment", AUGMENTED) == PLAIN
+    assert resolved("--augment", PLAIN) == replace(PLAIN, augment=True)
+    assert resolved("--no-augment", AUGMENTED) == replace(AUGMENTED, augment=False)
     assert resolved("--no-augment", PLAIN) == PLAIN
 
 
