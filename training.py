@@ -219,6 +219,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.trained_on = trained_on
 
     def on_epoch_end(self, epoch, logs=None):
+        """Called by Keras, after `History`. Raises UserError if the loss is no number: training has diverged."""
         if not np.isfinite(logs["loss"]):
             raise UserError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
@@ -256,6 +257,7 @@ class ScoreEachEpoch(keras.callbacks.Callback):
         self.file = run.file("test_each_epoch.csv")
 
     def on_epoch_end(self, epoch, logs=None):
+        """Called by Keras: adds a row to test_each_epoch.csv and draws the picture anew."""
         self.classifier.model.set_weights(self.model.get_weights())
         scores = score_images(self.classifier, self.images)[1]
         is_new = not self.file.exists()

@@ -41,6 +41,7 @@ A key is free: https://pixabay.com/api/docs/. The same command again goes on whe
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command line: demo, split and pixabay, each with its own options and examples."""
     top = _styled(argparse.ArgumentParser, description=__doc__, epilog=EXAMPLES)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
