@@ -51,8 +51,8 @@ def main() -> None:
     import compute
 
     compute.set_up("float32")
+    from artifacts.description import read_description
     from artifacts.inference import Classifier
-    from artifacts.weights_file import read_description
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
@@ -72,7 +72,7 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datase
             raise UserError(f"{weights}: was not trained on {PRESETS[args.what].dataset}; give other --weights")
         images, notes = data.parts["test"], [f"scoring the test set of {note}" for note in data.notes]
     else:
-        from artifacts.weights_file import read_trained_on
+        from artifacts.description import read_trained_on
 
         seen = read_trained_on(weights)
         photos = unseen_photos.load(

@@ -80,6 +80,11 @@ class Preset:
     measured: str = ""
     minutes: str = ""
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) that the network is asked for."""
+        return (*self.image_size, 1 if self.grayscale else 3)
+
 
 PHOTO_AUGMENTATION = Augmentation(shear_range=0.2, zoom_range=0.2, horizontal_flip=True)
 SHIFTS = Augmentation(width_shift_range=0.1, height_shift_range=0.1)

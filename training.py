@@ -11,10 +11,10 @@ import numpy as np
 import atomic
 import models
 from artifacts import plots, weights_file
+from artifacts.description import Description, read_description, read_trained_on, with_progress
 from artifacts.inference import Classifier, score_images
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
 from artifacts.scores import Scores
-from artifacts.weights_file import Description
 from command_line import say
 from compute import dtype_policy, steps_per_execution
 from errors import UserError
@@ -140,9 +140,9 @@ def _resume(run: RunFolder, model: keras.Model, description: Description, marks:
     if not last.is_file():
         run.cut_history(0)
         return 0
-    before = weights_file.read_description(last)
+    before = read_description(last)
     same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
-    if not same or not np.array_equal(np.sort(weights_file.read_trained_on(last)), np.sort(marks)):
+    if not same or not np.array_equal(np.sort(read_trained_on(last)), np.sort(marks)):
         raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")
     if len(run.history) < before.epoch:
         raise UserError(f"{run.file('history.csv')}: lacks some of {before.epoch} epochs; this run cannot be resumed")
@@ -225,7 +225,7 @@ class Checkpoints(keras.callbacks.Callback):
                 f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
                 f"lower --learning-rate (weights of earlier epochs are in {self.run.path})"
             )
-        description = weights_file.with_progress(self.classifier.description, epoch + 1, logs)
+        description = with_progress(self.classifier.description, epoch + 1, logs)
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
         if not earlier or this > max(earlier):
             self.classifier.model.set_weights(self.model.get_weights())

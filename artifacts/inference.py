@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from artifacts import weights_file
+from artifacts.description import Description
 from artifacts.scores import Scores, score
-from artifacts.weights_file import Description
 from command_line import progress
 from errors import UserError
 from pipeline.datasets import ImageSet

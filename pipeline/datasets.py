@@ -57,11 +57,6 @@ class Data:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def image_shape(preset: Preset) -> tuple[int, int, int]:
-    """(height, width, channels) that the preset asks for."""
-    return (*preset.image_size, 1 if preset.grayscale else 3)
-
-
 def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
     """An array data set, with a validation part cut from its training images (stratified).
 
@@ -69,9 +64,9 @@ def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
     """
     arrays = array_datasets.load(preset.dataset, data_dir)
     shape = arrays.x_train.shape[1:]
-    if shape != image_shape(preset):
+    if shape != preset.image_shape:
         raise UserError(
-            f"--image-size, --grayscale: {preset.dataset} has images of {shape}, received {image_shape(preset)}; "
+            f"--image-size, --grayscale: {preset.dataset} has images of {shape}, received {preset.image_shape}; "
             "these options are for photos"
         )
     is_validation = _stratified(arrays.y_train, VALIDATION_SHARE)
@@ -110,7 +105,7 @@ def load_photos(
         UserError: see `photo_folders.scan` and `assign_parts`.
     """
     photos = photo_folders.scan(folder)
-    preprocessing = Preprocessing(image_shape(preset))
+    preprocessing = Preprocessing(preset.image_shape)
     store = PhotoStore(photos.paths, preprocessing, budget)
     hashes, errors = store.load(progress)
     assigned, left_out = photo_folders.assign_parts(photos, hashes)

@@ -8,6 +8,7 @@ import pytest
 
 import training
 from artifacts import weights_file
+from artifacts.description import read_trained_on
 from artifacts.run_folder import BEST, LAST, RunFolder
 from errors import UserError
 from pipeline import datasets
@@ -48,7 +49,7 @@ def test_the_weights_know_what_they_were_trained_on(photos):
     run = new_run()
     run_it(run, photos)
     data = datasets.load_photos(photos, RECIPE)
-    seen = weights_file.read_trained_on(run.file(BEST))
+    seen = read_trained_on(run.file(BEST))
     for part in ("train", "validation"):
         assert np.isin(data.parts[part].fingerprints, seen).all()
     assert not np.isin(data.parts["test"].fingerprints, seen).any()

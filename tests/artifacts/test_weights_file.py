@@ -8,8 +8,8 @@ import pytest
 
 import models
 from artifacts import weights_file
+from artifacts.description import Description, read_description, read_trained_on
 from artifacts.inference import Classifier
-from artifacts.weights_file import Description
 from errors import UserError
 from pipeline.photos import Preprocessing
 
@@ -51,7 +51,7 @@ def test_the_file_loads_alone_and_says_everything(tmp_path):
     moved = (tmp_path / "best.weights.h5").rename(tmp_path / "elsewhere.weights.h5")
     loaded, read = weights_file.load(moved)
     assert read == description
-    assert weights_file.read_trained_on(moved).tolist() == trained_on.tolist()
+    assert read_trained_on(moved).tolist() == trained_on.tolist()
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -81,7 +81,7 @@ def test_a_description_longer_than_an_hdf5_attribute_survives(tmp_path):
     names = tuple(f"class number {number} with a rather long name" for number in range(2_500))
     model = models.elephants_cars(SHAPE, len(names))
     weights_file.save(model, tmp_path / "a.weights.h5", describe(class_names=names), NOTHING)
-    assert weights_file.read_description(tmp_path / "a.weights.h5").class_names == names
+    assert read_description(tmp_path / "a.weights.h5").class_names == names
 
 
 @pytest.mark.parametrize("group", [None, "model_weights"])
@@ -93,7 +93,7 @@ def test_a_tutorials_old_weights_load_with_a_preset(tmp_path, name, group):
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert description.class_names[9] == "Ankle boot"
-    assert weights_file.read_trained_on(tmp_path / name).size == 0
+    assert read_trained_on(tmp_path / name).size == 0
 
 
 def test_old_weights_of_tutorial_1_have_its_classes_and_its_size(tmp_path):
@@ -174,7 +174,7 @@ def test_damaged_fingerprints_are_refused(tmp_path, marks):
         else:  # never written, so HDF5 stores nothing: 16 GB in a small file
             file.create_dataset(name, (2 * 10**9,), np.uint64, chunks=(2**20,))
     with pytest.raises(UserError, match=r"a\.weights\.h5: its fingerprints of photos"):
-        weights_file.read_trained_on(tmp_path / "a.weights.h5")
+        read_trained_on(tmp_path / "a.weights.h5")
 
 
 def test_an_image_too_small_for_the_network_is_refused(tmp_path):
