@@ -8,7 +8,8 @@ from pathlib import Path
 
 import command_line
 import options
-from artifacts.run_folder import BEST, RunFolder, check_new_name
+from artifacts.description import read_description
+from artifacts.run_folder import BEST, LAST, RunFolder, check_new_name
 from command_line import progress, say
 from errors import UserError
 from pipeline import datasets, photo_folders
@@ -150,7 +151,9 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Cal
     try:
         scores = training.run_training(run, model, preset, preset_name, data, **extras)
     except KeyboardInterrupt:
-        say(f"\nEpochs complete and saved: {len(run.history)}. Go on with: python train.py --resume {run.path}")
+        # The weights are written after the row of the history, and it is they that a resume goes by.
+        done = read_description(run.file(LAST)).epoch if run.file(LAST).is_file() else 0
+        say(f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {run.path}")
         raise
     images = "test (drawings)" if settings["is_demo"] else "test"
     print(f"{images}: {scores.sentence()}" if scores else "no test images: no test score")
