@@ -77,6 +77,8 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
         raise UserError(f"--seed: must be at most {LARGEST_SEED}, received {changes['seed']}")
     if changes.get("learning_rate", 1) <= 0:
         raise UserError(f"--learning-rate: must be above 0, received {changes['learning_rate']}")
+    if not 0 <= changes.get("ema_momentum", 0) < 1:
+        raise UserError(f"--ema-momentum: must be at least 0 and below 1, received {changes['ema_momentum']}")
     transforms = given(args, Augmentation)
     if transforms and changes.get("augment") is False:
         raise UserError(f"--no-augment: contradicts --{next(iter(transforms)).replace('_', '-')}; give one of them")

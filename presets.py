@@ -67,6 +67,7 @@ class Preset:
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)")
+    ema_momentum: float = option(0.0, "of a moving average of the weights, which is validated and kept (0: none)")
     batch_size: int = option(32, "images in one update of the weights")
     epochs: int = option(10, "passes over the training images")
     augment: bool = option(False, "apply the preset's random transforms to the training images")

@@ -38,6 +38,8 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
     optimizer = keras.optimizers.get(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate
+    if preset.ema_momentum:
+        optimizer.use_ema, optimizer.ema_momentum = True, preset.ema_momentum
     steps = -(-len(data.parts["train"].labels) // preset.batch_size)
     model.compile(
         optimizer=optimizer,
@@ -127,6 +129,9 @@ def _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch) -> 
         callbacks.append(ScoreEachEpoch(run, data, classifier))
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.file("tensorboard")))
+    if preset.ema_momentum:
+        # Last, so that the others see the averages after a validation, and the weights themselves at an epoch's end.
+        callbacks.append(keras.callbacks.SwapEMAWeights())
     return callbacks
 
 
@@ -209,7 +214,8 @@ class History(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Writes last.weights.h5 after every epoch (with the optimizer's state) and best.weights.h5 when it is the best.
 
-    Best is the highest validation accuracy; of equal ones the lowest validation loss.
+    Best is the highest validation accuracy; of equal ones the lowest validation loss. It holds the weights that were
+    validated, which are moving averages if the recipe says so; the classifier takes them over.
     """
 
     def __init__(self, run: RunFolder, classifier: Classifier, trained_on: np.ndarray):
@@ -217,6 +223,10 @@ class Checkpoints(keras.callbacks.Callback):
         self.run = run
         self.classifier = classifier
         self.trained_on = trained_on
+
+    def on_test_end(self, logs=None):
+        """Called by Keras while the model still holds the weights that were validated."""
+        self.classifier.model.set_weights(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
         """Called by Keras, after `History`. Raises UserError if the loss is no number: training has diverged."""
@@ -228,7 +238,6 @@ class Checkpoints(keras.callbacks.Callback):
         description = with_progress(self.classifier.description, epoch + 1, logs)
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
         if not earlier or this > max(earlier):
-            self.classifier.model.set_weights(self.model.get_weights())
             weights_file.save(self.classifier.model, self.run.file(BEST), description, self.trained_on)
         # After the best: an epoch without its last weights is trained again, so no crash can lose the best.
         weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
@@ -258,7 +267,6 @@ class ScoreEachEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Called by Keras: adds a row to test_each_epoch.csv and draws the picture anew."""
-        self.classifier.model.set_weights(self.model.get_weights())
         scores = score_images(self.classifier, self.images)[1]
         is_new = not self.file.exists()
         with open(self.file, "a", newline="") as file:

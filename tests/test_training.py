@@ -92,6 +92,32 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_moving_average_is_what_is_validated_and_kept(photos):
+    recipe = replace(RECIPE, ema_momentum=0.9)
+    run = new_run(recipe=recipe)
+    run_it(run, photos, recipe)
+    model, description = weights_file.load(run.file(BEST))
+    validation = datasets.batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
+    model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(validation, verbose=0)
+    assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
+    last, last_description = weights_file.load(run.file(LAST))
+    assert last_description.epoch == 2
+    assert any(not np.allclose(*pair) for pair in zip(model.get_weights(), last.get_weights(), strict=True))
+
+
+def test_a_moving_average_survives_a_resume(photos):
+    recipe = replace(RECIPE, ema_momentum=0.9)
+    whole, halves = new_run("whole", recipe), new_run("halves", recipe)
+    run_it(whole, photos, recipe)
+    run_it(halves, photos, replace(recipe, epochs=1))
+    run_it(RunFolder.open(halves.path), photos, recipe)
+    for file in (BEST, LAST):
+        ours, theirs = (weights_file.load(run.file(file))[0].get_weights() for run in (halves, whole))
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_a_run_that_stopped_early_is_not_trained_further(photos):
     recipe = replace(RECIPE, epochs=30, early_stopping=1, learning_rate=0.05)
     run = new_run(recipe=recipe)
