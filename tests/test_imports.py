@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     {"train", "evaluate", "predict", "augment_preview", "data.prepare"},
     {"training"},
+    {"callbacks"},
     {"artifacts", "data"},
     {"pipeline"},
     {"models", "compute", "options"},

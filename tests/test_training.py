@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import callbacks
 import training
 from artifacts import weights_file
 from artifacts.description import read_trained_on
@@ -124,8 +125,8 @@ def test_a_run_that_stopped_early_is_not_trained_further(photos):
     run_it(run, photos, recipe)
     epochs = len(run.history)
     assert epochs < 30
-    assert training.has_stopped(run.history, 1)
-    assert not training.has_stopped(run.history[:-1], 1)
+    assert callbacks.has_stopped(run.history, 1)
+    assert not callbacks.has_stopped(run.history[:-1], 1)
     again = RunFolder.open(run.path)
     run_it(again, photos, recipe)
     assert again.history == run.history
@@ -144,7 +145,7 @@ def test_a_run_that_stopped_early_is_not_trained_further(photos):
     ],
 )
 def test_has_stopped(losses, patience, stopped):
-    assert training.has_stopped([{"val_loss": loss} for loss in losses], patience) == stopped
+    assert callbacks.has_stopped([{"val_loss": loss} for loss in losses], patience) == stopped
 
 
 def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_photos):
