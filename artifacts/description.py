@@ -107,20 +107,26 @@ CHECKS = {
 def read_description(path: Path) -> Description | None:
     """The description in a weights file; None if the file is HDF5 but was not written by `weights_file.save`.
 
-    Raises UserError: no such file, no HDF5, or a damaged description.
+    Raises UserError: no such file, no HDF5, not safe to read (see `hdf5_check`), or a damaged description.
     """
     import h5py  # 0.1 s that a prediction through LiteRT does not need
+
+    from artifacts import hdf5_check
 
     if not path.is_file():
         raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: python train.py")
     try:
+        hdf5_check.check(path)
         with h5py.File(path, "r") as file:
             count = sum(name.startswith(ATTRIBUTE) for name in file.attrs)
             text = "".join(str(file.attrs[f"{ATTRIBUTE}{number}"]) for number in range(count))
-        return Description.from_json(text) if count else None
-    except (OSError, RuntimeError, KeyError) as error:
+    except hdf5_check.Hostile as error:
+        raise UserError(f"{path}: is no plain weights file, and not read further: {error}") from None
+    except Exception as error:  # on damaged files h5py raises ten kinds
         reason = f"cannot be read as HDF5 ({first_line(error)})"
         raise UserError(f"{path}: {reason}; is it damaged, cut short or not permitted?") from None
+    try:
+        return Description.from_json(text) if count else None
     except ValueError as error:
         raise UserError(f"{path}: its description is damaged ({first_line(error)})") from None
 

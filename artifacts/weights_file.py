@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 import models
+from artifacts import hdf5_check
 from artifacts.description import ATTRIBUTE, TRAINED_ON, Description, describe
 from atomic import replacing
 from compute import dtype_policy
@@ -52,12 +53,23 @@ def load(
     """
     description = describe(path, preset_name, class_names)
     try:
-        with dtype_policy("float32"):
-            model = models.build(description.model, description.preprocessing.image_shape, len(description.class_names))
+        model = _network_that_fits(path, description)
         _load_any_layout(model, path)
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
     return model, description
+
+
+def _network_that_fits(path: Path, description: Description) -> keras.Model:
+    """The network in float32; memory is taken only if the file holds as many numbers as the network has weights."""
+    network = description.model, description.preprocessing.image_shape, len(description.class_names)
+    with dtype_policy("float32"):
+        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes only
+            needed = models.build(*network).count_params()
+        held = hdf5_check.check(path)
+        if held < needed:
+            raise ValueError(f"which has {needed:,} weights; the file holds {held:,}")
+        return models.build(*network)
 
 
 def _load_any_layout(model: keras.Model, path: Path) -> None:

@@ -41,6 +41,6 @@ def test_anything_else_is_refused_before_memory_is_taken(data, message):
 def test_every_cut_is_refused():
     data = byte_block.pack({"x": 1}, {"a": np.ones((3, 2))})
     for length in range(len(data)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             byte_block.unpack(data[:length])
     assert json.loads(data.split(b"\n")[0])["arrays"] == {"a": [3, 2]}

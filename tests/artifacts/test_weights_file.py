@@ -241,3 +241,21 @@ def test_probabilities_are_a_distribution_whatever_the_head(network, shape, clas
     else:
         np.testing.assert_allclose(probabilities, keras.ops.softmax(outputs), atol=1e-6)
     assert classifier.probabilities(images[:0]).shape == (0, classes)
+
+
+def test_a_network_larger_than_the_file_is_refused_before_its_memory_is_taken(tmp_path, monkeypatch):
+    """A few KB that say they hold tutorial 1's network for 2048 x 2048 pixels, 1 GB of weights."""
+    save(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "r+") as file:
+        values = json.loads(file.attrs["image_classifier_0"])
+        values["preprocessing"]["image_shape"] = [2048, 2048, 3]
+        file.attrs["image_classifier_0"] = json.dumps(values)
+        held = sum(weight.size for weight in models.elephants_cars(SHAPE).get_weights())
+    initializers = []
+    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", lambda *_, **__: initializers.append(1))
+    message = (
+        rf"a\.weights\.h5: does not fit the network elephants_cars \(.* 264,286,305 weights; the file .* {held:,}\)"
+    )
+    with pytest.raises(UserError, match=message):
+        weights_file.load(tmp_path / "a.weights.h5")
+    assert initializers == []
