@@ -8,8 +8,9 @@ import numpy as np
 
 from artifacts import plots, weights_file
 from artifacts.description import with_progress
-from artifacts.inference import Classifier, score_images
+from artifacts.keras_classifier import KerasClassifier
 from artifacts.run_folder import BEST, LAST, RunFolder
+from artifacts.scores import score_images
 from errors import UserError
 from pipeline.datasets import Data
 
@@ -56,7 +57,7 @@ class Checkpoints(keras.callbacks.Callback):
     validated, which are moving averages if the recipe says so; the classifier takes them over.
     """
 
-    def __init__(self, run: RunFolder, classifier: Classifier, trained_on: np.ndarray):
+    def __init__(self, run: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
         super().__init__()
         self.run = run
         self.classifier = classifier
@@ -96,7 +97,7 @@ class EarlyStopping(keras.callbacks.Callback):
 class ScoreEachEpoch(keras.callbacks.Callback):
     """Tutorial 1's first plot: test accuracy against the number of epochs. For the picture, never for choosing."""
 
-    def __init__(self, run: RunFolder, data: Data, classifier: Classifier):
+    def __init__(self, run: RunFolder, data: Data, classifier: KerasClassifier):
         super().__init__()
         self.run = run
         self.images = data.parts["test"]

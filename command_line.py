@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from errors import UserError
 from presets import PRESETS
 
@@ -16,13 +14,19 @@ PROGRESS_DELAY_SECONDS = 2
 
 def say(text: str) -> None:
     """Print a message for the person at the terminal; stdout stays free for results."""
-    if sys.stderr:  # None in a program started without one; print would then take stdout
+    if "tqdm" in sys.modules and sys.stderr:  # a bar may stand there
+        sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+    elif sys.stderr:  # None in a program started without one; print would then take stdout
         print(text, file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
     """Pass `items` through, with a bar on stderr if it is a terminal and the work takes a while."""
-    return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, disable=None, leave=False)
+    if not (sys.stderr and sys.stderr.isatty()):
+        return items
+    from tqdm import tqdm  # 20 ms that the answer to one photo does not need
+
+    return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:

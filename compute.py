@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from errors import UserError
+
 # Instructions that make bfloat16 arithmetic faster than float32; without them it is emulated and slower.
 BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 # Steps run in one call into TensorFlow for images this small: Python's own cost per step is then 10 to 45 %
@@ -41,7 +43,7 @@ def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
 
     A GPU that TensorFlow sees is used, its memory taken as it is needed.
     """
-    with _native_stderr_held_back():
+    with native_stderr_held_back():
         import keras
         import tensorflow as tf
 
@@ -108,9 +110,10 @@ def dtype_policy(name: str):
 
 
 @contextlib.contextmanager
-def _native_stderr_held_back():
-    """Hold back what C++ code writes to file descriptor 2 while the block runs; replay it if the block fails.
+def native_stderr_held_back():
+    """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
+    It is replayed if the block fails, unless with a UserError, which says all in its one line.
     TensorFlow writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
@@ -125,6 +128,8 @@ def _native_stderr_held_back():
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except UserError:
+            raise
         except Exception:
             os.dup2(saved, 2)
             held.seek(0)

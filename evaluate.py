@@ -52,11 +52,11 @@ def main() -> None:
 
     compute.set_up("float32")
     from artifacts.description import read_description
-    from artifacts.inference import Classifier
+    from artifacts.keras_classifier import KerasClassifier
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
-    classifier = Classifier.load(weights, preset_name, args.class_names)
+    classifier = KerasClassifier.load(weights, preset_name, args.class_names)
     images, notes, unreadable = load_images(args, classifier, weights, is_array)
     for line in (f"weights: {weights}", *notes):
         say(line)
@@ -91,7 +91,7 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datase
 
 def report(args, classifier, images: datasets.ImageSet, facts: dict) -> None:
     """Answer every image, write the results into a new folder and print the scores."""
-    from artifacts.inference import score_images
+    from artifacts.scores import score_images
 
     probabilities, scores = score_images(classifier, images)
     result = {**facts, "shift": args.shift, **scores.as_dict()}

@@ -144,12 +144,18 @@ def is_binary(model: keras.Model) -> bool:
     return model.output_shape[-1] == 1
 
 
+def head(model: keras.Model) -> str:
+    """What the last layer gives: "sigmoid" (one unit), "softmax" or "logits" (one unit a class)."""
+    activation = model.layers[-1].activation
+    return "logits" if activation is keras.activations.linear else activation.__name__
+
+
 def loss_for(model: keras.Model) -> keras.losses.Loss:
     """The loss that follows from the head, so that nobody can combine them wrongly.
 
     1 sigmoid unit: binary cross-entropy. Softmax: sparse categorical cross-entropy. Linear: the same from logits.
     """
-    from_logits = model.layers[-1].activation is keras.activations.linear
+    from_logits = head(model) == "logits"
     if is_binary(model):
         return keras.losses.BinaryCrossentropy(from_logits=from_logits)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)

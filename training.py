@@ -8,11 +8,12 @@ import numpy as np
 
 import atomic
 import models
-from artifacts import plots
+from artifacts import lite_export, plots
 from artifacts.description import Description, read_description, read_trained_on
-from artifacts.inference import Classifier, score_images
+from artifacts.keras_classifier import KerasClassifier
+from artifacts.lite_model import LITE
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
-from artifacts.scores import Scores
+from artifacts.scores import Scores, score_images
 from callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
 from command_line import say
 from compute import dtype_policy, steps_per_execution
@@ -80,7 +81,7 @@ def run_training(
     with dtype_policy("float32"):
         plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
-    classifier = Classifier(plain, description)
+    classifier = KerasClassifier(plain, description)
     first_epoch = _resume(run, model, description, trained_on(data))
     train_batches = _batches(data, "train", preset, model)
     train_batches.epoch = first_epoch
@@ -157,7 +158,7 @@ def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
 
 
 def _finish(run: RunFolder, data: Data) -> Scores | None:
-    best = Classifier.load(run.file(BEST))
+    best = KerasClassifier.load(run.file(BEST))
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
     scores = score_images(best, data.parts["test"])[1] if "test" in data.parts else None
     atomic.write_json(
@@ -172,4 +173,5 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
             "minutes_of_training": round(sum(row["seconds"] for row in run.history) / 60, 2),
         },
     )
+    lite_export.write(best, run.file(BEST), run.file(LITE))
     return scores

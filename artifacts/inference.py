@@ -1,71 +1,135 @@
-"""A weights file to class probabilities."""
+"""A weights file to the classifier that answers fastest on this machine; photos to answers."""
 
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from artifacts import weights_file
-from artifacts.description import Description
-from artifacts.scores import Scores, score
-from command_line import progress
+from artifacts import lite_cache, lite_model
+from artifacts.answers import Answer, answer
+from artifacts.classifier import Classifier
+from artifacts.description import read_description, refuse_contradiction
+from command_line import say
+from compute import cpu_cores
 from errors import UserError
-from pipeline.datasets import ImageSet
+from pipeline.photo_sources import PhotoSource
+from pipeline.photos import PhotoError
 
-# Pixel values that go through the network at once: 30 photos of 300x300x3, or 1,024 small images at most.
-CHUNK_VALUES = 8_000_000
-MAX_CHUNK = 1024
-
-
-class Classifier:
-    """A trained network with its class names and its preprocessing."""
-
-    def __init__(self, model: keras.Model, description: Description):
-        self.model = model
-        self.description = description
-        self.preprocessing = description.preprocessing
-        self.class_names = description.class_names
-
-    @classmethod
-    def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
-        """From a weights file; arguments and errors as `weights_file.load`."""
-        return cls(*weights_file.load(Path(path), preset_name, class_names))
-
-    @property
-    def chunk_size(self) -> int:
-        """How many images to take at once: bounds the memory."""
-        return min(MAX_CHUNK, max(1, CHUNK_VALUES // int(np.prod(self.preprocessing.image_shape))))
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities of uint8 images (n, height, width, channels).
-
-        Returns:
-            float32 (n, classes), each row summing to 1, whatever the network's head: one sigmoid unit,
-            softmax, or logits.
-        """
-        chunks = [
-            np.asarray(self.model(self.preprocessing.batch(images[start : start + self.chunk_size]), training=False))
-            for start in range(0, len(images), self.chunk_size)
-        ]
-        outputs = np.concatenate(chunks) if chunks else np.empty((0, self.model.output_shape[-1]), np.float32)
-        if not np.isfinite(outputs).all():
-            raise UserError("the network's answer is no number (NaN or infinity); its weights are damaged, take others")
-        return _to_probabilities(outputs, is_logits=self.model.layers[-1].activation is keras.activations.linear)
+INSTALL = "pip install ai-edge-litert"
 
 
-def score_images(classifier: Classifier, images: ImageSet) -> tuple[np.ndarray, Scores]:
-    """Class probabilities, float32 (n, classes), and scores of labelled images; chunk by chunk, with a bar."""
-    size, total = classifier.chunk_size, len(images.labels)
-    starts = progress(range(0, total, size), label="scoring")
-    chunks = [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
-    probabilities = np.concatenate(chunks)
-    return probabilities, score(probabilities, images.labels, classifier.class_names)
+def load_classifier(weights: Path, preset_name: str | None = None, class_names: list[str] | None = None) -> Classifier:
+    """The classifier of a weights file, through LiteRT wherever that is possible.
+
+    In this order: the file is a model.tflite; one beside it, or in the user's cache, was made from these very
+    weights; or it is made now, with TensorFlow, into the cache. Without LiteRT, or where the cache cannot be
+    written, TensorFlow answers.
+
+    Args:
+        weights: a .tflite file, or a weights file as for `weights_file.load`; the other arguments are as there.
+
+    Raises:
+        UserError: as `weights_file.load` and `LiteClassifier.load`.
+    """
+    try:
+        from artifacts.lite_classifier import LiteClassifier
+    except ImportError:  # not installed, or not for this machine
+        if weights.suffix == ".tflite":
+            raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
+        say(f"LiteRT is not installed, so TensorFlow answers and takes seconds to start: {INSTALL}")
+        return _through_tensorflow(weights, preset_name, class_names)
+    if weights.suffix == ".tflite":
+        classifier = LiteClassifier.load(weights)
+    elif not weights.is_file():
+        read_description(weights)  # raises
+    else:
+        classifier = _made_from(weights, preset_name, class_names)
+    refuse_contradiction(weights, classifier.description, preset_name, class_names)
+    return classifier
 
 
-def _to_probabilities(outputs: np.ndarray, is_logits: bool) -> np.ndarray:
-    if outputs.shape[-1] == 1:
-        return np.concatenate([1 - outputs, outputs], axis=-1)
-    if is_logits:
-        exponentials = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return outputs
+def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+    """Through the model.tflite that was made from a weights file, or is made now."""
+    from artifacts.lite_classifier import LiteClassifier
+
+    digest = lite_model.sha256(weights)
+    cached = lite_cache.path_for(digest, preset_name, class_names)
+    for path in (weights.with_name(lite_model.LITE), cached):
+        try:
+            model = lite_model.read(path) if path.is_file() else None
+            if model and model.weights_sha256 == digest:
+                lite_cache.mark_used(path)
+                return LiteClassifier(model)
+        except UserError as error:
+            say(str(error))
+    classifier = _through_tensorflow(weights, preset_name, class_names)
+    from artifacts import lite_export
+
+    say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
+    try:
+        lite_export.write(classifier, weights, cached)
+    except OSError as error:
+        say(f"{cached.parent}: cannot be written ({error.strerror}), so the next time takes as long")
+        return classifier
+    lite_cache.trim(cached)
+    return LiteClassifier.load(cached)
+
+
+def _through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+    import compute
+
+    compute.set_up("float32")
+    from artifacts.keras_classifier import KerasClassifier
+
+    return KerasClassifier.load(weights, preset_name, class_names)
+
+
+def answer_photos(
+    classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None
+) -> Iterator[tuple[Answer, np.ndarray | None]]:
+    """Answer photos in their order, each with the image that the network saw: uint8 of `image_shape`, None if unread.
+
+    Threads decode ahead of the network, by a few batches at most: memory does not grow with the photos.
+
+    Args:
+        sources: see `find_photos`.
+        top: how many classes an answer names; all if None.
+    """
+    decoded = _ahead(partial(_decoded, classifier), sources, 2 * classifier.chunk_size + cpu_cores())
+    while batch := list(islice(decoded, classifier.chunk_size)):
+        images = [image for _, image in batch if isinstance(image, np.ndarray)]
+        rows = iter(classifier.probabilities(np.stack(images)) if images else ())
+        for source, image in batch:
+            if isinstance(image, np.ndarray):
+                yield answer(source.name, next(rows), classifier.class_names, top), image
+            else:
+                yield Answer(source.name, error=image), None
+
+
+def _decoded(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:
+    """A photo as the network wants it, or why there is none."""
+    if source.error or isinstance(source.content, np.ndarray):
+        return source, source.error or source.content
+    try:
+        return source, classifier.preprocessing.photo(source.content)
+    except PhotoError as error:
+        return source, str(error)
+
+
+def _ahead(function: Callable, items: Sequence, count: int) -> Iterator:
+    """`map` in threads that run ahead of their reader by `count` items."""
+    if len(items) == 1:  # the answer to one photo waits for no threads, nor for the 0.02 s that their import takes
+        yield function(items[0])
+        return
+    from pipeline.threads import threads
+
+    waiting = deque()
+    for item in items:
+        waiting.append(threads().submit(function, item))
+        if len(waiting) > count:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -7,7 +7,6 @@ import json
 import platform
 import subprocess
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import atomic
@@ -22,6 +21,8 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", 
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that decide a result."""
+    from importlib.metadata import version  # 0.03 s that a prediction does not need
+
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from artifacts.classifier import Classifier
+from command_line import progress
+from pipeline.datasets import ImageSet
+
 CONFIDENCE = 0.95  # of every interval that the kit reports
 CLIP = 1e-7  # keras.config.epsilon(): Keras's cross-entropy keeps probabilities this far from 0 and 1
 
@@ -143,6 +147,15 @@ def score(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[s
         recall=_shares(right, confusion.sum(axis=1)),
         precision=_shares(right, confusion.sum(axis=0)),
     )
+
+
+def score_images(classifier: Classifier, images: ImageSet) -> tuple[np.ndarray, Scores]:
+    """Class probabilities, float32 (n, classes), and scores of labelled images; chunk by chunk, with a bar."""
+    size, total = classifier.chunk_size, len(images.labels)
+    starts = progress(range(0, total, size), label="scoring")
+    chunks = [classifier.probabilities(images.take(np.arange(start, min(start + size, total)))) for start in starts]
+    probabilities = np.concatenate(chunks)
+    return probabilities, score(probabilities, images.labels, classifier.class_names)
 
 
 def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

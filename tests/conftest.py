@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artifacts.lite_cache import FOLDER_VARIABLE
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """The cache of every command that a test runs; never the user's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    return folder
 
 
 @pytest.fixture

@@ -106,10 +106,10 @@ def test_what_was_held_back_is_shown_when_the_import_fails(run_python):
     code = """
 import os
 import compute
-with compute._native_stderr_held_back():
+with compute.native_stderr_held_back():
     os.write(2, b"quiet\\n")
 os.write(2, b"between\\n")
-with compute._native_stderr_held_back():
+with compute.native_stderr_held_back():
     os.write(2, b"the cause\\n")
     raise ImportError("no such library")
 """
@@ -121,6 +121,6 @@ with compute._native_stderr_held_back():
 
 
 def test_a_closed_stderr_is_no_obstacle(run_python):
-    code = "import os, compute\nos.close(2)\nwith compute._native_stderr_held_back(): print('done')"
+    code = "import os, compute\nos.close(2)\nwith compute.native_stderr_held_back(): print('done')"
     done = run_python("-c", code)
     assert (done.returncode, done.stdout) == (0, "done\n")

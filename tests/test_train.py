@@ -19,6 +19,7 @@ RUN_FILES = {
     "metrics.json",
     "best.weights.h5",
     "last.weights.h5",
+    "model.tflite",
     "curves.png",
     "first_batch.png",
 }

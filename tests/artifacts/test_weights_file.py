@@ -9,7 +9,7 @@ import pytest
 import models
 from artifacts import weights_file
 from artifacts.description import Description, read_description, read_trained_on
-from artifacts.inference import Classifier
+from artifacts.keras_classifier import KerasClassifier
 from errors import UserError
 from pipeline.photos import Preprocessing
 
@@ -203,7 +203,7 @@ def test_answers_that_are_no_numbers_are_an_error():
     model = models.elephants_cars(SHAPE, 2)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(UserError, match="no number"):
-        Classifier(model, describe()).probabilities(np.zeros((1, *SHAPE), np.uint8))
+        KerasClassifier(model, describe()).probabilities(np.zeros((1, *SHAPE), np.uint8))
 
 
 def test_a_crash_while_saving_leaves_the_old_file(tmp_path):
@@ -230,7 +230,7 @@ def test_loading_leaves_the_dtype_policy_alone(tmp_path):
 @pytest.mark.parametrize(("network", "shape", "classes"), [("elephants_cars", SHAPE, 2), ("cifar10_small", SHAPE, 4)])
 def test_probabilities_are_a_distribution_whatever_the_head(network, shape, classes):
     model = models.build(network, shape, classes)
-    classifier = Classifier(model, describe(model=network, class_names=tuple("abcd"[:classes])))
+    classifier = KerasClassifier(model, describe(model=network, class_names=tuple("abcd"[:classes])))
     images = np.random.default_rng(0).integers(0, 256, (5, *shape), np.uint8)
     probabilities = classifier.probabilities(images)
     assert probabilities.shape == (5, classes)

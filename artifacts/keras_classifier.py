@@ -1,0 +1,35 @@
+"""A weights file answered by Keras: the reference, and what training scores with."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import models
+from artifacts import weights_file
+from artifacts.classifier import Classifier
+from artifacts.description import Description
+
+
+class KerasClassifier(Classifier):
+    """A `Classifier` that computes with a Keras model.
+
+    Attributes:
+        model: the network of models.py; new weights set in it count at once.
+        with_features: the same layers with the two outputs of `run`.
+    """
+
+    def __init__(self, model: keras.Sequential, description: Description):
+        super().__init__(description, models.head(model))
+        self.model = model
+        self.with_features = keras.Model(model.inputs[0], [model.outputs[0], model.layers[-1].input])
+
+    @classmethod
+    def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
+        """From a weights file; arguments and errors as `weights_file.load`."""
+        return cls(*weights_file.load(Path(path), preset_name, class_names))
+
+    def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Classifier.run`."""
+        outputs, features = self.with_features(batch, training=False)
+        return np.asarray(outputs), np.asarray(features)

@@ -1,0 +1,22 @@
+"""Keras's network to model.tflite."""
+
+from pathlib import Path
+
+from artifacts import lite_model
+from artifacts.keras_classifier import KerasClassifier
+from atomic import replacing
+from compute import native_stderr_held_back
+
+
+def write(classifier: KerasClassifier, weights: Path, path: Path) -> None:
+    """Convert a float32 network, quietly, and write it with its description, whole or not at all.
+
+    Args:
+        weights: the file that the classifier was loaded from; its content hash is recorded.
+        path: must end in `.tflite`, as Keras demands.
+    """
+    digest = lite_model.sha256(weights)
+    with replacing(path) as temporary:
+        with native_stderr_held_back():  # the converter's chatter
+            classifier.with_features.export(temporary, format="litert", verbose=False)
+        lite_model.append_members(temporary, classifier.description, classifier.head, digest)

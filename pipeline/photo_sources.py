@@ -1,0 +1,87 @@
+"""What a user points at, to the photos that are meant: files, folders, patterns, and what comes through a pipe."""
+
+import glob
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from errors import UserError
+from pipeline.photo_folders import list_photos
+
+STDIN = "-"
+MAX_STDIN = 2**30  # bytes of an image or a list
+
+
+@dataclass(frozen=True)
+class PhotoSource:
+    """One photo to answer, or the reason why there is none.
+
+    Attributes:
+        name: what to call it; the path as the user gave it.
+        content: for `Preprocessing.photo`: a path, or the bytes of a file; or an image ready for the network, uint8
+            (height, width, channels); None if there is no photo.
+        error: the reason.
+    """
+
+    name: str
+    content: Path | bytes | np.ndarray | None = None
+    error: str | None = None
+
+
+def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list[PhotoSource]:
+    """All photos that arguments mean, in their order.
+
+    An argument is a file of any name; a folder, whose photos at any depth are taken (see `list_photos`); a pattern
+    such as "photos/**/*.jpg"; or "-": standard input, one image's bytes or a list of such arguments, one a line.
+    """
+    return [source for argument in arguments for source in _meant_by(argument, stdin)]
+
+
+def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
+    if argument == STDIN:
+        yield from _from_stdin(stdin)
+    elif os.path.isdir(argument):
+        yield from _in_folder(argument)
+    elif not os.path.lexists(argument) and glob.has_magic(argument):
+        found = sorted(glob.glob(argument, recursive=True))
+        for path in found:
+            yield from _in_folder(path) if os.path.isdir(path) else [PhotoSource(path, Path(path))]
+        if not found:
+            yield PhotoSource(argument, error="matches no file")
+    else:
+        yield PhotoSource(argument, Path(argument))
+
+
+def _in_folder(folder: str) -> list[PhotoSource]:
+    try:
+        found = list_photos(Path(folder))
+    except UserError as error:  # a folder in it that may not be read
+        return [PhotoSource(folder, error=str(error))]
+    return [PhotoSource(str(path), path) for path in found] or [PhotoSource(folder, error="holds no photo")]
+
+
+def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
+    content = stdin.read(MAX_STDIN + 1) if stdin else b""
+    if len(content) > MAX_STDIN:
+        yield PhotoSource(STDIN, error=f"standard input holds more than {MAX_STDIN:,} bytes")
+    elif not content.strip():
+        yield PhotoSource(STDIN, error="standard input is empty; pipe an image's bytes or a list of paths into it")
+    elif b"\0" in content or _is_image(content):
+        yield PhotoSource(STDIN, content)
+    else:
+        for line in filter(None, os.fsdecode(content).splitlines()):
+            yield from [PhotoSource(line, Path(line))] if line == STDIN else _meant_by(line, None)
+
+
+def _is_image(content: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(content)):
+            return True
+    except Exception:  # whatever a decoder makes of a list of paths
+        return False
