@@ -1,11 +1,14 @@
 """pipeline.photos.KerasLoading against Keras's load_img, and where it differs on purpose."""
 
+import io
+import os
+
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from pipeline.photos import COLOR_MODES, INTERPOLATIONS, KerasLoading, PhotoError
 
@@ -64,3 +67,63 @@ def test_damaged_files(tmp_path):
     (tmp_path / "0.png").write_bytes(b"no photo")
     with pytest.raises(PhotoError, match="not an image"):
         KerasLoading((5, 6)).photo(tmp_path / "0.png")
+
+
+@st.composite
+def jpegs(draw):
+    """A JPEG's bytes: any size, quality, chroma subsampling, progressive or not, some turned by EXIF."""
+    height, width = draw(st.integers(1, 90)), draw(st.integers(1, 90))
+    pixels = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = draw(st.sampled_from((1, 1, 1, 6)))
+    file = io.BytesIO()
+    options = {"quality": draw(st.integers(5, 100)), "progressive": draw(st.booleans()), "exif": exif}
+    Image.fromarray(pixels).save(
+        file, "JPEG", subsampling=draw(st.sampled_from(("4:4:4", "4:2:2", "4:2:0"))), **options
+    )
+    return file.getvalue()
+
+
+def by_pillow(data, size):
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    return np.asarray(image.resize(size[::-1], Image.Resampling.NEAREST))
+
+
+@given(jpegs(), st.tuples(st.integers(1, 120), st.integers(1, 120)))
+@settings(deadline=None)
+def test_jpegs_have_pillows_pixels(data, size):
+    np.testing.assert_array_equal(KerasLoading(size).photo(data), by_pillow(data, size))
+
+
+@given(jpegs(), st.data())
+@settings(deadline=None)
+def test_a_damaged_jpeg_is_what_pillow_makes_of_it(data, choices):
+    data = bytearray(data)
+    for _ in range(choices.draw(st.integers(1, 3))):
+        data[choices.draw(st.integers(2, len(data) - 1))] = choices.draw(st.integers(0, 255))
+    data = bytes(data[: choices.draw(st.integers(10, len(data)))])
+    try:
+        expected = by_pillow(data, (30, 40))
+    except Exception:
+        with pytest.raises(PhotoError):
+            KerasLoading((30, 40)).photo(data)
+    else:
+        np.testing.assert_array_equal(KerasLoading((30, 40)).photo(data), expected)
+
+
+def test_a_damaged_jpeg_writes_nothing_to_the_terminal(tmp_path, run_python):
+    """libjpeg itself would name the damage on stderr."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)).save(file, "JPEG")
+    data = bytearray(file.getvalue())
+    data[-300:-250] = bytes(50)
+    (tmp_path / "damaged.jpg").write_bytes(data)
+    code = "import sys; from pipeline.photos import KerasLoading; print(KerasLoading((9, 9)).photo(sys.argv[1]).shape)"
+    done = run_python("-c", code, tmp_path / "damaged.jpg")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(9, 9, 3)\n", "")
+
+
+def test_a_pipe_is_no_photo_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(PhotoError, match="not a file"):
+        KerasLoading((8, 8)).photo(tmp_path / "pipe.jpg")
