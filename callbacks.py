@@ -29,7 +29,9 @@ class DropoutSeeds(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        for number, layer in enumerate(self.model.layers):
+        # Numbered as in the tutorials, where relu is part of the layer before it.
+        layers = [layer for layer in self.model.layers if not isinstance(layer, keras.layers.ReLU)]
+        for number, layer in enumerate(layers):
             if isinstance(layer, keras.layers.Dropout):
                 state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
                 layer.seed_generator.state.assign(state)

@@ -116,6 +116,25 @@ def test_every_weight_gets_a_gradient(name, classes):
         assert np.any(gradient), weight.path
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_relu_behind_a_pooling_is_relu_before_it(dtype):
+    """Of few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
+    rng = np.random.default_rng(0)
+    x = tf.Variable(tf.cast(rng.integers(-3, 3, (4, 21, 20, 8)), dtype))
+    weights = tf.cast(rng.normal(size=(4, 10, 10, 8)), dtype)
+    found = []
+    for before in (False, True):
+        layers = [keras.layers.MaxPooling2D(2, dtype=dtype), keras.layers.ReLU(dtype=dtype)]
+        with tf.GradientTape() as tape:
+            outputs = keras.Sequential(layers[:: -1 if before else 1])(x)
+            loss = tf.reduce_sum(outputs * weights)
+        found.append((outputs, tape.gradient(loss, x)))
+    assert found[0][0].dtype == dtype
+    for behind, before in zip(*found, strict=True):
+        np.testing.assert_array_equal(tf.cast(behind, tf.float32), tf.cast(before, tf.float32))
+    assert 0.05 < np.mean(tf.cast(found[0][1], tf.float32) != 0) < 0.25
+
+
 @pytest.mark.parametrize(
     ("name", "smallest"),
     [
