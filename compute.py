@@ -1,6 +1,7 @@
 """Device and precision for this machine, decided in one place; also the quiet way to import TensorFlow."""
 
 import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -94,6 +95,14 @@ def steps_per_execution(image_shape: tuple[int, int, int], batch_size: int, step
     height, width, channels = image_shape
     small = height * width * channels * batch_size <= SMALL_BATCH_PIXELS
     return max(1, min(STEPS_PER_EXECUTION, steps // 8)) if small else 1
+
+
+def validation_batch_size(image_shape: tuple[int, int, int], batch_size: int) -> int:
+    """Images to validate on at once: a batch of training, or more of small ones, which saves the cost of a step.
+
+    A thousand at most; and no more pixels than a batch of photos has, whose layers' outputs leave the cache.
+    """
+    return max(batch_size, min(1024, SMALL_BATCH_PIXELS // math.prod(image_shape)))
 
 
 @contextlib.contextmanager

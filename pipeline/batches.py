@@ -125,9 +125,10 @@ class Batches(keras.utils.PyDataset):
         """
         if not 0 <= i < len(self):
             raise IndexError(f"batch {i} of {len(self)}")
-        return self._epoch_order()[i * self.batch_size : (i + 1) * self.batch_size]
+        return self.epoch_order()[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def _epoch_order(self) -> np.ndarray:
+    def epoch_order(self) -> np.ndarray:
+        """The images of this epoch in the order of their batches: int (n,)."""
         epoch = self.epoch
         known, order = self._order
         if known != epoch:

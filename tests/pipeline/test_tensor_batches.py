@@ -1,0 +1,96 @@
+"""pipeline.tensor_batches: the batches of Batches, bit for bit, for every epoch."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pipeline.tensor_batches
+from pipeline.batches import Batches
+from pipeline.image_generator import ImageDataGenerator
+from pipeline.tensor_batches import TensorBatches, feed, suits
+
+SHAPE = (6, 5, 3)
+IMAGES = np.random.default_rng(0).integers(0, 256, (23, *SHAPE), np.uint8)
+LABELS = np.arange(23) % 4
+
+
+def make(batch_size=5, shuffle=True, n=23, seed=1, rescale=1 / 255, binary=False, **recipe):
+    generator = ImageDataGenerator(rescale=rescale, **recipe)
+    return Batches(
+        IMAGES[:n], LABELS[:n] % 2 if binary else LABELS[:n], generator, batch_size, seed, shuffle, True, binary
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 23),
+    batch_size=st.integers(1, 30),
+    epochs=st.lists(st.integers(0, 9), min_size=1, max_size=3),
+    shuffle=st.booleans(),
+    binary=st.booleans(),
+    rescale=st.sampled_from([None, 1 / 255, 0.3]),
+)
+def test_they_are_the_batches_of_batches(n, batch_size, epochs, shuffle, binary, rescale):
+    expected = make(batch_size, shuffle, n, rescale=rescale, binary=binary)
+    got = TensorBatches(make(batch_size, shuffle, n, rescale=rescale, binary=binary))
+    for epoch in epochs:
+        expected.epoch = epoch
+        got.on_epoch_begin(epoch)
+        assert len(got.dataset) == len(expected)
+        for i, (images, labels) in enumerate(got.dataset):
+            np.testing.assert_array_equal(images, expected[i][0], strict=True)
+            np.testing.assert_array_equal(labels, expected[i][1], strict=True)
+
+
+def small_model(outputs=4):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(outputs)])
+    loss = keras.losses.SparseCategoricalCrossentropy if outputs > 1 else keras.losses.BinaryCrossentropy
+    model.compile("sgd", loss(from_logits=True), steps_per_execution=2)
+    return model
+
+
+def losses(data, callbacks=(), binary=False, **options):
+    model = small_model(1 if binary else 4)
+    return model.fit(data, callbacks=list(callbacks), shuffle=False, verbose=0, **options).history["loss"]
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("class_weight", [None, {0: 3.0, 1: 0.2, 2: 1.0, 3: 1.0}])
+def test_a_fit_learns_the_same_from_both_and_resumes(binary, class_weight):
+    def fed():
+        return feed(make(binary=binary), small_model())
+
+    expected = losses(make(binary=binary), binary=binary, class_weight=class_weight, epochs=4)
+    data, callbacks = fed()
+    assert losses(data, callbacks, binary, class_weight=class_weight, epochs=4) == pytest.approx(expected, rel=1e-6)
+    model = small_model(1 if binary else 4)
+    (first, order), (second, order_again) = fed(), fed()
+    options = {"shuffle": False, "verbose": 0, "class_weight": class_weight}
+    got = model.fit(first, callbacks=order, epochs=1, **options).history["loss"]
+    got += model.fit(second, callbacks=order_again, initial_epoch=1, epochs=4, **options).history["loss"]
+    assert got == pytest.approx(expected, rel=1e-6)
+
+
+class Source:
+    """Images that are no array."""
+
+    image_shape = SHAPE
+
+    def __len__(self):
+        return 23
+
+
+def test_what_stays_in_python(monkeypatch):
+    generator = ImageDataGenerator(rescale=1 / 255)
+    assert suits(make())
+    assert suits(Batches(IMAGES, LABELS, ImageDataGenerator(zoom_range=0.2), 5, augment=False))
+    assert not suits(make(zoom_range=0.2))
+    assert not suits(make(samplewise_center=True))
+    assert not suits(Batches(Source(), LABELS, generator, 5))
+    monkeypatch.setattr(pipeline.tensor_batches, "free_memory", lambda: 4 * IMAGES.nbytes - 4)
+    assert not suits(make())
+    batches = make()
+    assert feed(batches, small_model()) == (batches, [])
