@@ -38,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of an array data set")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
+        "--profile", action="store_true", help="say where each epoch's time went; trace some steps for TensorBoard"
+    )
+    parser.add_argument(
         "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
     )
     options.add_preset_options(parser)
@@ -70,6 +73,7 @@ def main() -> None:
         "data_dir": args.data_dir,
         "tensorboard": args.tensorboard,
         "score_each_epoch": args.score_each_epoch,
+        "profile": args.profile,
     }
     default = (f"{name}_demo" if is_demo else name) if is_preset else folder.resolve().name
 
@@ -147,7 +151,7 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Cal
     run = open_run()
     run.write_environment(computing=computing.sentence(), device=computing.device, cores=computing.cores)
     say(f"Writing to {run.path}/")
-    extras = {name: settings[name] for name in ("tensorboard", "score_each_epoch")}
+    extras = {name: settings.get(name, False) for name in ("tensorboard", "score_each_epoch", "profile")}
     try:
         scores = training.run_training(run, model, preset, preset_name, data, **extras)
     except KeyboardInterrupt:

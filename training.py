@@ -16,9 +16,12 @@ from artifacts.run_folder import BEST, LAST, RunFolder, versions
 from artifacts.scores import Scores, score_images
 from callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
 from command_line import say
-from compute import dtype_policy, steps_per_execution
+from compute import dtype_policy, steps_per_execution, validation_batch_size
+from epoch_times import EpochTimes
 from errors import UserError
+from optimizers import Adam
 from pipeline.datasets import Data, batches, trained_on
+from pipeline.tensor_batches import feed
 from presets import Preset
 
 
@@ -35,7 +38,7 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
             raise
         size = f"{shape[0]} x {shape[1]}"
         raise UserError(f"--image-size: {size} pixels are too few for the network {preset.model}") from None
-    optimizer = keras.optimizers.get(preset.optimizer)
+    optimizer = Adam() if preset.optimizer == "adam" else keras.optimizers.get(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate
     if preset.ema_momentum:
@@ -59,6 +62,7 @@ def run_training(
     *,
     tensorboard: bool = False,
     score_each_epoch: bool = False,
+    profile: bool = False,
 ) -> Scores | None:
     """Train in `run`, go on where its last complete epoch ended, and score the test images at the end.
 
@@ -70,6 +74,7 @@ def run_training(
         data: with test images or without.
         tensorboard: write logs for TensorBoard.
         score_each_epoch: score the test images after every epoch too, for the picture only.
+        profile: say where each epoch's time went, and trace some steps for TensorBoard.
 
     Returns:
         The test scores of the best-validation weights; None if there are no test images.
@@ -87,16 +92,19 @@ def run_training(
     train_batches.epoch = first_epoch
     if first_epoch == 0:
         _plot_first_batch(run, data, train_batches)
+    train, order = feed(train_batches, model)
+    validation, _ = feed(_batches(data, "validation", preset, model), model)
+    times = [EpochTimes(run.file("profile"))] if profile else []
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is a message, not a result
         model.fit(
-            train_batches,
-            validation_data=_batches(data, "validation", preset, model),
+            train,
+            validation_data=validation,
             initial_epoch=first_epoch,
             epochs=preset.epochs if not has_stopped(run.history, preset.early_stopping) else first_epoch,
             shuffle=False,  # the batches shuffle themselves, from the seed
             class_weight=_class_weights(preset, data),
             verbose="auto" if sys.stderr and sys.stderr.isatty() else 2,
-            callbacks=_callbacks(run, preset, data, classifier, tensorboard, score_each_epoch),
+            callbacks=times + order + _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch),
         )
     return _finish(run, data)
 
@@ -104,7 +112,10 @@ def run_training(
 def _batches(data: Data, part: str, preset: Preset, model: keras.Model):
     is_train = part == "train"
     augmentation = preset.augmentation if is_train and preset.augment else None
-    return batches(data, part, preset.batch_size, models.is_binary(model), preset.seed, augmentation, shuffle=is_train)
+    size = preset.batch_size
+    if not is_train:
+        size = validation_batch_size(data.preprocessing.image_shape, size)
+    return batches(data, part, size, models.is_binary(model), preset.seed, augmentation, shuffle=is_train)
 
 
 def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:

@@ -13,7 +13,7 @@ FLOORS = (
     {"callbacks"},
     {"artifacts", "data"},
     {"pipeline"},
-    {"models", "compute", "options"},
+    {"models", "compute", "options", "optimizers", "epoch_times"},
     {"command_line"},
     {"presets"},
     {"errors", "atomic"},

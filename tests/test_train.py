@@ -173,11 +173,14 @@ def test_list_names_every_preset_without_tensorflow(run_python):
 
 
 def test_an_array_preset_trains_and_numbers_its_runs(tmp_path, run_command, tiny_arrays):
-    for number in (1, 2):
-        process = run_command(tmp_path, "train.py", "mnist_cnn", "--epochs", 1, DATASETS_DIR=str(tiny_arrays))
+    for number, options in ((1, ()), (2, ("--profile",))):
+        process = run_command(tmp_path, "train.py", "mnist_cnn", "--epochs", 1, *options, DATASETS_DIR=str(tiny_arrays))
         assert process.returncode == 0, process.stderr
+        parts = r"epoch 1 took .* s: waiting for data .*, steps .*, validation .*, callbacks .*"
+        assert len(re.findall(parts, process.stderr)) == len(options)
         assert process.stdout.splitlines()[-1] == f"weights: runs/mnist_cnn-{number}/best.weights.h5"
-        assert {path.name for path in (tmp_path / f"runs/mnist_cnn-{number}").iterdir()} == RUN_FILES
+        found = {path.name for path in (tmp_path / f"runs/mnist_cnn-{number}").iterdir()}
+        assert found == RUN_FILES | ({"profile"} if options else set())
     first, second = (weights_of(tmp_path / f"runs/mnist_cnn-{number}/best.weights.h5") for number in (1, 2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])

@@ -13,7 +13,9 @@ from artifacts.description import read_trained_on
 from artifacts.run_folder import BEST, LAST, RunFolder
 from errors import UserError
 from pipeline import datasets
-from presets import PRESETS
+from pipeline.datasets import ImageSet
+from pipeline.photos import Preprocessing
+from presets import PRESETS, Augmentation
 
 RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
 COUNTS = {"train/cats": 10, "train/dogs": 10, "val/cats": 3, "val/dogs": 3, "test/cats": 3, "test/dogs": 3}
@@ -167,3 +169,70 @@ def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, 
     assert model.input_shape == (None, 24, 24, 1)
     assert model.output_shape == (None, 3)
     assert description.class_names == ("a", "cats", "dogs")
+
+
+@pytest.fixture
+def small_arrays():
+    """67 training and 19 validation images of four classes, of noise."""
+    rng = np.random.default_rng(0)
+    parts = {
+        part: ImageSet(rng.integers(0, 256, (count, 20, 20, 3), np.uint8), np.arange(count, dtype=np.int32) % 4, [])
+        for part, count in (("train", 67), ("validation", 19))
+    }
+    return datasets.Data(tuple("abcd"), Preprocessing((20, 20, 3)), parts, [])
+
+
+STILL = replace(PRESETS["cifar10_small"], optimizer="sgd", learning_rate=1e-30, batch_size=4, precision="float32")
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_arrays, augment):
+    """With weights that stand still, and last batches of 3 images: 17 steps of training, two in a call."""
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
+    keras.utils.set_random_seed(0)
+    model = training.build(recipe, small_arrays)
+    assert model.steps_per_execution == 2
+    run = new_run(recipe=recipe)
+    training.run_training(run, model, recipe, None, small_arrays)
+    for prefix, part in (("", "train"), ("val_", "validation")):
+        for epoch, row in enumerate(run.history):
+            batches = training._batches(small_arrays, part, recipe, model)
+            batches.epoch = epoch
+            images, labels = (
+                np.concatenate(arrays) for arrays in zip(*map(batches.__getitem__, range(len(batches))), strict=True)
+            )
+            assert len(labels) == len(small_arrays.parts[part].labels)
+            logits = np.asarray(model(images), np.float64)
+            losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+            assert row[f"{prefix}loss"] == pytest.approx(losses.mean(), abs=3e-6)
+            assert row[f"{prefix}accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == labels), abs=1e-6)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_graphs_are_built_in_the_first_epoch_only(tmp_path, monkeypatch, small_arrays, augment):
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, epochs=3, augment=augment)
+    model, built = training.build(recipe, small_arrays), []
+    for name in ("train_step", "test_step"):
+        step = getattr(model, name)
+        setattr(model, name, lambda data, step=step, name=name: built.append((name, len(run.history))) or step(data))
+    run = new_run(recipe=recipe)
+    training.run_training(run, model, recipe, None, small_arrays)
+    assert set(built) == {("train_step", 0), ("test_step", 0)}
+    assert len(built) <= 3  # the first trace of a function that makes variables is repeated
+
+
+def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, optimizer="adam", learning_rate=0.01, epochs=2)
+    histories = []
+    for profile in (False, True):
+        keras.utils.set_random_seed(0)
+        run = new_run(f"profile-{profile}", recipe)
+        model = training.build(recipe, small_arrays)
+        training.run_training(run, model, recipe, None, small_arrays, profile=profile)
+        histories.append([{**row, "seconds": 0} for row in run.history])
+    assert histories[0] == histories[1]
+    assert len(list(run.file("profile").rglob("*.xplane.pb"))) == 1
+    assert capsys.readouterr().err.count(" s: waiting for data ") == 2
