@@ -148,6 +148,7 @@ PRESETS = {
         model="fashion_mnist",
         image_size=(28, 28),
         grayscale=True,
+        ema_momentum=0.995,  # of .99 to .9995 the best on the validation images; they gain .008 (3 seeds)
         batch_size=64,
         augmentation=replace(SHIFTS, horizontal_flip=True),
     ),
