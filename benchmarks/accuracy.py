@@ -3,8 +3,10 @@
     python benchmarks/accuracy.py fashion_mnist cifar10_small --seeds 0 1 2
     python benchmarks/accuracy.py mnist_dense mnist_cnn --shift 4
     python benchmarks/accuracy.py cifar10 cifar10_plain --seeds 0
+    python benchmarks/accuracy.py fashion_mnist cifar10_small --precision float32
 
-Runs `train.py PRESET --seed N --run PRESET-seedN` for each, in this folder; a run that is finished is read
+Runs `train.py PRESET --seed N --run PRESET-seedN` for each, in this folder (--precision goes to it, and becomes a
+part of the run's name); a run that is finished is read
 and not repeated, an interrupted one goes on. The test set is scored once a run, by train.py, after training.
 The photo presets need photos in data/elephants_cars/.
 """
@@ -16,6 +18,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from presets import PRECISIONS
+
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
 
@@ -26,24 +32,25 @@ def main() -> None:
     parser.add_argument("presets", nargs="+", metavar="PRESET", help="see: python train.py --list")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
     parser.add_argument("--shift", type=int, metavar="PIXELS", help="score the test images moved off centre too")
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS, help="of the training (auto)")
     args = parser.parse_args()
     print("| preset | test accuracy | n | images | best epoch | minutes of training | precision |")
     print("|---|---|---|---|---|---|---|")
     for preset in args.presets:
-        runs = [finished_run(preset, seed) for seed in args.seeds]
+        runs = [finished_run(preset, seed, args.precision) for seed in args.seeds]
         print(row(preset, runs), flush=True)
         if args.shift:
             scores = [shifted_accuracy(preset, run, args.shift) for run in runs]
             print(f"| {preset} --shift {args.shift} | {spread(scores)} | {len(runs)} | | | | |", flush=True)
 
 
-def finished_run(preset: str, seed: int) -> Path:
-    """The run folder of a preset and seed, trained now as far as it is not yet."""
-    run = RUNS / f"{preset}-seed{seed}"
+def finished_run(preset: str, seed: int, precision: str) -> Path:
+    """The run folder of a preset, seed and precision, trained now as far as it is not yet."""
+    run = RUNS / f"{preset}{'' if precision == 'auto' else f'-{precision}'}-seed{seed}"
     if (run / "settings.json").exists() and not (run / "metrics.json").exists():
         call("train.py", "--resume", run)
     elif not run.exists():
-        call("train.py", preset, "--seed", seed, "--run", run.name)
+        call("train.py", preset, "--seed", seed, "--precision", precision, "--run", run.name)
     return run
 
 
