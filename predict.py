@@ -1,4 +1,9 @@
-"""Name the class of photos: every class with its probability, best first."""
+"""Name the class of photos: what each may be, and every class with its probability, best first.
+
+Where the weights are calibrated (train.py does it on the validation images), probabilities are as sure as they are
+right, and the right class is among those named for a share of --coverage of photos like the validation images. A photo
+unlike those of the training is said to be none of the classes.
+"""
 
 import argparse
 import sys
@@ -7,6 +12,7 @@ from collections.abc import Iterator
 import command_line
 from artifacts import answers
 from artifacts.answers import Answer
+from artifacts.calibration import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from artifacts.run_folder import find_weights
 from command_line import progress, say
 from errors import UserError
@@ -30,6 +36,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="files, folders, patterns, or - for standard input")
     command_line.add_weights_options(parser)
+    parser.add_argument(
+        "--coverage",
+        metavar="SHARE",
+        type=float,
+        default=COVERAGE,
+        help="how often the right class must be among those that an answer names (default: %(default)s)",
+    )
     parser.add_argument("--top", metavar="K", type=int, help="name the K most probable classes only")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -37,6 +50,8 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.top is not None and args.top < 1:
         raise UserError(f"--top: must be 1 or more, received {args.top}")
+    if not MIN_COVERAGE <= args.coverage <= MAX_COVERAGE:
+        raise UserError(f"--coverage: must be from {MIN_COVERAGE} to {MAX_COVERAGE}, received {args.coverage:g}")
     return args
 
 
@@ -49,9 +64,11 @@ def main() -> None:
 
     classifier = load_classifier(weights, args.preset, args.class_names)
     say(f"weights: {weights}")
+    if note := coverage_note(classifier.trust, args.coverage):
+        say(note)
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    answered = answer_photos(classifier, sources, args.top)
+    answered = answer_photos(classifier, sources, args.top, args.coverage)
     if not is_terminal:  # there the answers show how far it is
         answered = progress(answered, len(sources), "answering")
     failed = []
@@ -66,6 +83,16 @@ def main() -> None:
         answers.write_listing(found, sys.stdout)
     if failed:
         sys.exit(1)
+
+
+def coverage_note(trust, coverage: float) -> str | None:
+    """What must be said of the prediction sets before they are read; None if they are as asked for."""
+    if trust is None:
+        return "not calibrated: probabilities are as the network gives them, and no prediction set is known"
+    if trust.calibration.can_answer(coverage):
+        return None
+    count = len(trust.calibration.set_scores)
+    return f"--coverage {coverage:g}: {count} validation images are too few for it, so any class may be the right one"
 
 
 def report_errors(found: Iterator[Answer], failed: list[Answer]) -> Iterator[Answer]:

@@ -8,7 +8,7 @@ import numpy as np
 
 import atomic
 import models
-from artifacts import lite_export, plots
+from artifacts import lite_export, plots, trust_measure, weights_file
 from artifacts.description import Description, read_description, read_trained_on
 from artifacts.keras_classifier import KerasClassifier
 from artifacts.lite_model import LITE
@@ -170,6 +170,8 @@ def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
 
 def _finish(run: RunFolder, data: Data) -> Scores | None:
     best = KerasClassifier.load(run.file(BEST))
+    best.trust, calibrated = trust_measure.measure(best, data.parts["train"], data.parts["validation"])
+    weights_file.add_trust(run.file(BEST), best.trust)
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
     scores = score_images(best, data.parts["test"])[1] if "test" in data.parts else None
     atomic.write_json(
@@ -178,6 +180,7 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
             "epochs": len(run.history),
             "best_epoch": best.description.epoch,
             "validation": best.description.metrics,
+            "calibration": calibrated,
             "test": scores.as_dict() if scores else None,
             "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,

@@ -9,6 +9,8 @@ from typing import TextIO
 import numpy as np
 
 TABLE_TOP = 3  # classes in a row of the table, unless said otherwise
+SENTENCE_CLASSES = 5  # of a prediction set that are named in its sentence
+UNLIKE = "unlike the photos it was trained on"
 NAME_COLUMNS = 50  # of the terminal, at most, for a photo's name
 
 
@@ -21,7 +23,8 @@ class Answer:
         label: the most probable class; None with an `error`, and so are the next two.
         probability: of `label`, 0..1.
         probabilities: by class, the most probable first; of the `--top` classes only, if that is given.
-        prediction_set: None without calibration.
+        prediction_set: the classes that may be right at the coverage asked, most probable first; none of them for a
+            picture unlike those that the network was trained on; None without calibration.
         error: why there is no answer; None if there is one.
     """
 
@@ -32,13 +35,32 @@ class Answer:
     prediction_set: list[str] | None = None
     error: str | None = None
 
+    def sentence(self) -> str | None:
+        """The prediction set in words: "elephants or cars", or "neither: unlike ..."; None if there is none."""
+        if self.prediction_set is None:
+            return None
+        if not self.prediction_set:
+            return f"{'neither' if len(self.probabilities) == 2 else 'none of them'}: {UNLIKE}"
+        if len(self.prediction_set) > SENTENCE_CLASSES:
+            named = self.prediction_set[:SENTENCE_CLASSES]
+            return f"{', '.join(named)} or one of {len(self.prediction_set) - len(named):,} more"
+        *others, last = self.prediction_set
+        return f"{', '.join(others)} or {last}" if others else last
 
-def answer(path: str, probabilities: np.ndarray, class_names: Sequence[str], top: int | None = None) -> Answer:
-    """From float (classes,); among equals the first class comes first, as in Keras's accuracy."""
+
+def answer(
+    path: str,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    top: int | None = None,
+    prediction_set: Sequence[int] | None = None,
+) -> Answer:
+    """From float (classes,) and indices of classes; among equals the first comes first, as in Keras's accuracy."""
     order = np.argsort(-probabilities, kind="stable").tolist()
     ranked = {class_names[i]: float(probabilities[i]) for i in order[:top]}
     label = class_names[order[0]]
-    return Answer(path, label, ranked[label], ranked)
+    names = None if prediction_set is None else [class_names[i] for i in prediction_set]
+    return Answer(path, label, ranked[label], ranked, names)
 
 
 def write_json(answers: Iterable[Answer], out: TextIO) -> None:
@@ -58,12 +80,12 @@ def write_csv(answers: Iterable[Answer], out: TextIO) -> None:
 
 
 def write_listing(answers: Iterable[Answer], out: TextIO) -> None:
-    """A paragraph an answer: the photo's name, then a line for each class."""
+    """A paragraph an answer: the photo's name and the prediction set, then a line for each class."""
     for each in answers:
         if each.error is None:
             width = max(map(len, each.probabilities))
             lines = [f"  {name:{width}}  {value:6.1%}" for name, value in each.probabilities.items()]
-            print(f"{each.path}:", *lines, sep="\n", file=out, flush=True)
+            print(" ".join(filter(None, [f"{each.path}:", each.sentence()])), *lines, sep="\n", file=out, flush=True)
 
 
 def write_table(answers: Iterable[Answer], out: TextIO, names: Sequence[str]) -> None:
@@ -72,7 +94,7 @@ def write_table(answers: Iterable[Answer], out: TextIO, names: Sequence[str]) ->
     for each in answers:
         if each.error is None:
             name = each.path if len(each.path) <= width else "…" + each.path[1 - width :]
-            best = list(each.probabilities.items())[:TABLE_TOP]
-            print(
-                f"{name:{width}}", *(f"{value:6.1%} {label}" for label, value in best), sep="  ", file=out, flush=True
-            )
+            best = [f"{value:6.1%} {label}" for label, value in list(each.probabilities.items())[:TABLE_TOP]]
+            if each.prediction_set is not None and each.prediction_set != [each.label]:  # else it says nothing new
+                best.append(f"({each.sentence()})")
+            print(f"{name:{width}}", *best, sep="  ", file=out, flush=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from artifacts.calibration import COVERAGE, with_temperature
 from artifacts.description import Description
 from errors import UserError
 
@@ -16,6 +17,7 @@ class Classifier:
         head: one of HEADS.
         preprocessing: from a photo to the network's input.
         class_names: in index order.
+        trust: `Trust` that came with the weights, None if nothing did.
     """
 
     # Pixel values that go through the network at once, and images at most: they bound the memory.
@@ -27,6 +29,7 @@ class Classifier:
         self.head = head
         self.preprocessing = description.preprocessing
         self.class_names = description.class_names
+        self.trust = None
 
     @property
     def chunk_size(self) -> int:
@@ -58,11 +61,30 @@ class Classifier:
         return outputs, features
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities of uint8 images (n, height, width, channels).
+        """Class probabilities of uint8 images (n, height, width, channels), calibrated if the weights came with that.
 
         Returns:
             float32 (n, classes), each row summing to 1, whatever the head.
         """
+        return self.answers(images)[0]
+
+    def answers(
+        self, images: np.ndarray, coverage: float = COVERAGE
+    ) -> tuple[np.ndarray, list[tuple[int, ...]] | None]:
+        """As `probabilities`, and with them the prediction sets; None if the weights came without calibration.
+
+        Args:
+            coverage: see `Calibration.prediction_sets`.
+        """
+        uncalibrated = self.uncalibrated(images)
+        if self.trust is None:
+            return uncalibrated, None
+        known = self.trust.calibration
+        sets = known.prediction_sets(uncalibrated, known.novelty.scores(images), coverage)
+        return with_temperature(uncalibrated, known.temperature), sets
+
+    def uncalibrated(self, images: np.ndarray) -> np.ndarray:
+        """As `probabilities`, but as the network gives them."""
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
         return to_probabilities(self.outputs_and_features(images)[0], self.head)

@@ -10,6 +10,7 @@ import numpy as np
 
 from artifacts import lite_cache, lite_model
 from artifacts.answers import Answer, answer
+from artifacts.calibration import COVERAGE
 from artifacts.classifier import Classifier
 from artifacts.description import read_description, refuse_contradiction
 from command_line import say
@@ -88,7 +89,7 @@ def _through_tensorflow(weights: Path, preset_name: str | None, class_names: lis
 
 
 def answer_photos(
-    classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None
+    classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None, coverage: float = COVERAGE
 ) -> Iterator[tuple[Answer, np.ndarray | None]]:
     """Answer photos in their order, each with the image that the network saw: uint8 of `image_shape`, None if unread.
 
@@ -97,14 +98,17 @@ def answer_photos(
     Args:
         sources: see `find_photos`.
         top: how many classes an answer names; all if None.
+        coverage: see `Calibration.prediction_sets`.
     """
     decoded = _ahead(partial(_decoded, classifier), sources, 2 * classifier.chunk_size + cpu_cores())
     while batch := list(islice(decoded, classifier.chunk_size)):
         images = [image for _, image in batch if isinstance(image, np.ndarray)]
-        rows = iter(classifier.probabilities(np.stack(images)) if images else ())
+        probabilities, sets = classifier.answers(np.stack(images), coverage) if images else ((), None)
+        rows = zip(probabilities, sets or [None] * len(probabilities), strict=True)
         for source, image in batch:
             if isinstance(image, np.ndarray):
-                yield answer(source.name, next(rows), classifier.class_names, top), image
+                row, prediction_set = next(rows)
+                yield answer(source.name, row, classifier.class_names, top, prediction_set), image
             else:
                 yield Answer(source.name, error=image), None
 

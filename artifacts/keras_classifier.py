@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 import models
-from artifacts import weights_file
+from artifacts import trust, weights_file
 from artifacts.classifier import Classifier
 from artifacts.description import Description
 
@@ -26,8 +26,12 @@ class KerasClassifier(Classifier):
 
     @classmethod
     def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
-        """From a weights file; arguments and errors as `weights_file.load`."""
-        return cls(*weights_file.load(Path(path), preset_name, class_names))
+        """From a weights file; arguments and errors as `weights_file.load`, and as `Golden.check`."""
+        classifier = cls(*weights_file.load(Path(path), preset_name, class_names))
+        classifier.trust = trust.read(Path(path), classifier.description)
+        if classifier.trust:
+            classifier.trust.golden.check(classifier, path)
+        return classifier
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.run`."""

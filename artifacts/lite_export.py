@@ -9,7 +9,7 @@ from compute import native_stderr_held_back
 
 
 def write(classifier: KerasClassifier, weights: Path, path: Path) -> None:
-    """Convert a float32 network, quietly, and write it with its description, whole or not at all.
+    """Convert a float32 network, quietly, and write it with its description and `trust`, whole or not at all.
 
     Args:
         weights: the file that the classifier was loaded from; its content hash is recorded.
@@ -19,4 +19,4 @@ def write(classifier: KerasClassifier, weights: Path, path: Path) -> None:
     with replacing(path) as temporary:
         with native_stderr_held_back():  # the converter's chatter
             classifier.with_features.export(temporary, format="litert", verbose=False)
-        lite_model.append_members(temporary, classifier.description, classifier.head, digest)
+        lite_model.append_members(temporary, classifier.description, classifier.head, digest, classifier.trust)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from artifacts.classifier import HEADS
 from artifacts.description import Description
+from artifacts.trust import Trust
 from errors import UserError, first_line
 
 LITE = "model.tflite"
-DESCRIPTION, ORIGIN = "description.json", "origin.json"  # the archive's members
+DESCRIPTION, ORIGIN, TRUST = "description.json", "origin.json", "trust.bin"  # the archive's members
 MAX_MEMBER = 2**24  # bytes: a thousand times what they take, and what a hostile file may ask memory for
 BLOCK = 2**20  # bytes read at once while hashing
 
@@ -30,15 +31,17 @@ class LiteModel:
         description: as in the weights file.
         head: what its output is, one of `classifier.HEADS`.
         weights_sha256: of the weights file that it was made from, hexadecimal.
+        trust: what that file held, None if nothing.
     """
 
     path: Path
     description: Description
     head: str
     weights_sha256: str
+    trust: Trust | None
 
 
-def append_members(path: Path, description: Description, head: str, weights_sha256: str) -> None:
+def append_members(path: Path, description: Description, head: str, weights_sha256: str, trust: Trust | None) -> None:
     """Add to a bare flatbuffer what `read` reads."""
     length = path.stat().st_size
     origin = {
@@ -50,6 +53,8 @@ def append_members(path: Path, description: Description, head: str, weights_sha2
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(DESCRIPTION, description.to_json())
         archive.writestr(ORIGIN, json.dumps(origin))
+        if trust:
+            archive.writestr(TRUST, trust.to_bytes())
 
 
 def read(path: Path) -> LiteModel:
@@ -63,11 +68,14 @@ def read(path: Path) -> LiteModel:
         with zipfile.ZipFile(path) as archive:
             description = Description.from_json(_member(archive, DESCRIPTION).decode())
             origin = json.loads(_member(archive, ORIGIN))
+            trusted = _member(archive, TRUST) if TRUST in archive.namelist() else None
         if origin["head"] not in HEADS:
             raise ValueError(f"unknown head {origin['head']!r}")
         if sha256(path, int(origin["flatbuffer_bytes"])) != origin["flatbuffer_sha256"]:
             raise ValueError("its network differs from what was written")
-        return LiteModel(path, description, origin["head"], str(origin["weights_sha256"]))
+        shape, classes = description.preprocessing.image_shape, len(description.class_names)
+        trust = None if trusted is None else Trust.from_bytes(trusted, shape, classes)
+        return LiteModel(path, description, origin["head"], str(origin["weights_sha256"]), trust)
     # On damaged archives zipfile raises over ten kinds, NotImplementedError and struct.error among them.
     except Exception as error:
         reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"

@@ -14,6 +14,7 @@ import numpy as np
 import models
 from artifacts import hdf5_check
 from artifacts.description import ATTRIBUTE, TRAINED_ON, Description, describe
+from artifacts.trust import DATA_SET, Trust
 from atomic import replacing
 from compute import dtype_policy
 from errors import UserError, first_line
@@ -35,6 +36,16 @@ def save(model: keras.Model, path: Path, description: Description, trained_on: n
             for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
                 file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
             file.create_dataset(TRAINED_ON, data=trained_on)
+
+
+def add_trust(path: Path, trust: Trust) -> None:
+    """Put what the end of a training measured into its weights file, atomically; what it held before goes."""
+    with replacing(path) as temporary:
+        shutil.copyfile(path, temporary)
+        with h5py.File(temporary, "r+") as file:
+            if DATA_SET in file:
+                del file[DATA_SET]
+            file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
 
 
 def load(

@@ -1,0 +1,120 @@
+"""How far the answers of trained networks can be trusted: coverage, set sizes, calibration error, refused pictures.
+
+    python benchmarks/trust.py runs/fashion_mnist-seed0 runs/cifar10_small-seed0
+    python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 --coverage 0.9
+
+Calibrates each run's best weights anew on its training and validation images, as train.py does at its end, and scores
+the run's test images once; nothing is chosen by them. The unknown pictures are the test images of data sets that the
+network was not trained on, made the network's size and colours as predict.py would.
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import compute  # noqa: E402
+from artifacts import calibration, trust_measure  # noqa: E402
+from artifacts.run_folder import BEST, RunFolder  # noqa: E402
+from artifacts.scores import wilson_interval  # noqa: E402
+from pipeline import array_datasets, datasets  # noqa: E402
+from pipeline.datasets import Data, ImageSet  # noqa: E402
+from pipeline.photos import Preprocessing  # noqa: E402
+
+UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # the issue's question, by training data
+MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
+COLUMNS = ("run", "test images", "calibrated on", "answers that hold the right class", "classes in an answer") + (
+    "refused",
+    "accuracy",
+    "ECE before",
+    "ECE after",
+    "temperature",
+    "unknown pictures refused",
+)
+
+
+def main() -> None:
+    """Print a row for each run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--coverage", type=float, default=calibration.COVERAGE, help="default: %(default)s")
+    parser.add_argument("--unknown", nargs="*", choices=array_datasets.CLASS_NAMES, help="data sets not trained on")
+    args = parser.parse_args()
+    compute.set_up("float32")
+    print(f"coverage {args.coverage:g}")
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|---" * len(COLUMNS) + "|")
+    for run in args.runs:
+        print("| " + " | ".join(row(run, args.coverage, args.unknown)) + " |", flush=True)
+
+
+def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...]:
+    """Calibrate a run's network and measure it."""
+    from artifacts.keras_classifier import KerasClassifier
+
+    classifier, (data, dataset) = KerasClassifier.load(run / BEST), images_of(run)
+    calibrated = trust_measure.measure(classifier, data.parts["train"], data.parts["validation"])[0].calibration
+    probabilities, unlike = answers(classifier, calibrated, data.parts["test"])
+    labels = data.parts["test"].labels
+    sets = calibrated.prediction_sets(probabilities, unlike, coverage)
+    covered = sum(int(label) in each for label, each in zip(labels, sets, strict=True))
+    refused = share(sets)
+    cooled = calibration.with_temperature(probabilities, calibrated.temperature)
+    errors = [calibration.expected_calibration_error(each, labels) for each in (probabilities, cooled)]
+    strange = []
+    for name in UNKNOWN.get(dataset, ("cifar10",)) if unknown is None else unknown:
+        pictures = unknown_pictures(name, classifier.preprocessing)
+        sets_of_strange = calibrated.prediction_sets(*answers(classifier, calibrated, pictures), coverage)
+        strange.append(f"{share(sets_of_strange)} of {len(sets_of_strange):,} {name}")
+    low, high = wilson_interval(covered, len(labels))
+    return (
+        run.name,
+        f"{len(labels):,}",
+        f"{len(calibrated.set_scores):,}",
+        f"{covered / len(labels):.4f} ({low:.4f} to {high:.4f})",
+        f"{statistics.mean(len(each) for each in sets if each):.2f}",
+        refused,
+        f"{np.mean(probabilities.argmax(axis=1) == labels):.4f}",
+        *(f"{error:.4f}" for error in errors),
+        f"{calibrated.temperature:.2f}",
+        ", ".join(strange),
+    )
+
+
+def images_of(run: Path) -> tuple[Data, str]:
+    """A run's images in the parts that it was trained with, and the name of its data set."""
+    preset, settings = RunFolder(run).read_settings()
+    if preset.dataset == "photos":
+        return datasets.load_photos(Path(settings["folder"]), preset), preset.dataset
+    return datasets.load_arrays(preset, settings["data_dir"]), preset.dataset
+
+
+def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
+    """The test images of a data set, prepared for another network."""
+    arrays = array_datasets.load(name)
+    count = len(arrays.y_test) if max(preprocessing.image_shape) <= 64 else MAX_LARGE
+    pictures = [preprocessing.resize(Image.fromarray(each.squeeze()).convert("RGB")) for each in arrays.x_test[:count]]
+    return ImageSet(np.stack(pictures), arrays.y_test[:count], [str(number) for number in range(count)])
+
+
+def answers(classifier, calibrated, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities as the network gives them, and novelty scores."""
+    starts = range(0, len(images.labels), trust_measure.CHUNK)
+    chunks = [images.take(np.arange(start, min(start + trust_measure.CHUNK, len(images.labels)))) for start in starts]
+    parts = [(classifier.uncalibrated(chunk), calibrated.novelty.scores(chunk)) for chunk in chunks]
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def share(sets: list[tuple[int, ...]]) -> str:
+    """How many of the pictures are refused as unlike the training images."""
+    return f"{np.mean([not each for each in sets]):.4f}"
+
+
+if __name__ == "__main__":
+    main()
