@@ -4,11 +4,14 @@
     python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 --coverage 0.9
 
 Calibrates each run's best weights anew on its training and validation images, as train.py does at its end, and scores
-the run's test images once; nothing is chosen by them. The unknown pictures are the test images of data sets that the
-network was not trained on, made the network's size and colours as predict.py would.
+the run's test images once; nothing is chosen by them. Beside the share of answers that hold the right class stands
+where it must lie 19 times of 20 if test and calibration images are of one kind: both are samples, so this range is
+wider than the binomial interval of the test images alone. The unknown pictures are the test images of data sets that
+the network was not trained on, made the network's size and colours as predict.py would.
 """
 
 import argparse
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -29,7 +32,14 @@ from pipeline.photos import Preprocessing  # noqa: E402
 
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # the issue's question, by training data
 MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
-COLUMNS = ("run", "test images", "calibrated on", "answers that hold the right class", "classes in an answer") + (
+COLUMNS = (
+    "run",
+    "test images",
+    "calibrated on",
+    "answers that hold the right class",
+    "expected",
+    "classes in an answer",
+) + (
     "refused",
     "accuracy",
     "ECE before",
@@ -78,6 +88,7 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
         f"{len(labels):,}",
         f"{len(calibrated.set_scores):,}",
         f"{covered / len(labels):.4f} ({low:.4f} to {high:.4f})",
+        expected(coverage, len(calibrated.set_scores), len(labels)),
         f"{statistics.mean(len(each) for each in sets if each):.2f}",
         refused,
         f"{np.mean(probabilities.argmax(axis=1) == labels):.4f}",
@@ -85,6 +96,13 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
         f"{calibrated.temperature:.2f}",
         ", ".join(strange),
     )
+
+
+def expected(coverage: float, calibrated: int, tested: int) -> str:
+    """The 95 % range of a test's coverage: beta-binomial (Vovk 2012), here by its normal approximation."""
+    deviation = math.sqrt(coverage * (1 - coverage) * (1 / (calibrated + 2) + 1 / tested))
+    low, high = (coverage + sign * 1.96 * deviation for sign in (-1, 1))
+    return f"{low:.4f} to {min(1, high):.4f}"
 
 
 def images_of(run: Path) -> tuple[Data, str]:
