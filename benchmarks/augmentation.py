@@ -30,7 +30,7 @@ import cv2
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from photo_files import make_photos
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGenerator
 
 from compute import cpu_cores
@@ -65,20 +65,6 @@ def main() -> None:
         where_the_time_goes(folder)
     for name in others.absent():
         print(f"\n{name} is not installed.")
-
-
-def make_photos(folder: Path, count: int) -> None:
-    """JPEGs of 640x427 in two classes, smooth with some noise: 56 kB, and decoded in the time of a photo of this size.
-
-    (Real ones, 61 elephants and cars resized to 640x427 at quality 85, have 53 kB and take as long within 3 %.)
-    """
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        path = folder / "ab"[number % 2] / f"{number:04}.jpg"
-        path.parent.mkdir(exist_ok=True)
-        smooth = Image.fromarray(rng.integers(0, 256, (14, 20, 3), np.uint8)).resize((640, 427), Image.BICUBIC)
-        noisy = np.asarray(smooth, np.int16) + rng.integers(-7, 8, (427, 640, 1))
-        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=85)
 
 
 def check_parity(folder: str) -> None:

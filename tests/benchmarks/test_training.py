@@ -1,0 +1,49 @@
+"""benchmarks/training.py in its smallest form: it runs every contender and prints its table."""
+
+import re
+
+import pytest
+
+FLOPS = """
+import sys
+sys.path[:0] = ["benchmarks", "."]
+import training_epochs, models
+for name, shape, classes in (("cifar10_small", (32, 32, 3), 10), ("elephants_cars", (300, 300, 3), 2)):
+    found = training_epochs.flops(models.build(name, shape, classes))
+    print(found["forward"], found["train"])
+"""
+
+
+@pytest.mark.slow
+def test_operations_are_those_counted_by_hand(run_python):
+    done = run_python("-c", FLOPS)
+    assert done.returncode == 0, done.stderr
+    small = [27 * 32 * 30**2, 288 * 64 * 13**2, 576 * 64 * 4**2, 1024 * 64, 64 * 10]
+    photos = [27 * 32 * 298**2, 288 * 32 * 147**2, 288 * 64 * 71**2, 35 * 35 * 64 * 64, 64]
+    expected = [f"{2 * sum(counts)} {6 * sum(counts) - 2 * counts[0]}" for counts in (small, photos)]
+    assert done.stdout.split("\n")[:2] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["elephants_cars", "cifar10"])
+def test_smallest_run(run_python, preset):
+    options = ("--images", "24", "--epochs", "2", "--rounds", "1", "--no-commands")
+    done = run_python("benchmarks/training.py", preset, *options, timeout=400, DATASETS_DIR=None)
+    assert done.returncode == 0, done.stderr
+    assert f"### {preset}: 24 + 24 images, made here" in done.stdout
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
+    plain = ["ours, without augmentation"] if preset == "cifar10" else []
+    names = ["", "tutorial as written", "**ours**", "ours, float32", "bare steps, data in memory", *plain]
+    assert [re.sub(r" \(.*\)", "", row[0].strip()) for row in rows] == names
+    for row in rows[1:]:
+        median, low, high = map(float, re.findall(r"[\d.]+", row[1]))
+        assert 0 < low <= median <= high
+    assert re.search(r"Peak of a matrix product: \d+ GFLOP/s in float32, \d+ in bfloat16\.", done.stdout)
+    assert re.search(r"Ours takes [\d.]+ times bare steps, data in memory\.", done.stdout)
+    assert "To reach: " in done.stdout
+
+
+def test_a_preset_that_takes_no_part_is_refused(run_python):
+    done = run_python("benchmarks/training.py", "mnist_cnn")
+    assert done.returncode == 2
+    assert "no such preset here: mnist_cnn; choose from elephants_cars, fashion_mnist" in done.stderr
