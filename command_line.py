@@ -10,10 +10,22 @@ from presets import PRESETS
 
 # A bar appears only when the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
+_is_hushed = False
 
 
 def say(text: str) -> None:
     """Print a message for the person at the terminal; stdout stays free for results."""
+    if not _is_hushed:
+        _print_on_stderr(text)
+
+
+def hush() -> None:
+    """From now on say nothing but errors: another process of the same training speaks."""
+    global _is_hushed
+    _is_hushed = True
+
+
+def _print_on_stderr(text: str) -> None:
     if "tqdm" in sys.modules and sys.stderr:  # a bar may stand there
         sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
     elif sys.stderr:  # None in a program started without one; print would then take stdout
@@ -22,7 +34,7 @@ def say(text: str) -> None:
 
 def progress(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
     """Pass `items` through, with a bar on stderr if it is a terminal and the work takes a while."""
-    if not (sys.stderr and sys.stderr.isatty()):
+    if _is_hushed or not (sys.stderr and sys.stderr.isatty()):
         return items
     from tqdm import tqdm  # 20 ms that the answer to one photo does not need
 
@@ -65,5 +77,5 @@ def run(main: Callable[[], None]) -> None:
 
 def fail(error: UserError | str) -> None:
     """Print an error as the command's last line and exit with status 2."""
-    say(f"{Path(sys.argv[0]).name}: error: {error}")
+    _print_on_stderr(f"{Path(sys.argv[0]).name}: error: {error}")
     sys.exit(2)

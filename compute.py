@@ -1,4 +1,4 @@
-"""Device and precision for this machine, decided in one place; also the quiet way to import TensorFlow."""
+"""Device, precision and distribution, decided in one place; also the quiet way to import TensorFlow."""
 
 import contextlib
 import math
@@ -7,9 +7,15 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from errors import UserError
 
+if TYPE_CHECKING:  # which imports TensorFlow
+    from cluster import Cluster
+    from distribution import Distribution
+
+DEVICES = ("auto", "cpu", "gpu")
 # Instructions that make bfloat16 arithmetic faster than float32; without them it is emulated and slower.
 BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 # Steps run in one call into TensorFlow for images this small: Python's own cost per step is then 10 to 45 %
@@ -39,8 +45,47 @@ class Compute:
         return f"Computing on {where} in {how}."
 
 
+def distribute(device: str = "auto", cluster: "Cluster | None" = None) -> "Distribution":
+    """Import TensorFlow quietly and choose who computes: one device, this machine's GPUs, or a cluster's machines.
+
+    It must come before any other work with TensorFlow. Waits until all machines of a cluster are there.
+
+    Args:
+        device: "auto": every GPU that TensorFlow sees, else the CPU; "cpu"; "gpu": the first GPU alone.
+        cluster: from `cluster.from_environment`.
+
+    Raises:
+        UserError: there is no GPU and "gpu" is asked for; several devices, and a Keras that is not known to manage
+            them; a cluster that does not come together.
+    """
+    if cluster:  # a machine that is lost is an error of ours; TensorFlow's own lines about it would bury it
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_stderr_held_back():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        chosen = choose_gpus(device, len(gpus))
+        if len(chosen) < len(gpus):
+            tf.config.set_visible_devices([gpus[number] for number in chosen], "GPU")
+        _take_memory_as_needed()
+        import distribution
+
+        if cluster:
+            return distribution.over_machines(cluster)
+        if len(chosen) > 1:
+            return distribution.over_devices([f"GPU:{number}" for number in range(len(chosen))])
+        return distribution.ALONE
+
+
+def choose_gpus(device: str, count: int) -> range:
+    """Which of `count` GPUs are used, by number. Raises UserError if one is asked for and there is none."""
+    if device == "gpu" and not count:
+        raise UserError("--device gpu: TensorFlow sees no GPU on this machine; leave the option out")
+    return range({"auto": count, "cpu": 0, "gpu": 1}[device])
+
+
 def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
-    """Import TensorFlow quietly, choose the device, set Keras's dtype policy and every random seed.
+    """Import TensorFlow quietly, set Keras's dtype policy and every random seed.
 
     A GPU that TensorFlow sees is used, its memory taken as it is needed.
     """
@@ -48,17 +93,41 @@ def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
         import keras
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
+        gpus = _take_memory_as_needed()
         tf.constant(0.0) + 1.0  # the first operation starts the devices, and their chatter
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
     policy = choose_policy(precision, [detail.get("compute_capability") for detail in details], cpu_flags())
     keras.config.set_dtype_policy(policy)
     if seed is not None:
         keras.utils.set_random_seed(seed)
-    device = ", ".join(detail.get("device_name", "GPU") for detail in details) or "CPU"
+    device = name_gpus([detail.get("device_name", "GPU") for detail in details]) or "CPU"
     return Compute(device, cpu_cores(), policy)
+
+
+def _take_memory_as_needed() -> list:
+    """The GPUs that are used; without this TensorFlow takes all of their memory at once."""
+    import tensorflow as tf
+
+    gpus = tf.config.get_visible_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return gpus
+
+
+def name_gpus(names: list[str]) -> str:
+    """GPUs for the user: equal ones once, with their number."""
+    return ", ".join(
+        f"{names.count(name)} x {name}" if names.count(name) > 1 else name for name in dict.fromkeys(names)
+    )
+
+
+def unused_gpu(device: str = "auto") -> str | None:
+    """One line on a GPU of this machine that TensorFlow cannot use, with what mends it; None if there is none."""
+    import tensorflow as tf
+
+    import accelerators
+
+    return accelerators.notice(device, len(tf.config.list_physical_devices("GPU")), tf.test.is_built_with_cuda())
 
 
 def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None], flags: set[str]) -> str:

@@ -5,15 +5,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cluster
 import command_line
+import compute
 import options
 from artifacts.description import read_description
-from artifacts.run_folder import BEST, LAST, RunFolder, check_new_name
+from artifacts.run_folder import BEST, LAST, RunFolder, UnwrittenRun, check_new_name
 from command_line import progress, say
-from errors import UserError
+from errors import MachineLost, UserError
 from pipeline import datasets, photo_folders
 from presets import DEMO_EPOCHS, PRESETS, Preset
+
+if TYPE_CHECKING:  # which imports TensorFlow
+    from distribution import Distribution
 
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
@@ -43,6 +49,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
     )
+    parser.add_argument(
+        "--device",
+        choices=compute.DEVICES,
+        default="auto",
+        help="auto: all GPUs, else the CPU; gpu: the first GPU alone",
+    )
     options.add_preset_options(parser)
     return parser
 
@@ -53,14 +65,19 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         return print_presets()
+    machines = cluster.from_environment()
+    follows = machines is not None and not machines.is_chief
+    if follows:
+        say(machines.sentence())
+        command_line.hush()
     if args.resume:
-        return resume(args, parser)
+        return resume(args, parser, machines, follows)
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
     preset = options.resolve(args, PRESETS[name if is_preset else "elephants_cars"])
-    check(args)
+    check(args, follows)
     folder, is_demo = None, False
     if preset.dataset == "photos":
         folder, is_demo = choose_photos() if is_preset else (Path(name), False)
@@ -78,16 +95,18 @@ def main() -> None:
     default = (f"{name}_demo" if is_demo else name) if is_preset else folder.resolve().name
 
     def open_run() -> RunFolder:
+        if follows:
+            return UnwrittenRun(Path(default))
         run = RunFolder.create(args.run, default)
         run.write_settings(name, preset, **settings)
         return run
 
-    train(preset, name if is_preset else None, settings, open_run)
+    train(preset, name if is_preset else None, settings, open_run, start(args.device, machines))
 
 
-def check(args: argparse.Namespace) -> None:
-    """Find errors in options before any work is done."""
-    if args.run:
+def check(args: argparse.Namespace, follows: bool) -> None:
+    """Find errors in options before any work is done; where another machine writes, it checks the run's name."""
+    if args.run and not follows:
         check_new_name(args.run)
     if args.data_dir and not Path(args.data_dir).is_dir():
         raise UserError(f"--data-dir: {args.data_dir} is no folder; give the one that holds NAME.npz")
@@ -111,29 +130,86 @@ def choose_photos() -> tuple[Path, bool]:
     return DEMO, True
 
 
-def resume(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Go on with a run as its settings say; only --epochs may change."""
+def resume(
+    args: argparse.Namespace, parser: argparse.ArgumentParser, machines: cluster.Cluster | None, follows: bool
+) -> None:
+    """Go on with a run as its settings say; only --epochs may change. Of several machines the chief alone needs it."""
     others = [name for name, value in vars(args).items() if value != parser.get_default(name)]
-    if set(others) - {"resume", "epochs"}:
+    if set(others) - {"resume", "epochs", "device"}:
         raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
+    run = UnwrittenRun(args.resume) if follows else reopen(args)
+    distribution = start(args.device, machines)
+    preset, settings = run.read_settings(distribution.from_chief(run.settings_text()))
+    name = settings.pop("name")
+    train(preset, name if name in PRESETS else None, settings, lambda: run, distribution)
+
+
+def reopen(args: argparse.Namespace) -> RunFolder:
+    """The run to go on with, its settings brought up to date."""
     run = RunFolder.open(args.resume)
     preset, settings = run.read_settings()
     preset = options.resolve(args, preset)
-    name = settings.pop("name")
     if run.file("metrics.json").exists():
         if len(run.history) >= preset.epochs:
             epochs = len(run.history)
             raise UserError(f"--resume: {run.path} is complete with {epochs} epochs; add --epochs with a larger number")
         say("This run was complete and scored; its test images will be scored a second time.")
-    run.write_settings(name, preset, **settings)
-    train(preset, name if name in PRESETS else None, settings, lambda: run)
+    run.write_settings(settings.pop("name"), preset, **settings)
+    return run
 
 
-def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Callable[[], RunFolder]) -> None:
+def start(device: str, machines: cluster.Cluster | None) -> "Distribution":
+    """Who computes; and a word on a GPU that cannot."""
+    distribution = compute.distribute(device, machines)
+    unused = compute.unused_gpu(device)
+    if unused:
+        say(unused)
+    return distribution
+
+
+def train(
+    preset: Preset,
+    preset_name: str | None,
+    settings: dict,
+    open_run: Callable[[], RunFolder],
+    distribution: "Distribution",
+) -> None:
     """Load the images, then train in the run folder that `open_run()` gives."""
-    import compute
-
     computing = compute.set_up(preset.precision, preset.seed)
+    if settings.get("profile") and distribution.machines > 1:
+        raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
+    data = load(preset, settings)
+    for line in datasets.describe(data):
+        say(line)
+    import agreement
+    import training
+
+    model = training.build(preset, data, distribution)  # its errors before a run folder exists
+    agreement.check_same(distribution, preset, data)
+    sentence = computing.sentence() + distribution.sentence(
+        preset.batch_size, float(model.optimizer.learning_rate.numpy())
+    )
+    say(sentence)
+    run = open_run()
+    run.write_environment(computing=sentence, device=computing.device, cores=computing.cores)
+    say(f"Writing to {run.path}/")
+    extras = {name: settings.get(name, False) for name in ("tensorboard", "score_each_epoch", "profile")}
+    try:
+        scores = training.run_training(run, model, preset, preset_name, data, distribution=distribution, **extras)
+    except (KeyboardInterrupt, MachineLost):
+        # The weights are written after the row of the history, and it is they that a resume goes by.
+        done = read_description(run.file(LAST)).epoch if run.file(LAST).is_file() else 0
+        everywhere = " on every machine" if distribution.machines > 1 else ""
+        say(f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {run.path}{everywhere}")
+        raise
+    if distribution.is_chief:
+        images = "test (drawings)" if settings["is_demo"] else "test"
+        print(f"{images}: {scores.sentence()}" if scores else "no test images: no test score")
+        print(f"weights: {run.file(BEST)}")
+
+
+def load(preset: Preset, settings: dict) -> datasets.Data:
+    """The images that the settings name. Raises UserError if they are not there, or too few."""
     if settings["folder"]:
         folder = Path(settings["folder"])
         if folder.is_relative_to(Path.cwd()):  # the settings hold it whole; the messages are easier to read without
@@ -143,25 +219,7 @@ def train(preset: Preset, preset_name: str | None, settings: dict, open_run: Cal
         data = datasets.load_arrays(preset, settings["data_dir"])
     if settings["score_each_epoch"] and "test" not in data.parts:
         raise UserError(f"--score-each-epoch: {settings['folder']} has no test photos; leave the option out")
-    for line in (*datasets.describe(data), computing.sentence()):
-        say(line)
-    import training
-
-    model = training.build(preset, data)  # its errors before a run folder exists
-    run = open_run()
-    run.write_environment(computing=computing.sentence(), device=computing.device, cores=computing.cores)
-    say(f"Writing to {run.path}/")
-    extras = {name: settings.get(name, False) for name in ("tensorboard", "score_each_epoch", "profile")}
-    try:
-        scores = training.run_training(run, model, preset, preset_name, data, **extras)
-    except KeyboardInterrupt:
-        # The weights are written after the row of the history, and it is they that a resume goes by.
-        done = read_description(run.file(LAST)).epoch if run.file(LAST).is_file() else 0
-        say(f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {run.path}")
-        raise
-    images = "test (drawings)" if settings["is_demo"] else "test"
-    print(f"{images}: {scores.sentence()}" if scores else "no test images: no test score")
-    print(f"weights: {run.file(BEST)}")
+    return data
 
 
 def print_presets() -> None:

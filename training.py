@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 
+import agreement
 import atomic
 import models
 from artifacts import lite_export, plots, trust_measure, weights_file
@@ -17,6 +18,7 @@ from artifacts.scores import Scores, score_images
 from callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
 from command_line import say
 from compute import dtype_policy, steps_per_execution, validation_batch_size
+from distribution import ALONE, Distribution
 from epoch_times import EpochTimes
 from errors import UserError
 from optimizers import Adam
@@ -25,11 +27,16 @@ from pipeline.tensor_batches import feed
 from presets import Preset
 
 
-def build(preset: Preset, data: Data) -> keras.Sequential:
+def build(preset: Preset, data: Data, distribution: Distribution = ALONE) -> keras.Sequential:
     """The preset's network for these images, compiled: optimizer, the loss that its head demands, accuracy.
 
     Raises UserError if the images are too small for the network.
     """
+    with distribution.scope():
+        return _build(preset, data, distribution)
+
+
+def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequential:
     shape = data.preprocessing.image_shape
     try:
         model = models.build(preset.model, shape, len(data.class_names))
@@ -48,7 +55,8 @@ def build(preset: Preset, data: Data) -> keras.Sequential:
         optimizer=optimizer,
         loss=models.loss_for(model),
         metrics=["accuracy"],
-        steps_per_execution=steps_per_execution(shape, preset.batch_size, steps),
+        # Keras 3.15 takes several steps at once on one device only: "must feed a value for placeholder" on two.
+        steps_per_execution=1 if distribution.is_shared else steps_per_execution(shape, preset.batch_size, steps),
     )
     return model
 
@@ -63,6 +71,7 @@ def run_training(
     tensorboard: bool = False,
     score_each_epoch: bool = False,
     profile: bool = False,
+    distribution: Distribution = ALONE,
 ) -> Scores | None:
     """Train in `run`, go on where its last complete epoch ended, and score the test images at the end.
 
@@ -75,9 +84,11 @@ def run_training(
         tensorboard: write logs for TensorBoard.
         score_each_epoch: score the test images after every epoch too, for the picture only.
         profile: say where each epoch's time went, and trace some steps for TensorBoard.
+        distribution: that the model was built with.
 
     Returns:
-        The test scores of the best-validation weights; None if there are no test images.
+        The test scores of the best-validation weights; None if there are no test images, or on a machine that is
+        not the chief.
 
     Raises:
         UserError: training diverged; or a resumed run's photos are not those that it began with.
@@ -87,15 +98,21 @@ def run_training(
         plain = models.build(preset.model, data.preprocessing.image_shape, len(data.class_names))
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
     classifier = KerasClassifier(plain, description)
-    first_epoch = _resume(run, model, description, trained_on(data))
-    train_batches = _batches(data, "train", preset, model)
+    with distribution.scope():
+        model.optimizer.build(model.trainable_variables)  # before the first step, because a resumed run fills it
+    first_epoch = _resume(run, model, description, trained_on(data)) if distribution.is_chief else 0
+    first_epoch = agreement.begin(distribution, run, model, first_epoch)
+    train_batches = _batches(data, "train", preset, model, distribution)
     train_batches.epoch = first_epoch
-    if first_epoch == 0:
+    distribution.adapt(model, train_batches.labels[:1])
+    if first_epoch == 0 and distribution.is_chief:
         _plot_first_batch(run, data, train_batches)
     train, order = feed(train_batches, model)
-    validation, _ = feed(_batches(data, "validation", preset, model), model)
+    validation, _ = feed(_batches(data, "validation", preset, model, distribution), model)
     times = [EpochTimes(run.file("profile"))] if profile else []
-    with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is a message, not a result
+    writers = _writers(run, data, classifier, tensorboard, score_each_epoch) if distribution.is_chief else []
+    # Keras's progress bar is a message, not a result.
+    with distribution.fitting(), contextlib.redirect_stdout(sys.stderr):
         model.fit(
             train,
             validation_data=validation,
@@ -103,19 +120,27 @@ def run_training(
             epochs=preset.epochs if not has_stopped(run.history, preset.early_stopping) else first_epoch,
             shuffle=False,  # the batches shuffle themselves, from the seed
             class_weight=_class_weights(preset, data),
-            verbose="auto" if sys.stderr and sys.stderr.isatty() else 2,
-            callbacks=times + order + _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch),
+            verbose=_verbosity(distribution),
+            callbacks=times + order + _callbacks(run, preset, writers),
         )
-    return _finish(run, data)
+    return _finish(run, data) if distribution.is_chief else None
 
 
-def _batches(data: Data, part: str, preset: Preset, model: keras.Model):
+def _batches(data: Data, part: str, preset: Preset, model: keras.Model, distribution: Distribution = ALONE):
     is_train = part == "train"
     augmentation = preset.augmentation if is_train and preset.augment else None
     size = preset.batch_size
     if not is_train:
         size = validation_batch_size(data.preprocessing.image_shape, size)
-    return batches(data, part, size, models.is_binary(model), preset.seed, augmentation, shuffle=is_train)
+    share = distribution.machine, distribution.machines
+    return batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, share)
+
+
+def _verbosity(distribution: Distribution) -> str | int:
+    """Keras's: a bar on a terminal, else a line an epoch; nothing where another machine speaks."""
+    if not distribution.is_chief:
+        return 0
+    return "auto" if sys.stderr and sys.stderr.isatty() else 2
 
 
 def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:
@@ -126,14 +151,20 @@ def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:
     return {label: counts.sum() / (len(counts) * count) for label, count in enumerate(counts.tolist())}
 
 
-def _callbacks(run, preset, data, classifier, tensorboard, score_each_epoch) -> list[keras.callbacks.Callback]:
-    callbacks = [DropoutSeeds(preset.seed), History(run), Checkpoints(run, classifier, trained_on(data))]
-    if preset.early_stopping:
-        callbacks.append(EarlyStopping(run, preset.early_stopping))
+def _writers(run, data, classifier, tensorboard, score_each_epoch) -> list[keras.callbacks.Callback]:
+    """Those that write into the run folder, besides the history."""
+    callbacks = [Checkpoints(run, classifier, trained_on(data))]
     if score_each_epoch:
         callbacks.append(ScoreEachEpoch(run, data, classifier))
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(run.file("tensorboard")))
+    return callbacks
+
+
+def _callbacks(run: RunFolder, preset: Preset, writers: list) -> list[keras.callbacks.Callback]:
+    callbacks = [DropoutSeeds(preset.seed), History(run), *writers]
+    if preset.early_stopping:
+        callbacks.append(EarlyStopping(run, preset.early_stopping))
     if preset.ema_momentum:
         # Last, so that the others see the averages after a validation, and the weights themselves at an epoch's end.
         callbacks.append(keras.callbacks.SwapEMAWeights())
@@ -157,7 +188,6 @@ def _resume(run: RunFolder, model: keras.Model, description: Description, marks:
     if len(run.history) < before.epoch:
         raise UserError(f"{run.file('history.csv')}: lacks some of {before.epoch} epochs; this run cannot be resumed")
     run.cut_history(before.epoch)
-    model.optimizer.build(model.trainable_variables)
     model.load_weights(last)
     return before.epoch
 

@@ -86,10 +86,14 @@ class RunFolder:
         recipe = {key: value for key, value in asdict(preset).items() if key not in DESCRIPTIVE}
         atomic.write_json(self.file("settings.json"), {"name": name, **options, "recipe": recipe})
 
-    def read_settings(self) -> tuple[Preset, dict]:
-        """The recipe and the other settings. Raises UserError if the file is damaged."""
+    def settings_text(self) -> str:
+        """The settings as they stand in their file."""
+        return self.file("settings.json").read_text()
+
+    def read_settings(self, text: str | None = None) -> tuple[Preset, dict]:
+        """The recipe and the other settings, of the file or of a text like it. Raises UserError if it is damaged."""
         try:
-            settings = json.loads(self.file("settings.json").read_text())
+            settings = json.loads(self.settings_text() if text is None else text)
             values = settings.pop("recipe")
             augmentation = values.pop("augmentation")
             if augmentation["brightness_range"]:
@@ -130,6 +134,24 @@ class RunFolder:
     def history_columns(self) -> dict[str, list[float]]:
         """The history in the form of Keras's `History.history`: a list for each metric."""
         return {key: [row[key] for row in self.history] for key in self.history[0]} if self.history else {}
+
+
+class UnwrittenRun(RunFolder):
+    """The run of a machine that follows a chief: a history in memory, and nothing on disk."""
+
+    def write_settings(self, name: str, preset: Preset, **options) -> None:
+        """Nothing."""
+
+    def settings_text(self) -> str:
+        """Empty: the chief has them."""
+        return ""
+
+    def write_environment(self, **facts) -> None:
+        """Nothing."""
+
+    def append_history(self, row: dict[str, float]) -> None:
+        """Add one epoch, in memory."""
+        self.history.append(row)
 
 
 def _numbers(row: dict[str, str]) -> dict[str, float]:

@@ -53,6 +53,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         augment: bool = True,
         binary: bool = False,
+        share: tuple[int, int] = (0, 1),
     ):
         """
         Args:
@@ -64,6 +65,7 @@ class Batches(keras.utils.PyDataset):
             shuffle: whether each epoch has an order of its own.
             augment: whether the generator's random transforms are applied.
             binary: whether labels are float32 (k, 1), for a sigmoid output; else int32 (k,).
+            share: (number, of how many): batches hold only this part of their images, the other machines' the rest.
 
         Raises:
             ValueError: labels and images differ in number, or the array is not uint8 of rank 4.
@@ -77,6 +79,7 @@ class Batches(keras.utils.PyDataset):
         self.image_shape = tuple(images.shape[1:] if isinstance(images, np.ndarray) else images.image_shape)
         self.labels = np.asarray(labels, np.float32).reshape(-1, 1) if binary else np.asarray(labels, np.int32)
         self.batch_size, self.seed, self.shuffle, self.augment = batch_size, seed, shuffle, augment
+        self.share = share
         self._memory = BatchMemory()
         self.epoch = 0
 
@@ -118,14 +121,16 @@ class Batches(keras.utils.PyDataset):
         return images, self.labels[indices]
 
     def indices(self, i: int) -> np.ndarray:
-        """Which images make up batch i of this epoch: int (k,).
+        """Which images make up batch i of this epoch, or this machine's share of them: int (k,).
 
         Raises:
             IndexError: there is no such batch.
         """
         if not 0 <= i < len(self):
             raise IndexError(f"batch {i} of {len(self)}")
-        return self.epoch_order()[i * self.batch_size : (i + 1) * self.batch_size]
+        whole = self.epoch_order()[i * self.batch_size : (i + 1) * self.batch_size]
+        number, shares = self.share
+        return whole[len(whole) * number // shares : len(whole) * (number + 1) // shares]
 
     def epoch_order(self) -> np.ndarray:
         """The images of this epoch in the order of their batches: int (n,)."""

@@ -190,13 +190,16 @@ def batches(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     shuffle: bool = False,
+    share: tuple[int, int] = (0, 1),
 ):
     """The `pipeline.batches.Batches` of one part for `fit`, augmented if an `Augmentation` is given."""
     from pipeline.batches import Batches  # imports TensorFlow
 
     generator = image_generator(augmentation or Augmentation(), data.preprocessing.rescale)
     images = data.parts[part]
-    return Batches(images.images, images.labels, generator, batch_size, seed=seed, shuffle=shuffle, binary=binary)
+    return Batches(
+        images.images, images.labels, generator, batch_size, seed=seed, shuffle=shuffle, binary=binary, share=share
+    )
 
 
 def image_generator(augmentation: Augmentation, rescale: float | None = None):

@@ -108,6 +108,20 @@ def run_command():
     return run
 
 
+@pytest.fixture(scope="session")
+def run_script():
+    """`run_script(folder, code)` runs Python code in a process of its own in `folder`; TensorFlow sees no GPU."""
+
+    def run(folder: Path, code: str, timeout: float = 300) -> subprocess.CompletedProcess:
+        variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=folder, env=variables, timeout=timeout, check=False
+        )
+
+    return run
+
+
 def start_command(folder: Path, script: str, *arguments, **environment) -> subprocess.Popen:
     """Start a command in `folder` and do not wait for it."""
     variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment}

@@ -3,7 +3,8 @@
 import pytest
 
 import compute
-from compute import Compute, choose_policy, cpu_flags, steps_per_execution
+from compute import Compute, choose_gpus, choose_policy, cpu_flags, name_gpus, steps_per_execution
+from errors import UserError
 
 BF16 = {"avx512_bf16", "avx2"}
 
@@ -71,6 +72,25 @@ def test_the_sentence():
     assert Compute("A GPU", 8, "mixed_bfloat16").sentence() == (
         "Computing on A GPU and 8 CPU cores in mixed_bfloat16 (weights float32)."
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "chosen"),
+    [("auto", 0, []), ("auto", 1, [0]), ("auto", 3, [0, 1, 2]), ("cpu", 3, []), ("cpu", 0, []), ("gpu", 2, [0])],
+)
+def test_which_gpus_are_used(device, count, chosen):
+    assert list(choose_gpus(device, count)) == chosen
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_an_error():
+    with pytest.raises(UserError, match="--device gpu: TensorFlow sees no GPU on this machine; leave the option out"):
+        choose_gpus("gpu", 0)
+
+
+def test_equal_gpus_are_named_once():
+    assert name_gpus([]) == ""
+    assert name_gpus(["NVIDIA A100"]) == "NVIDIA A100"
+    assert name_gpus(["NVIDIA A100", "Tesla T4", "NVIDIA A100"]) == "2 x NVIDIA A100, Tesla T4"
 
 
 def test_another_policy_lasts_as_long_as_its_block():

@@ -10,11 +10,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     {"train", "evaluate", "predict", "augment_preview", "data.prepare"},
     {"training"},
-    {"callbacks"},
+    {"callbacks", "agreement"},
     {"artifacts", "data"},
     {"pipeline"},
-    {"models", "compute", "options", "optimizers", "epoch_times"},
-    {"command_line"},
+    {"compute"},
+    {"distribution", "accelerators", "models", "options", "optimizers", "epoch_times"},
+    {"command_line", "cluster"},
     {"presets"},
     {"errors", "atomic"},
 )

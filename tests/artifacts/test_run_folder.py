@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifacts.run_folder import BEST, RunFolder, find_weights, first_free
+from artifacts.run_folder import BEST, RunFolder, UnwrittenRun, find_weights, first_free
 from errors import UserError
 from presets import PRESETS, Augmentation
 
@@ -48,6 +48,21 @@ def test_settings_come_back_as_they_were(name):
     run = RunFolder.create("a", "a")
     run.write_settings(name, preset, folder="x", tensorboard=True)
     assert RunFolder.open(run.path).read_settings() == (preset, {"name": name, "folder": "x", "tensorboard": True})
+
+
+def test_a_machine_that_follows_writes_nothing(folder):
+    chief = RunFolder.create("a", "a")
+    chief.write_settings("mnist_cnn", PRESETS["mnist_cnn"], folder=None)
+    text, before = chief.settings_text(), sorted(folder.rglob("*"))
+    run = UnwrittenRun(chief.path)
+    run.write_settings("other", PRESETS["one_conv"])
+    run.write_environment(device="CPU")
+    run.append_history({"epoch": 1, "loss": 2.0})
+    assert run.history == [{"epoch": 1, "loss": 2.0}]
+    assert run.settings_text() == ""
+    assert run.read_settings(text) == chief.read_settings()
+    assert chief.settings_text() == text
+    assert sorted(folder.rglob("*")) == before
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"name": "x", "recipe": {"model": 1}}'])

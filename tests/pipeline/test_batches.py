@@ -66,6 +66,20 @@ def test_every_image_comes_once_with_its_label():
     np.testing.assert_array_equal(np.concatenate([b for _, b in make(shuffle=False)]), LABELS)
 
 
+@pytest.mark.parametrize("machines", [1, 2, 3, 7])
+def test_machines_share_each_batch_out(machines):
+    """Together they hold the batch that one machine holds, pixel for pixel, in parts that differ by 1 at most."""
+    whole, shares = make(binary=True), [make(binary=True, share=(place, machines)) for place in range(machines)]
+    for batches in (whole, *shares):
+        batches.epoch = 2
+    for i in range(len(whole)):
+        parts = [share[i] for share in shares]
+        for ours, wanted in zip(zip(*parts, strict=True), whole[i], strict=True):
+            np.testing.assert_array_equal(np.concatenate(ours), wanted)
+        sizes = [len(labels) for _, labels in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
 def test_the_same_batch_twice_is_equal_and_epochs_differ():
     batches = make()
     first = batches[2][0]

@@ -1,0 +1,126 @@
+"""Several devices and machines train as one device does, to rounding; a lost machine is an error, not a wait."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from errors import UserError
+
+DEVICES = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+import compute, callbacks
+with compute.native_stderr_held_back():
+    import tensorflow as tf
+    cpu = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [cpu] * 2)
+    import keras, distribution, training
+from artifacts.run_folder import RunFolder
+from pipeline import datasets
+from presets import PRESETS
+
+def run(name, recipe, who, epochs):
+    folder = Path("runs", name)
+    if folder.exists():
+        run = RunFolder.open(folder)
+    else:
+        run = RunFolder.create(name, "unused")
+        run.write_settings("photos", recipe)
+    compute.set_up(recipe.precision, recipe.seed)
+    recipe = replace(recipe, epochs=epochs)
+    data = datasets.load_photos(Path("photos"), recipe)
+    model = training.build(recipe, data, who)
+    training.run_training(run, model, recipe, None, data, distribution=who)
+    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in run.history]
+    return rows, [weights.tolist() for weights in model.get_weights()]
+
+two = distribution.over_devices(["CPU:0", "CPU:1"])
+base = replace(PRESETS["one_conv"], image_size=(16, 16), batch_size=7, precision="float32", optimizer="adam",
+               class_weights="balanced")
+dropout = replace(base, model="mnist_cnn", precision="mixed_float16")
+found = {
+    "alone": run("alone", base, distribution.ALONE, 2),
+    "two": run("two", base, two, 2),
+    "whole": run("whole", dropout, two, 2),
+}
+run("broken", dropout, two, 1)
+found["broken"] = run("broken", dropout, two, 2)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def on_devices(tmp_path_factory, run_script, coloured_photos):
+    """Histories and last weights of the runs of the script above, in one process with two logical CPUs."""
+    folder = tmp_path_factory.mktemp("devices")
+    # Batches of 7 are 3 and 4; the last one of an epoch is 1 image: none for one of the devices.
+    counts = {"train/cats": 9, "train/dogs": 6, "val/cats": 4, "val/dogs": 3, "test/cats": 1, "test/dogs": 1}
+    coloured_photos(folder / "photos", counts)
+    process = run_script(folder, DEVICES)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(on_devices):
+    """Augmented, with class weights, batches that do not divide evenly and a last one smaller than the devices."""
+    (rows, weights), (wanted_rows, wanted_weights) = on_devices["two"], on_devices["alone"]
+    assert len(rows) == len(wanted_rows) == 2
+    for row, wanted in zip(rows, wanted_rows, strict=True):
+        assert row == pytest.approx(wanted, rel=1e-5)
+    for ours, theirs in zip(weights, wanted_weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_on_several_devices_a_resumed_run_equals_an_uninterrupted_one(on_devices):
+    """With dropout, and float16 whose loss scale is part of the optimizer's state."""
+    assert on_devices["broken"] == on_devices["whole"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=3), parts=st.integers(1, 5))
+def test_batches_are_cut_evenly_and_whole(sizes, parts):
+    import tensorflow as tf
+
+    from distribution import cut_batches
+
+    batches = [(np.arange(size * 2).reshape(size, 2), np.arange(size)) for size in sizes]
+    signature = (tf.TensorSpec((None, 2), tf.int64), tf.TensorSpec((None,), tf.int64))
+    dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    cut = list(cut_batches(dataset, parts).as_numpy_iterator())
+    assert len(cut) == len(batches) * parts
+    for number, (images, labels) in enumerate(batches):
+        its = cut[number * parts : (number + 1) * parts]
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in its]), images)
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in its]), labels)
+        assert max(len(part[1]) for part in its) - min(len(part[1]) for part in its) <= 1
+
+
+@pytest.mark.parametrize("version", ["3.14.1", "3.16.0", "4.0", "3.150.0"])
+def test_another_keras_is_refused(version):
+    from distribution import check_keras
+
+    check_keras("3.15.1")
+    with pytest.raises(UserError, match=f"Keras {version}: training on several GPUs or machines is known to work"):
+        check_keras(version)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "text"),
+    [
+        (256, " The batch of 256 is shared: 128 on each of 2 devices; learning rate unchanged: 0.001."),
+        (7, " The batch of 7 is shared: 3 or 4 on each of 2 devices; learning rate unchanged: 0.001."),
+    ],
+)
+def test_the_sentence_says_how_the_batch_is_shared(batch_size, text):
+    import distribution
+
+    shared = distribution.Distribution()
+    assert shared.sentence(batch_size, 0.001) == ""
+    shared.strategy, shared.replicas = object(), 2
+    assert shared.sentence(batch_size, 0.001) == text
