@@ -1,4 +1,7 @@
-"""What the network answers to one photo, and how answers are written: for programs and for people."""
+"""What the network answers to one photo, and how answers are written: for programs and for people.
+
+An output of None, the stdout of a program that was started without one, takes nothing.
+"""
 
 import csv
 import json
@@ -63,14 +66,24 @@ def answer(
     return Answer(path, label, ranked[label], ranked, names)
 
 
-def write_json(answers: Iterable[Answer], out: TextIO) -> None:
+def write(form: str, answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
+    """Each answer as soon as it is there, as "json", "csv", "table" or "listing"; `names` are all the photos'."""
+    if form == "table":
+        write_table(answers, out, names)
+    else:
+        {"json": write_json, "csv": write_csv, "listing": write_listing}[form](answers, out)
+
+
+def write_json(answers: Iterable[Answer], out: TextIO | None) -> None:
     """One JSON object a line."""
     for each in answers:
         print(json.dumps(asdict(each)), file=out, flush=True)
 
 
-def write_csv(answers: Iterable[Answer], out: TextIO) -> None:
+def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
     """A header and one row an answer; a cell that holds several values is JSON, one that holds none is empty."""
+    if out is None:
+        return
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([each.name for each in fields(Answer)])
     for each in answers:
@@ -79,7 +92,7 @@ def write_csv(answers: Iterable[Answer], out: TextIO) -> None:
         out.flush()
 
 
-def write_listing(answers: Iterable[Answer], out: TextIO) -> None:
+def write_listing(answers: Iterable[Answer], out: TextIO | None) -> None:
     """A paragraph an answer: the photo's name and the prediction set, then a line for each class."""
     for each in answers:
         if each.error is None:
@@ -88,7 +101,7 @@ def write_listing(answers: Iterable[Answer], out: TextIO) -> None:
             print(" ".join(filter(None, [f"{each.path}:", each.sentence()])), *lines, sep="\n", file=out, flush=True)
 
 
-def write_table(answers: Iterable[Answer], out: TextIO, names: Sequence[str]) -> None:
+def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
     """One line an answer, with columns as wide as the longest of `names` needs, up to NAME_COLUMNS."""
     width = min(NAME_COLUMNS, max(map(len, names)))
     for each in answers:

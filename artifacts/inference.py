@@ -12,7 +12,7 @@ from artifacts import lite_cache, lite_model
 from artifacts.answers import Answer, answer
 from artifacts.calibration import COVERAGE
 from artifacts.classifier import Classifier
-from artifacts.description import read_description, refuse_contradiction
+from artifacts.description import describe, read_description, refuse_contradiction
 from command_line import say
 from compute import cpu_cores
 from errors import UserError
@@ -41,7 +41,7 @@ def load_classifier(weights: Path, preset_name: str | None = None, class_names: 
         if weights.suffix == ".tflite":
             raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
         say(f"LiteRT is not installed, so TensorFlow answers and takes seconds to start: {INSTALL}")
-        return _through_tensorflow(weights, preset_name, class_names)
+        return through_tensorflow(weights, preset_name, class_names)
     if weights.suffix == ".tflite":
         classifier = LiteClassifier.load(weights)
     elif not weights.is_file():
@@ -66,7 +66,7 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
                 return LiteClassifier(model)
         except UserError as error:
             say(str(error))
-    classifier = _through_tensorflow(weights, preset_name, class_names)
+    classifier = through_tensorflow(weights, preset_name, class_names)
     from artifacts import lite_export
 
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
@@ -79,7 +79,11 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
     return LiteClassifier.load(cached)
 
 
-def _through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+def through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+    """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
+    if weights.suffix == ".tflite":
+        raise UserError(f"{weights}: TensorFlow reads weights only (for --explain too); give the .weights.h5 file")
+    describe(weights, preset_name, class_names)  # says what is wrong before TensorFlow has taken its seconds
     import compute
 
     compute.set_up("float32")

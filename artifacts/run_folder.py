@@ -26,9 +26,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 
-def first_free(path: Path) -> Path:
-    """The first of path-1, path-2, ... that does not exist."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(1))
+def first_free(path: Path, suffix: str = "") -> Path:
+    """The first of path-1, path-2, ..., with a suffix such as ".png" after it, that does not exist."""
+    numbered = (path.with_name(f"{path.name}-{number}{suffix}") for number in itertools.count(1))
     return next(candidate for candidate in numbered if not candidate.exists())
 
 

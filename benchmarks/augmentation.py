@@ -30,6 +30,7 @@ import cv2
 import keras
 import numpy as np
 import tensorflow as tf
+from machine import cpu_name
 from photo_files import make_photos
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGenerator
 
@@ -54,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module=r"keras\.src\.legacy")
     keras.config.disable_interactive_logging()
-    print(f"{cpu_cores()} cores, {_cpu()}; TensorFlow {tf.__version__}, Keras {keras.__version__}, ", end="")
+    print(f"{cpu_cores()} cores, {cpu_name()}; TensorFlow {tf.__version__}, Keras {keras.__version__}, ", end="")
     print(f"OpenCV {cv2.__version__}; {args.rounds} rounds, median [lowest to highest] images/s")
     with tempfile.TemporaryDirectory() as folder:
         make_photos(Path(folder), args.images)
@@ -219,14 +220,6 @@ def where_the_time_goes(folder: str, repeats: int = 5) -> None:
     print("\n### Where the time goes, ms an image, one thread unless it says otherwise\n\n| step | ms |\n|---|---|")
     for name, values in measure(steps, repeats * 4).items():
         print(f"| {name} | {statistics.median(values) / count * 1e3:.3f} |")
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return "an unknown CPU"
 
 
 if __name__ == "__main__":

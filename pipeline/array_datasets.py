@@ -21,6 +21,10 @@ CLASS_NAMES = {
 }
 IMAGE_SHAPES = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+# Of these light things stand on black paper. A picture whose border is brighter than this on a scale of 0..255, by its
+# median, is probably a photo of dark things on white.
+LIGHT_ON_BLACK = ("fashion_mnist", "mnist")
+INVERTED_BORDER = 127
 # Where Debian's package dataset-fashion-mnist puts its four files.
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
@@ -59,6 +63,14 @@ def load(name: str, data_dir: Path | str | None = None, debian: Path = DEBIAN_FA
     if name == "fashion_mnist" and debian.is_dir():
         return _dataset(name, _read_debian(debian), str(debian))
     return _dataset(name, _from_keras(name, folder, debian), f"keras.datasets.{name}")
+
+
+def looks_inverted(image: np.ndarray, name: str | None) -> bool:
+    """Whether a uint8 image (height, width, channels) has a bright border where the data set's are black."""
+    if name not in LIGHT_ON_BLACK:
+        return False
+    border = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+    return bool(np.median(border) > INVERTED_BORDER)
 
 
 def _read_npz(file: Path) -> dict[str, np.ndarray]:

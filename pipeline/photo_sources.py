@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from errors import UserError
+from pipeline import array_datasets
 from pipeline.photo_folders import list_photos
 
 STDIN = "-"
@@ -41,6 +42,21 @@ def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list
     such as "photos/**/*.jpg"; or "-": standard input, one image's bytes or a list of such arguments, one a line.
     """
     return [source for argument in arguments for source in _meant_by(argument, stdin)]
+
+
+def image_of_test_set(dataset: str | None, number: int, data_dir: Path | str | None = None) -> PhotoSource:
+    """One image of an array data set's test set, ready for the network; its label stands in its name.
+
+    Raises UserError: no array data set, no such number, or as `array_datasets.load`.
+    """
+    if dataset not in array_datasets.CLASS_NAMES:
+        known = ", ".join(array_datasets.CLASS_NAMES)
+        raise UserError(f"--test-image: is for networks trained on {known}; give photos, or other --weights")
+    arrays = array_datasets.load(dataset, data_dir)
+    if not 0 <= number < len(arrays.x_test):
+        raise UserError(f"--test-image: must be from 0 to {len(arrays.x_test) - 1}, received {number}")
+    label = arrays.class_names[arrays.y_test[number]]
+    return PhotoSource(f"{dataset} test {number} ({label})", arrays.x_test[number])
 
 
 def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:

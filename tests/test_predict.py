@@ -1,6 +1,9 @@
 """predict.py run as a user runs it."""
 
+import csv
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+import models
+from artifacts import weights_file
+from artifacts.description import describe_old
 
 ROOT = Path(__file__).resolve().parents[1]
 SAID = "weights: runs/first/best.weights.h5\n"  # on stderr
@@ -89,6 +96,116 @@ def test_without_a_run_it_says_what_to_do(tmp_path, run_command):
         "predict.py: error: --weights: no trained run below runs/; train one (python train.py) or give a weights file"
     )
     assert process.stderr == f"{message}\n"
+
+
+def test_a_folder_a_pattern_and_csv(trained, red, run_command):
+    process = run_command(trained[0], "predict.py", "photos", "red*.png", "--csv", "--top", "1")
+    assert process.returncode == 1
+    rows = list(csv.DictReader(process.stdout.splitlines()))
+    assert len(rows) == 50 + 40 + 1 + 1  # broken.jpg too
+    right = [row["label"] == Path(row["path"]).parent.name for row in rows[:-1]]
+    assert sum(right) > 80
+    assert (rows[-1]["path"], rows[-1]["label"]) == ("red photo.png", "cats")
+    assert [len(json.loads(row["probabilities"] or "{}")) for row in rows].count(1) == 91
+    assert process.stderr.splitlines()[1:] == ["photos/cats/broken.jpg: cannot be read: not an image, or damaged"]
+
+
+def test_a_list_and_an_image_on_standard_input(trained, red):
+    command = [sys.executable, str(ROOT / "predict.py"), "-", "--json"]
+    for content, path in ((b"red photo.png\n", "red photo.png"), (red.read_bytes(), "-")):
+        process = subprocess.run(command, cwd=trained[0], input=content, capture_output=True, timeout=60, check=False)
+        assert process.returncode == 0, process.stderr
+        (line,) = process.stdout.splitlines()
+        assert (json.loads(line)["path"], json.loads(line)["label"]) == (path, "cats")
+
+
+def test_on_a_terminal_many_photos_are_a_table(trained, red):
+    reader, writer = os.openpty()
+    command = [sys.executable, str(ROOT / "predict.py"), red.name, "photos/dogs/000.jpg"]
+    subprocess.run(command, cwd=trained[0], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=True)
+    os.close(writer)
+    first, second = os.read(reader, 10_000).decode().splitlines()
+    assert re.fullmatch(r"red photo\.png {8,}\d+\.\d% cats +\d+\.\d% dogs", first)
+    assert re.fullmatch(r"photos/dogs/000\.jpg +\d+\.\d% dogs +\d+\.\d% cats", second)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--top", "0"], "predict.py: error: --top: must be 1 or more, received 0"),
+        (["--weights", "none.h5"], "predict.py: error: none.h5: no such weights file; give a .h5 file, or train one"),
+        (["--weights", "red photo.png"], "predict.py: error: red photo.png: cannot be read as HDF5"),
+        (
+            ["--output", "a.png"],
+            "predict.py: error: --output: a.png is for the picture of --show or --explain; add one",
+        ),
+        (["--show", "--output", "a.jpg"], "predict.py: error: --output: must end in .png, received a.jpg"),
+        (["--show", "--output", "red photo.png"], "predict.py: error: --output: red photo.png exists and is never"),
+        (
+            ["--explain", "--weights", "runs/first/model.tflite"],
+            "predict.py: error: runs/first/model.tflite: TensorFlow",
+        ),
+        (["--test-image", "3"], "predict.py: error: --test-image: is for networks trained on fashion_mnist, cifar10"),
+        (["--json", "--csv"], "predict.py: error: argument --csv: not allowed with argument --json"),
+    ],
+)
+def test_a_wrong_option_is_one_line(trained, red, run_command, arguments, message):
+    process = run_command(trained[0], "predict.py", red, *arguments)
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert process.stderr.splitlines()[-1].startswith(message)
+    assert "Traceback" not in process.stderr
+
+
+def test_without_a_photo_it_says_what_to_give(tmp_path, run_command):
+    process = run_command(tmp_path, "predict.py")
+    assert process.returncode == 2
+    message = "PHOTO: give one or more files, folders or patterns, - for standard input, or --test-image N"
+    assert process.stderr == f"predict.py: error: {message}\n"
+
+
+def test_show_saves_a_picture_in_a_new_file(trained, red, run_command, tmp_path):
+    arguments = ("predict.py", red, "none.jpg", "--show", "--weights", trained[0] / "runs/first/model.tflite")
+    for number in (1, 2):
+        process = run_command(tmp_path, *arguments)
+        assert process.returncode == 1
+        assert process.stderr.splitlines()[-1] == f"Picture: predictions/answers-{number}.png"
+        assert process.stdout.splitlines()[0] == f"{red}: cats"
+    pixels = np.asarray(Image.open(tmp_path / "predictions/answers-2.png")).reshape(-1, 3)
+    assert (pixels == (220, 40, 40)).all(axis=1).any()
+    assert {path.name for path in tmp_path.rglob("*")} == {"predictions", "answers-1.png", "answers-2.png"}
+
+
+@pytest.mark.slow
+def test_explain_adds_heat_maps(trained, red, run_command, tmp_path):
+    weights = trained[0] / "runs/first/best.weights.h5"
+    process = run_command(tmp_path, "predict.py", red, "--explain", "--output", "why.png", "--weights", weights)
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == f"weights: {weights}\nPicture: why.png\n"
+    assert process.stdout.splitlines()[1].split()[0] == "cats"
+    assert [path.name for path in tmp_path.iterdir()] == ["why.png"]
+
+
+@pytest.mark.slow
+def test_an_array_preset_answers_its_test_images_and_photos(tmp_path, tiny_arrays, run_command):
+    model = models.fashion_mnist((28, 28, 1))
+    weights_file.save(model, tmp_path / "a.weights.h5", describe_old("fashion_mnist"), np.empty(0, np.uint64))
+    Image.fromarray(np.full((90, 60), 250, np.uint8)).save(tmp_path / "white.png")
+    Image.fromarray(np.full((90, 60), 10, np.uint8)).save(tmp_path / "black.png")
+    photos = ("white.png", "black.png", "--test-image", "12")
+    process = run_command(
+        tmp_path, "predict.py", *photos, "--data-dir", tiny_arrays, "--weights", "a.weights.h5", "--top", "2"
+    )
+    assert process.returncode == 0, process.stderr
+    names = [line for line in process.stdout.splitlines() if not line.startswith(" ")]
+    assert names == ["white.png:", "black.png:", "fashion_mnist test 12 (Pullover):"]
+    assert len(process.stdout.splitlines()) == 3 * 3
+    assert process.stderr.splitlines()[1:] == [
+        "weights: a.weights.h5",
+        "not calibrated: probabilities are as the network gives them, and no prediction set is known",
+        "white.png: looks inverted: fashion_mnist has light things on black; invert it and ask again",
+        "Picture: predictions/answers-1.png",
+    ]
 
 
 def test_a_prediction_waits_for_no_library_that_it_does_not_need(trained, red):

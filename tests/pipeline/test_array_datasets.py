@@ -235,3 +235,16 @@ def test_nowhere_is_one_sentence_that_names_every_place(tmp_path, run_python, na
         assert place in line
     assert (f"Debian's dataset-fashion-mnist ({tmp_path / 'none'})" in line) == (name == "fashion_mnist")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "warns"), [("fashion_mnist", True), ("mnist", True), ("cifar10", False), (None, False)]
+)
+def test_a_bright_border_looks_inverted_where_paper_is_black(dataset, warns):
+    image = np.full((28, 28, 1), 255, np.uint8)
+    image[5:25, 10:20] = 30
+    assert array_datasets.looks_inverted(image, dataset) is warns
+    assert array_datasets.looks_inverted(255 - image, dataset) is False
+    sleeves = 255 - image
+    sleeves[:, 0] = sleeves[:9, -1] = 255  # some of the thing reaches the border
+    assert array_datasets.looks_inverted(sleeves, dataset) is False

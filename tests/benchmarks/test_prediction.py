@@ -1,0 +1,19 @@
+"""benchmarks/prediction.py in its smallest form: it checks parity, runs and prints its tables."""
+
+import re
+
+import pytest
+
+
+@pytest.mark.slow
+def test_smallest_run(run_python):
+    done = run_python("benchmarks/prediction.py", "--photos", "4", "--rounds", "1", timeout=300)
+    assert done.returncode == 0, done.stderr
+    titles = [line for line in done.stdout.splitlines() if line.startswith("### ")]
+    assert titles == ["### One photo, cold", "### 4 JPEGs of 640x427, without the start"]
+    assert re.search(
+        r"^\| Keras: load, `model.predict` \| \d+\.\d\d \[.*\] \| \d+ \| 1\.0 \|$", done.stdout, re.MULTILINE
+    )
+    ours = re.findall(r"^\| \*\*`predict.py`\*\* \| .* \| \d+ \| (\d+\.\d) \|$", done.stdout, re.MULTILINE)
+    assert len(ours) == 2
+    assert float(ours[0]) > 3  # 10 and more on a quiet machine
