@@ -1,5 +1,6 @@
 """A model.tflite answered by LiteRT: no TensorFlow, a tenth of a second to start."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from compute import cpu_cores, native_stderr_held_back
 from errors import UserError, first_line
 
 OUTPUTS, FEATURES = "output_0", "output_1"  # Keras's names for the outputs in their order
+
+MAX_BYTES = 4 * 2**30  # a flatbuffer holds 2 GiB of weights at most; as much again for one image on its way through
 
 
 class LiteClassifier(Classifier):
@@ -29,6 +32,7 @@ class LiteClassifier(Classifier):
         with native_stderr_held_back():  # LiteRT says which kernels it takes, and what it dislikes
             try:
                 interpreter = Interpreter(str(model.path), num_threads=cpu_cores())
+                _check_sizes(interpreter)
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
                 self._input = _checked_input(self._runner, model)
@@ -47,6 +51,14 @@ class LiteClassifier(Classifier):
         """See `Classifier.run`."""
         outputs = self._runner(**{self._input: batch})
         return outputs[OUTPUTS], outputs[FEATURES]
+
+
+def _check_sizes(interpreter: Interpreter) -> None:
+    """Raise ValueError if the network's tensors, for one image, would take more than MAX_BYTES."""
+    tensors = interpreter.get_tensor_details()
+    total = sum(np.dtype(each["dtype"]).itemsize * math.prod(map(int, each["shape"])) for each in tensors)
+    if total > MAX_BYTES:
+        raise ValueError(f"its tensors would take {total:,} bytes, more than {MAX_BYTES:,}")
 
 
 def _checked_input(runner, model: LiteModel) -> str:

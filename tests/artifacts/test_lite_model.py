@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models
-from artifacts import lite_export, lite_model, weights_file
+from artifacts import lite_classifier, lite_export, lite_model, weights_file
 from artifacts.description import Description
 from artifacts.keras_classifier import KerasClassifier
 from artifacts.lite_classifier import LiteClassifier
@@ -173,6 +173,13 @@ def test_a_network_other_than_described_is_refused(made, tmp_path, changes, capf
     path = rewritten(made[0] / "model.tflite", tmp_path / "model.tflite", description=changes)
     with pytest.raises(UserError, match=r"model\.tflite: holds no network that LiteRT can run \(it maps"):
         LiteClassifier.load(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_network_that_would_take_too_much_memory_is_refused(made, monkeypatch, capfd):
+    monkeypatch.setattr(lite_classifier, "MAX_BYTES", 10_000)
+    with pytest.raises(UserError, match=r"can run \(its tensors would take \d+,\d+ bytes, more than 10,000\)"):
+        LiteClassifier.load(made[0] / "model.tflite")
     assert capfd.readouterr().err == ""
 
 
