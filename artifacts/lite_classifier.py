@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from artifacts import lite_model
+from artifacts import lite_model, lite_trial
 from artifacts.classifier import Classifier
 from artifacts.lite_model import LiteModel
 from compute import cpu_cores, native_stderr_held_back
@@ -27,8 +27,11 @@ class LiteClassifier(Classifier):
     chunk_values = 1_000_000
     max_chunk = 256
 
-    def __init__(self, model: LiteModel):
+    def __init__(self, model: LiteModel, is_trial: bool = False):
         super().__init__(model.description, model.head)
+        self._path = model.path
+        if not is_trial:
+            lite_trial.check(model.path, model.flatbuffer_sha256)
         with native_stderr_held_back():  # LiteRT says which kernels it takes, and what it dislikes
             try:
                 interpreter = Interpreter(str(model.path), num_threads=cpu_cores())
@@ -49,7 +52,10 @@ class LiteClassifier(Classifier):
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.run`."""
-        outputs = self._runner(**{self._input: batch})
+        try:
+            outputs = self._runner(**{self._input: batch})
+        except (ValueError, RuntimeError) as error:  # a forged network may load and yet not run
+            raise UserError(f"{self._path}: its network cannot be run ({first_line(error)}); take another") from None
         return outputs[OUTPUTS], outputs[FEATURES]
 
 

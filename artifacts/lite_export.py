@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from artifacts import lite_model
+from artifacts import lite_model, lite_trial
 from artifacts.keras_classifier import KerasClassifier
 from atomic import replacing
 from compute import native_stderr_held_back
@@ -19,4 +19,5 @@ def write(classifier: KerasClassifier, weights: Path, path: Path) -> None:
     with replacing(path) as temporary:
         with native_stderr_held_back():  # the converter's chatter
             classifier.with_features.export(temporary, format="litert", verbose=False)
-        lite_model.append_members(temporary, classifier.description, classifier.head, digest, classifier.trust)
+        made = lite_model.append_members(temporary, classifier.description, classifier.head, digest, classifier.trust)
+    lite_trial.remember(made)

@@ -31,6 +31,7 @@ class LiteModel:
         description: as in the weights file.
         head: what its output is, one of `classifier.HEADS`.
         weights_sha256: of the weights file that it was made from, hexadecimal.
+        flatbuffer_sha256: of the network alone, as it was made.
         trust: what that file held, None if nothing.
     """
 
@@ -38,11 +39,12 @@ class LiteModel:
     description: Description
     head: str
     weights_sha256: str
+    flatbuffer_sha256: str
     trust: Trust | None
 
 
-def append_members(path: Path, description: Description, head: str, weights_sha256: str, trust: Trust | None) -> None:
-    """Add to a bare flatbuffer what `read` reads."""
+def append_members(path: Path, description: Description, head: str, weights_sha256: str, trust: Trust | None) -> str:
+    """Add to a bare flatbuffer what `read` reads; returns its `flatbuffer_sha256`."""
     length = path.stat().st_size
     origin = {
         "weights_sha256": weights_sha256,
@@ -55,6 +57,7 @@ def append_members(path: Path, description: Description, head: str, weights_sha2
         archive.writestr(ORIGIN, json.dumps(origin))
         if trust:
             archive.writestr(TRUST, trust.to_bytes())
+    return origin["flatbuffer_sha256"]
 
 
 def read(path: Path) -> LiteModel:
@@ -75,7 +78,9 @@ def read(path: Path) -> LiteModel:
             raise ValueError("its network differs from what was written")
         shape, classes = description.preprocessing.image_shape, len(description.class_names)
         trust = None if trusted is None else Trust.from_bytes(trusted, shape, classes)
-        return LiteModel(path, description, origin["head"], str(origin["weights_sha256"]), trust)
+        return LiteModel(
+            path, description, origin["head"], str(origin["weights_sha256"]), origin["flatbuffer_sha256"], trust
+        )
     # On damaged archives zipfile raises over ten kinds, NotImplementedError and struct.error among them.
     except Exception as error:
         reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"

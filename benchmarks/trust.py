@@ -1,13 +1,13 @@
 """How far the answers of trained networks can be trusted: coverage, set sizes, calibration error, refused pictures.
 
     python benchmarks/trust.py runs/fashion_mnist-seed0 runs/cifar10_small-seed0
-    python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 --coverage 0.9
+    python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 my_photos --coverage 0.9
 
 Calibrates each run's best weights anew on its training and validation images, as train.py does at its end, and scores
 the run's test images once; nothing is chosen by them. Beside the share of answers that hold the right class stands
 where it must lie 19 times of 20 if test and calibration images are of one kind: both are samples, so this range is
 wider than the binomial interval of the test images alone. The unknown pictures are the test images of data sets that
-the network was not trained on, made the network's size and colours as predict.py would.
+the network was not trained on, or all photos of a folder, made the network's size and colours as predict.py would.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from artifacts.run_folder import BEST, RunFolder  # noqa: E402
 from artifacts.scores import wilson_interval  # noqa: E402
 from pipeline import array_datasets, datasets  # noqa: E402
 from pipeline.datasets import Data, ImageSet  # noqa: E402
-from pipeline.photos import Preprocessing  # noqa: E402
+from pipeline.photos import Preprocessing, is_photo_name  # noqa: E402
 
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # the issue's question, by training data
 MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--coverage", type=float, default=calibration.COVERAGE, help="default: %(default)s")
-    parser.add_argument("--unknown", nargs="*", choices=array_datasets.CLASS_NAMES, help="data sets not trained on")
+    parser.add_argument("--unknown", nargs="*", metavar="NAME|DIR", help="data sets or folders not trained on")
     args = parser.parse_args()
     compute.set_up("float32")
     print(f"coverage {args.coverage:g}")
@@ -81,7 +81,7 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
     for name in UNKNOWN.get(dataset, ("cifar10",)) if unknown is None else unknown:
         pictures = unknown_pictures(name, classifier.preprocessing)
         sets_of_strange = calibrated.prediction_sets(*answers(classifier, calibrated, pictures), coverage)
-        strange.append(f"{share(sets_of_strange)} of {len(sets_of_strange):,} {name}")
+        strange.append(f"{share(sets_of_strange)} of {len(sets_of_strange):,} {Path(name).name}")
     low, high = wilson_interval(covered, len(labels))
     return (
         run.name,
@@ -114,7 +114,11 @@ def images_of(run: Path) -> tuple[Data, str]:
 
 
 def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
-    """The test images of a data set, prepared for another network."""
+    """The test images of a data set, or a folder's photos, prepared for another network."""
+    if name not in array_datasets.CLASS_NAMES:
+        paths = sorted(path for path in Path(name).rglob("*") if is_photo_name(path))
+        pictures = np.stack([preprocessing.photo(path) for path in paths])
+        return ImageSet(pictures, np.zeros(len(paths), np.int32), [str(path) for path in paths])
     arrays = array_datasets.load(name)
     count = len(arrays.y_test) if max(preprocessing.image_shape) <= 64 else MAX_LARGE
     pictures = [preprocessing.resize(Image.fromarray(each.squeeze()).convert("RGB")) for each in arrays.x_test[:count]]

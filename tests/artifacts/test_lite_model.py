@@ -42,7 +42,9 @@ def test_it_describes_itself(made):
     folder, _ = made
     model = lite_model.read(folder / "model.tflite")
     digest = lite_model.sha256(folder / "best.weights.h5")
-    assert model == lite_model.LiteModel(folder / "model.tflite", DESCRIPTION, "logits", digest, trust=None)
+    assert model == lite_model.LiteModel(
+        folder / "model.tflite", DESCRIPTION, "logits", digest, model.flatbuffer_sha256, trust=None
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["best.weights.h5", "model.tflite"]
     with zipfile.ZipFile(folder / "model.tflite") as archive:  # as any unzip program shows it
         assert archive.namelist() == ["description.json", "origin.json"]

@@ -1,0 +1,168 @@
+"""Thousands of damaged weights files and model.tflite: each must load, or give one UserError. Anything else is a bug.
+
+    python tests/fuzz_files.py my.weights.h5 --cases 5000
+    python tests/fuzz_files.py model.tflite --cases 5000 --keep failed/
+    python tests/fuzz_files.py model.tflite --network     damage the network alone, and sign it again as a forger would
+
+A worker process reads the mutated files, so that a crash of native code is seen and counted and does not end the
+fuzzing. Case N of a file is the same on every machine. The tests run a few hundred cases of each kind.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = 4096  # bytes
+MAX_MUTATIONS = 4  # in one case
+GOOD = {"loads", "UserError"}
+HANG_SECONDS = 60  # for one case, on a busy machine: a load takes well under one
+
+
+def mutated(data: bytes, case: int) -> bytes:
+    """Damaged bytes: flipped bits, a cut, a block moved or repeated, a number made extreme; case 0 is undamaged."""
+    rng, damaged = np.random.default_rng([case, len(data)]), bytearray(data)
+    # Headers decide what is allocated and followed: two thirds of all damage fall on the first or last 4 KB.
+    for _ in range(int(rng.integers(1, MAX_MUTATIONS + 1)) if case else 0):
+        end = len(damaged)
+        place = int(
+            rng.choice([rng.integers(0, end), rng.integers(0, min(end, 4096)), end - rng.integers(1, min(end, 4096))])
+        )
+        kind, length = rng.integers(0, 6), int(rng.integers(1, 200))
+        if kind == 0:
+            damaged[place] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 1:
+            damaged[place : place + length] = rng.bytes(len(damaged[place : place + length]))
+        elif kind == 2:  # a length, an offset or a count
+            width = int(rng.choice([1, 2, 4, 8]))
+            value = int(rng.choice([0, 1, 2**31 - 1, 2**32 - 1, 2**63 - 1, end]))
+            damaged[place : place + width] = value.to_bytes(8, "little")[:width]
+        elif kind == 3:
+            source = int(rng.integers(0, end))
+            damaged[place : place + length] = damaged[source : source + length]
+        elif kind == 4:
+            damaged[place:place] = damaged[place : place + length]
+        elif rng.random() < 0.3:
+            del damaged[max(1, place) :]
+        else:
+            del damaged[place : place + length]
+        damaged = damaged or bytearray(b"\0")
+    return bytes(damaged)
+
+
+def forged(data: bytes, case: int) -> bytes:
+    """A model.tflite with a damaged network whose recorded hash is right again."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    origin = json.loads(members["origin.json"])
+    network = mutated(data[: origin["flatbuffer_bytes"]], case)
+    origin |= {"flatbuffer_bytes": len(network), "flatbuffer_sha256": hashlib.sha256(network).hexdigest()}
+    members["origin.json"] = json.dumps(origin).encode()
+    out = io.BytesIO(network)
+    with zipfile.ZipFile(out, "a") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def fuzz(args: argparse.Namespace) -> Counter:
+    """Try the cases in workers; how often each outcome came. All but GOOD ones are bugs."""
+    outcomes, case = Counter(), args.first
+    options = [str(args.file), "--cases", str(args.cases), *(["--network"] if args.network else []), "--worker"]
+    while case < args.cases:
+        command = [sys.executable, __file__, *options, "--first", str(case)]
+        worker = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        lines = [line.split(" ", 2)[1:] for line in worker.stdout.splitlines() if line.startswith("case ")]
+        if not lines and case == args.first:
+            raise SystemExit(f"the worker does not start:\n{worker.stderr}")
+        if len(lines) < args.cases - case:  # the worker died in a case, which counts as that case's outcome
+            last_words = "".join(worker.stderr.strip().splitlines()[-1:])[:200]
+            lines.append([str(case + len(lines)), f"crash (exit status {worker.returncode}) {last_words}"])
+        case += len(lines)
+        for number, outcome in lines:
+            outcomes[outcome] += 1
+            if args.keep and outcome not in GOOD:
+                args.keep.mkdir(parents=True, exist_ok=True)
+                content = damage(args)(args.file.read_bytes(), int(number))
+                (args.keep / f"{number}-{args.file.name}").write_bytes(content)
+    return outcomes
+
+
+def damage(args: argparse.Namespace):
+    """How a case is made from the undamaged bytes."""
+    return forged if args.network else mutated
+
+
+def work(args: argparse.Namespace) -> None:
+    """Load each case as a prediction would, and print its number and outcome."""
+    import faulthandler
+    import resource
+
+    sys.path.insert(0, str(ROOT))
+    from errors import UserError
+
+    load, data = loader(args.file), args.file.read_bytes()
+    # A file of KBs has no reason to make the program take GBs; TensorFlow itself reserves 10 of address space.
+    resource.setrlimit(resource.RLIMIT_AS, (24 * 2**30, 24 * 2**30))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, args.file.name)
+        for case in range(args.first, args.cases):
+            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+            path.write_bytes(damage(args)(data, case))
+            try:
+                load(path)
+                outcome = "loads"
+            except UserError as error:
+                outcome = "UserError" if len(str(error).splitlines()) == 1 else f"UserError of many lines: {error!r}"
+            except Exception as error:
+                outcome = f"{type(error).__name__}: {error}".replace("\n", " ")[:300]
+            print("case", case, outcome, flush=True)
+
+
+def loader(original: Path):
+    """What reads a file of this kind."""
+    if original.suffix == ".tflite":
+        from artifacts import lite_model
+        from artifacts.lite_classifier import LiteClassifier
+
+        # This process is the trial: another for each case would take a quarter of a second.
+        return lambda path: LiteClassifier(lite_model.read(path), is_trial=True)
+    import compute
+
+    compute.set_up("float32")
+    from artifacts.keras_classifier import KerasClassifier
+
+    return KerasClassifier.load
+
+
+def main() -> None:
+    """Fuzz one file and print the outcomes; exit status 1 if any was a bug."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="a weights file or a model.tflite, not damaged")
+    parser.add_argument("--cases", type=int, default=2_000, help="default: %(default)s")
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files that show a bug here")
+    parser.add_argument("--network", action="store_true", help="damage a model.tflite's network, and sign it again")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        work(args)
+        return
+    args.file = args.file.resolve()
+    outcomes = fuzz(args)
+    for outcome, count in outcomes.most_common():
+        print(f"{count:6}  {outcome}")
+    sys.exit(bool(outcomes.keys() - GOOD))
+
+
+if __name__ == "__main__":
+    main()
