@@ -9,6 +9,7 @@ import numpy as np
 import agreement
 import atomic
 import models
+import optimizers
 from artifacts import lite_export, plots, trust_measure, weights_file
 from artifacts.description import Description, read_description, read_trained_on
 from artifacts.keras_classifier import KerasClassifier
@@ -21,7 +22,6 @@ from compute import dtype_policy, steps_per_execution, validation_batch_size
 from distribution import ALONE, Distribution
 from epoch_times import EpochTimes
 from errors import UserError
-from optimizers import Adam
 from pipeline.datasets import Data, batches, trained_on
 from pipeline.tensor_batches import feed
 from presets import Preset
@@ -45,7 +45,7 @@ def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequ
             raise
         size = f"{shape[0]} x {shape[1]}"
         raise UserError(f"--image-size: {size} pixels are too few for the network {preset.model}") from None
-    optimizer = Adam() if preset.optimizer == "adam" else keras.optimizers.get(preset.optimizer)
+    optimizer = optimizers.get(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate
     if preset.ema_momentum:

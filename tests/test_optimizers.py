@@ -1,10 +1,19 @@
-"""optimizers.Adam is Keras's Adam but for rounding, and its files are Keras's."""
+"""optimizers: Keras's own but for rounding, and so are their files."""
 
 import keras
 import numpy as np
 import pytest
 
-from optimizers import Adam
+import optimizers
+from optimizers import Adam, RMSprop
+
+PAIRS = [(Adam, keras.optimizers.Adam), (RMSprop, keras.optimizers.RMSprop)]
+
+
+@pytest.fixture(autouse=True)
+def every_kernel_is_large(monkeypatch):
+    """And every bias small, so that both ways are in each network."""
+    monkeypatch.setattr(optimizers, "MANY", 6)
 
 
 def train(optimizer, steps=20, dtype="float32"):
@@ -21,9 +30,10 @@ def train(optimizer, steps=20, dtype="float32"):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("options", [{}, {"learning_rate": 0.05, "beta_1": 0.5}, {"use_ema": True, "clipnorm": 0.1}])
-def test_the_weights_and_the_state_are_those_of_keras(dtype, options):
-    ours, theirs = train(Adam(**options), dtype=dtype), train(keras.optimizers.Adam(**options), dtype=dtype)
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 0.05, "epsilon": 1e-3}, {"use_ema": True, "clipnorm": 0.1}])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_the_weights_and_the_state_are_those_of_keras(ours, theirs, dtype, options):
+    ours, theirs = train(ours(**options), dtype=dtype), train(theirs(**options), dtype=dtype)
     tolerance = 2e-5 if dtype == "float32" else 3e-3  # a gradient that is rounded to bfloat16 may fall either way
     for mine, expected in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(mine, expected, atol=tolerance)
@@ -31,17 +41,26 @@ def test_the_weights_and_the_state_are_those_of_keras(dtype, options):
         np.testing.assert_allclose(mine, expected, atol=tolerance)
 
 
-def test_a_learning_rate_that_is_set_later_is_used():
-    optimizer = Adam()
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_small_variables_are_updated_by_keras_itself(monkeypatch, ours, theirs):
+    monkeypatch.setattr(optimizers, "MANY", 1000)
+    for mine, expected in zip(train(ours()).get_weights(), train(theirs()).get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_a_learning_rate_that_is_set_later_is_used(name):
+    optimizer = optimizers.get(name)
+    assert type(optimizer).__name__.lower() == name
     optimizer.learning_rate = 0.0
     before, after = train(Adam(0.0), 1).get_weights(), train(optimizer, 3).get_weights()
     for start, end in zip(before, after, strict=True):
         np.testing.assert_array_equal(start, end)
 
 
-def test_keras_goes_on_from_our_file_and_we_from_its(tmp_path):
-    ours, theirs = train(Adam()), train(keras.optimizers.Adam())
-    for written, read in ((ours, keras.optimizers.Adam()), (theirs, Adam())):
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_keras_goes_on_from_our_file_and_we_from_its(tmp_path, ours, theirs):
+    for written, read in ((train(ours()), theirs()), (train(theirs()), ours())):
         written.save_weights(tmp_path / "a.weights.h5")
         other = train(read, 1)
         other.load_weights(tmp_path / "a.weights.h5")
@@ -51,7 +70,8 @@ def test_keras_goes_on_from_our_file_and_we_from_its(tmp_path):
 
 TWO_DEVICES = """
 import compute, numpy as np, keras, tensorflow as tf
-from optimizers import Adam
+import optimizers
+optimizers.MANY = 6
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -60,7 +80,9 @@ for scope in (strategy, tf.distribute.get_strategy()):
     with scope.scope():
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(1)])
-        model.compile(Adam(0.01), "mse")
+        optimizer = optimizers.get(NAME)
+        optimizer.learning_rate = 0.01
+        model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)
     model.fit(x, x[:, :1], batch_size=16, shuffle=False, verbose=0, epochs=2)
     results.append(model.get_weights())
@@ -69,8 +91,9 @@ print(scope.num_replicas_in_sync, strategy.num_replicas_in_sync, max(abs(a - b).
 
 
 @pytest.mark.slow
-def test_two_replicas_learn_what_one_does(run_python):
-    done = run_python("-c", TWO_DEVICES)
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_two_replicas_learn_what_one_does(run_python, name):
+    done = run_python("-c", TWO_DEVICES.replace("NAME", repr(name)))
     assert done.returncode == 0, done.stderr
     one, two, difference = done.stdout.split()
     assert (one, two) == ("1", "2")
