@@ -42,7 +42,7 @@ class LiteClassifier(Classifier):
             except (ValueError, RuntimeError, KeyError, IndexError) as error:
                 raise UserError(f"{model.path}: holds no network that LiteRT can run ({first_line(error)})") from None
         self.trust = model.trust
-        if self.trust:  # at each start: its three small pictures take less time than to remember that they were right
+        if self.trust and is_trial:
             self.trust.golden.check(self, model.path)
 
     @classmethod

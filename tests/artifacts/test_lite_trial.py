@@ -24,7 +24,7 @@ def child(monkeypatch):
     return replace
 
 
-def test_what_was_made_here_is_not_tried(cache, child):
+def test_what_was_tried_is_not_tried_again(cache, child):
     lite_trial.remember(SOUND)
     child("raise SystemExit(1)")
     lite_trial.check(Path("model.tflite"), SOUND)
