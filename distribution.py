@@ -31,6 +31,15 @@ from errors import MachineLost, UserError
 KERAS = "3.15."
 # A machine that has not been heard of for this long is given up; with the collectives' own end within a minute.
 HEARTBEAT_SECONDS = 30
+# What TensorFlow raises then; anything else, no memory for instance, is this machine's own.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
 # People start their machines one after another.
 GATHERING_SECONDS = 300
 
@@ -60,9 +69,11 @@ class Distribution:
         """Whether more than one device computes."""
         return self.strategy is not None
 
-    def scope(self) -> contextlib.AbstractContextManager:
-        """Around the making of the model and its optimizer."""
-        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Around the making of the model and its optimizer, whose first values the chief sends; see `fitting`."""
+        with self._watching(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
+            yield
 
     def sentence(self, batch_size: int, learning_rate: float) -> str:
         """How the batch is shared, for the user; empty for one device."""
@@ -104,11 +115,19 @@ class Distribution:
         original = keras_trainer.reduce_per_replica
         keras_trainer.reduce_per_replica = _mean_of_this_machine
         try:
-            yield
-        except tf.errors.OpError as error:
-            raise MachineLost(error) from None
+            with self._watching():
+                yield
         finally:
             keras_trainer.reduce_per_replica = original
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if self.machines == 1 or not isinstance(error, LOST):
+                raise
+            raise MachineLost(error) from None
 
     def from_chief(self, text: str) -> str:
         """The chief's text, on every machine; all must call it."""
@@ -128,10 +147,8 @@ class Distribution:
             variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
 
     def _sum(self, array: np.ndarray) -> np.ndarray:
-        try:
+        with self._watching():
             return self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(array), axis=None).numpy()
-        except tf.errors.OpError as error:
-            raise MachineLost(error) from None
 
 
 ALONE = Distribution()
