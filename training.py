@@ -58,7 +58,6 @@ def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequ
         # Keras 3.15 takes several steps at once on one device only: "must feed a value for placeholder" on two.
         steps_per_execution=1 if distribution.is_shared else steps_per_execution(shape, preset.batch_size, steps),
     )
-    _make_variables(model)
     return model
 
 
@@ -110,7 +109,7 @@ def run_training(
     description = Description(preset.model, data.class_names, data.preprocessing, preset_name, versions=versions())
     classifier = KerasClassifier(plain, description)
     with distribution.scope():
-        model.optimizer.build(model.trainable_variables)  # before the first step, because a resumed run fills it
+        _make_variables(model)  # after the summary, which would count the optimizer's as the network's
     first_epoch = _resume(run, model, description, trained_on(data)) if distribution.is_chief else 0
     first_epoch = agreement.begin(distribution, run, model, first_epoch)
     train_batches = _batches(data, "train", preset, model, distribution)
