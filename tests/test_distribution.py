@@ -18,7 +18,8 @@ with compute.native_stderr_held_back():
     import tensorflow as tf
     cpu = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [cpu] * 2)
-    import keras, distribution, training
+    import keras, distribution, optimizers, training
+optimizers.MANY = 100  # so that what large variables get is tested too
 from artifacts.run_folder import RunFolder
 from pipeline import datasets
 from presets import PRESETS
@@ -41,7 +42,7 @@ def run(name, recipe, who, epochs):
 two = distribution.over_devices(["CPU:0", "CPU:1"])
 base = replace(PRESETS["one_conv"], image_size=(16, 16), batch_size=7, precision="float32", optimizer="adam",
                class_weights="balanced")
-dropout = replace(base, model="mnist_cnn", precision="mixed_float16")
+dropout = replace(base, model="mnist_cnn", precision="mixed_float16", optimizer="rmsprop")
 found = {
     "alone": run("alone", base, distribution.ALONE, 2),
     "two": run("two", base, two, 2),
