@@ -1,4 +1,8 @@
-"""Score a trained network on labelled photos that it has never seen, or on the test set of an array preset."""
+"""Score a trained network on labelled photos that it has never seen, or on the test set of an array preset.
+
+Probabilities, and so the loss, are calibrated where the weights carry a calibration, as in predict.py; which class is
+the most probable never depends on it.
+"""
 
 import argparse
 import csv

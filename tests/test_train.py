@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from artifacts import trust
 from artifacts.description import read_description
 
 RUN_FILES = {
@@ -67,6 +68,17 @@ def test_what_train_says_is_about_this_run_and_nothing_else(trained):
     assert said.count("Epoch ") == 3
     for chatter in ("I0000", "oneDNN", "WARNING", "Warning", "cuda", "Traceback", "\x1b["):
         assert chatter not in said
+
+
+def test_the_best_weights_carry_their_calibration_and_the_last_none(trained):
+    run = trained[0] / "runs/first"
+    metrics = json.loads((run / "metrics.json").read_text())
+    known = trust.read(run / "best.weights.h5", read_description(run / "best.weights.h5")).calibration
+    assert trust.read(run / "last.weights.h5", read_description(run / "last.weights.h5")) is None
+    assert len(known.set_scores) == metrics["images"]["validation"] == metrics["calibration"].pop("images")
+    assert known.temperature == metrics["calibration"].pop("temperature")
+    assert metrics["calibration"].keys() == {"validation_ece_before", "validation_ece_after"}
+    assert all(0 <= error <= 1 for error in metrics["calibration"].values())
 
 
 def test_history_metrics_and_settings_agree(trained):
