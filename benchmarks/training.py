@@ -16,7 +16,6 @@ PyTorch runs in any Python that has it (--torch). Prints Markdown: medians, and 
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from machine import cpu_name
 from photo_files import make_photos
 
 from compute import cpu_cores
@@ -79,7 +79,7 @@ def main() -> None:
     """Run the rounds of each preset and print its table."""
     args = parse()
     peak = Contender({"kind": "peak"})
-    print(f"{cpu_cores()} cores, {platform.machine()}; TensorFlow {version('tensorflow')}, Keras {version('keras')}; ")
+    print(f"{cpu_cores()} cores, {cpu_name()}; TensorFlow {version('tensorflow')}, Keras {version('keras')}")
     print(f"{args.rounds} rounds of {args.epochs} epochs each; median [lowest to highest].")
     with tempfile.TemporaryDirectory() as folder:
         for preset in args.presets:
@@ -105,7 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--torch", metavar="PYTHON", help="a Python with torch, of whatever environment")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="processes of each contender (3)")
     parser.add_argument("--epochs", type=int, default=3, metavar="N", help="epochs of each process that count (3)")
-    parser.add_argument("--images", type=int, metavar="N", help="train and validate on so many only")
+    parser.add_argument("--images", type=int, metavar="N", help="train on so many only, validate on as many less")
     parser.add_argument("--no-commands", dest="commands", action="store_false", help="do not time whole commands")
     args = parser.parse_args()
     if unknown := set(args.presets) - set(TARGETS):
@@ -117,7 +117,7 @@ def prepare(preset: str, args: argparse.Namespace, folder: Path) -> dict:
     """Make the data as far as they are not there; returns what all contenders of a preset are told."""
     train, validation = IMAGES.get(preset, CIFAR10_IMAGES)
     if args.images:
-        train, validation = args.images, args.images
+        train, validation = args.images, max(8, args.images * validation // train)
     dataset, data = PRESETS[preset].dataset, folder
     if dataset == "photos":
         data = folder / "photos"
