@@ -115,6 +115,8 @@ def read_description(path: Path) -> Description | None:
 
     if not path.is_file():
         raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: python train.py")
+    if path.suffix == ".tflite":
+        raise UserError(f"{path}: only predict.py reads it, without --explain; give the .weights.h5 it was made from")
     try:
         hdf5_check.check(path)
         with h5py.File(path, "r") as file:

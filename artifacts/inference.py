@@ -81,8 +81,6 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
 
 def through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
     """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
-    if weights.suffix == ".tflite":
-        raise UserError(f"{weights}: TensorFlow reads weights only (for --explain too); give the .weights.h5 file")
     describe(weights, preset_name, class_names)  # says what is wrong before TensorFlow has taken its seconds
     import compute
 

@@ -103,6 +103,7 @@ def test_shift_moves_the_test_images_of_an_array_preset(tmp_path, run_command, t
         (["hollow"], "hollow: has no photo in a folder named cats or dogs; nothing to score"),
         (["photos", "--weights", "none.h5"], "none.h5: no such weights file"),
         (["mnist_cnn"], "--weights: no trained run of mnist_cnn below runs/"),
+        (["photos", "--weights", "runs/first/model.tflite"], "model.tflite: only predict.py reads it"),
         (["mnist_cnn", "--weights", "runs/first"], "best.weights.h5: was not trained on mnist"),
     ],
 )

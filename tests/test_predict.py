@@ -143,7 +143,7 @@ def test_on_a_terminal_many_photos_are_a_table(trained, red):
         (["--show", "--output", "red photo.png"], "predict.py: error: --output: red photo.png exists and is never"),
         (
             ["--explain", "--weights", "runs/first/model.tflite"],
-            "predict.py: error: runs/first/model.tflite: TensorFlow",
+            "predict.py: error: runs/first/model.tflite: only pre",
         ),
         (["--test-image", "3"], "predict.py: error: --test-image: is for networks trained on fashion_mnist, cifar10"),
         (["--json", "--csv"], "predict.py: error: argument --csv: not allowed with argument --json"),
