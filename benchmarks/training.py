@@ -37,7 +37,7 @@ from presets import PRESETS
 HERE = Path(__file__).resolve().parent
 IMAGES = {"elephants_cars": (400, 160), "fashion_mnist": (60_000, 6_000)}  # training and validation
 CIFAR10_IMAGES = (50_000, 10_000)
-# What issue 4 asks for, in words that stand under the table.
+# What we mean to reach, in words that stand under the table.
 TARGETS = {
     "elephants_cars": "at most 2.7 s, 3.5 times the tutorial, 1.25 of the bare steps, 2 times PyTorch's bare steps",
     "fashion_mnist": "1.8 times the tutorial",
