@@ -137,6 +137,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
         (["photos", "--run", "a/b"], "--run: must be a plain name, a folder below runs/; received 'a/b'"),
         (["--resume", "photos"], "--resume: photos is no run folder"),
+        (["photos", "--device", "gpu"], "--device gpu: TensorFlow sees no GPU on this machine; leave the option out"),
     ],
 )
 def test_a_users_error_is_one_clear_line_and_leaves_nothing(tmp_path, run_command, coloured_photos, arguments, message):
