@@ -1,13 +1,19 @@
 """Which machines train together: TF_CONFIG, TensorFlow's own environment variable, checked and explained."""
 
+import contextlib
 import json
 import os
+import socket
+import time
 from dataclasses import dataclass
 
 from errors import UserError
 
 VARIABLE = "TF_CONFIG"
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
+# People start their machines one after another.
+GATHERING_SECONDS = 300
+ATTEMPT_SECONDS = 1  # between two attempts to reach a machine
 JOBS = ("chief", "worker")  # in the order in which TensorFlow counts them
 
 
@@ -39,6 +45,32 @@ class Cluster:
     def is_chief(self) -> bool:
         """Whether this machine is the one that writes and speaks."""
         return self.place == 0
+
+    def gather(self, seconds: float = GATHERING_SECONDS) -> None:
+        """Wait until every machine is there: TensorFlow itself would wait for ever, and not hear Ctrl-C.
+
+        Each listens on its own address and tries the others'. A machine that has reached all goes on, and TensorFlow's
+        own server then answers on the same address whoever still tries.
+
+        Raises UserError if a machine does not come in time, or if this one's port is taken.
+        """
+        host, _, port = self.addresses[self.place].rpartition(":")
+        try:
+            listener = socket.create_server(("", int(port)))
+        except OSError as error:
+            raise UserError(
+                f"{VARIABLE}: cannot listen on port {port} of {host} ({error.strerror}); choose another"
+            ) from None
+        with listener:
+            end = time.monotonic() + seconds
+            missing = [address for address in self.addresses if address != self.addresses[self.place]]
+            while missing := [address for address in missing if not _answers(address)]:
+                if time.monotonic() > end:
+                    raise UserError(
+                        f"{VARIABLE}: {', '.join(missing)} did not come within {seconds:g} s; start the same command "
+                        "there too, and see that the machines reach each other"
+                    )
+                time.sleep(ATTEMPT_SECONDS)
 
     def sentence(self) -> str:
         """What a machine that is not the chief says of itself: one line."""
@@ -93,6 +125,13 @@ def _jobs(given: dict, text: str) -> dict[str, tuple[str, ...]]:
 def _is_address(address: object) -> bool:
     host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
     return bool(host) and port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 2**16
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), ATTEMPT_SECONDS):
+        return True
+    return False
 
 
 def _error(rule: str, text: str) -> UserError:

@@ -58,7 +58,9 @@ def distribute(device: str = "auto", cluster: "Cluster | None" = None) -> "Distr
         UserError: there is no GPU and "gpu" is asked for; several devices, and a Keras that is not known to manage
             them; a cluster that does not come together.
     """
-    if cluster:  # a machine that is lost is an error of ours; TensorFlow's own lines about it would bury it
+    if cluster:
+        cluster.gather()
+        # A machine that is lost is an error of ours; TensorFlow's own lines about it would bury it.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_held_back():
         import tensorflow as tf

@@ -40,8 +40,8 @@ LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-# People start their machines one after another.
-GATHERING_SECONDS = 300
+# From `Cluster.gather` to here is the start of TensorFlow, on the slowest machine.
+STARTING_SECONDS = 300
 
 
 class Distribution:
@@ -161,15 +161,15 @@ def over_devices(devices: Sequence[str]) -> Distribution:
 
 
 def over_machines(cluster: Cluster) -> Distribution:
-    """The machines of a cluster; waits until all are there. Call it before any other TensorFlow operation.
+    """The machines of a cluster, which have gathered. Call it before any other TensorFlow operation.
 
-    Raises UserError, see `check_keras`; or if not all come in time.
+    Raises UserError, see `check_keras`; MachineLost if one does not answer.
     """
     check_keras(keras.__version__)
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{next(iter(cluster.jobs))}/replica:0/task:0",
-        cluster_register_timeout_in_ms=GATHERING_SECONDS * 1000,
+        cluster_register_timeout_in_ms=STARTING_SECONDS * 1000,
         heartbeat_timeout_in_ms=HEARTBEAT_SECONDS * 1000,
         coordinated_jobs=[
             coordination_config_pb2.CoordinatedJob(name=job, num_tasks=len(addresses))
@@ -179,11 +179,7 @@ def over_machines(cluster: Cluster) -> Distribution:
     try:
         return Distribution(_MultiMachine(), cluster)
     except tf.errors.OpError as error:
-        others = ", ".join(cluster.addresses)
-        raise UserError(
-            f"TF_CONFIG: not all of {others} came together within {GATHERING_SECONDS} s; start train.py on all of them "
-            f"and see that they reach each other ({str(error).strip().splitlines()[0][:200]})"
-        ) from None
+        raise MachineLost(error) from None
 
 
 def check_keras(version: str) -> None:

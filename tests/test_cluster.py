@@ -1,6 +1,10 @@
 """TF_CONFIG is understood, or refused in one clear line."""
 
+import contextlib
 import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,6 +98,51 @@ def test_what_tensorflow_would_not_understand_is_refused(text, rule):
     shown = text if len(text) <= 200 else text[:200] + "..."
     assert f"received {shown!r}; for instance {{" in message
     assert message.endswith("or unset it to train alone")
+
+
+def free_ports(count):
+    """Ports of loopback on which nothing listens now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+def machines(count):
+    """A cluster on loopback, as each of its machines sees it."""
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+    return [Cluster({"worker": addresses}, "worker", index) for index in range(count)]
+
+
+def test_machines_wait_for_each_other():
+    first, second, third = machines(3)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(each.gather, 30) for each in (first, second)]
+        time.sleep(1.5)
+        assert not any(each.done() for each in waiting)
+        third.gather(30)
+        # Its port answers again once TensorFlow runs there.
+        with socket.create_server(("127.0.0.1", int(third.addresses[2].rpartition(":")[2]))):
+            assert [each.result(10) for each in waiting] == [None, None]
+
+
+def test_a_machine_that_does_not_come_is_named():
+    first, _ = machines(2)
+    with pytest.raises(UserError) as raised:
+        first.gather(0.5)
+    assert str(raised.value) == (
+        f"TF_CONFIG: {first.addresses[1]} did not come within 0.5 s; start the same command there too, "
+        "and see that the machines reach each other"
+    )
+
+
+def test_a_port_that_is_taken_is_an_error():
+    first, _ = machines(2)
+    port = int(first.addresses[0].rpartition(":")[2])
+    with (
+        socket.create_server(("", port)),
+        pytest.raises(UserError, match=f"TF_CONFIG: cannot listen on port {port} of 127.0.0.1 .*; choose another"),
+    ):
+        first.gather(0.5)
 
 
 def test_train_refuses_it_before_anything_else(tmp_path, run_command):
