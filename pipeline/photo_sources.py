@@ -65,13 +65,18 @@ def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     elif os.path.isdir(argument):
         yield from _in_folder(argument)
     elif not os.path.lexists(argument) and glob.has_magic(argument):
-        found = sorted(glob.glob(argument, recursive=True))
-        for path in found:
-            yield from _in_folder(path) if os.path.isdir(path) else [PhotoSource(path, Path(path))]
-        if not found:
-            yield PhotoSource(argument, error="matches no file")
+        yield from _matching(argument) or [PhotoSource(argument, error="matches no file")]
     else:
         yield PhotoSource(argument, Path(argument))
+
+
+def _matching(pattern: str) -> list[PhotoSource]:
+    """Each once: `**` matches a folder, the folders in it and their files."""
+    found = {}
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        for source in _in_folder(path) if os.path.isdir(path) else [PhotoSource(path, Path(path))]:
+            found.setdefault(source.name, source)
+    return list(found.values())
 
 
 def _in_folder(folder: str) -> list[PhotoSource]:
@@ -91,7 +96,8 @@ def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     elif b"\0" in content or _is_image(content):
         yield PhotoSource(STDIN, content)
     else:
-        for line in filter(None, os.fsdecode(content).splitlines()):
+        # Bytes are split at line ends only, text at characters that a name may hold too.
+        for line in map(os.fsdecode, filter(None, content.splitlines())):
             yield from [PhotoSource(line, Path(line))] if line == STDIN else _meant_by(line, None)
 
 

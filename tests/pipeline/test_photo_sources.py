@@ -36,6 +36,11 @@ def test_a_pattern_may_go_deep_and_may_mean_folders(here):
     assert find_photos(["d*"]) == [file("deep/er/c.jpg")]
 
 
+def test_a_pattern_gives_no_photo_twice(here):
+    assert find_photos(["deep/**"]) == [file("deep/er/c.jpg"), file("deep/notes.txt")]
+    assert find_photos(["de*/**/c.jpg", "deep/er"]) == [file("deep/er/c.jpg")] * 2  # each argument for itself
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(here):
     assert find_photos(["odd[1].jpg"]) == [file("odd[1].jpg")]
 
@@ -79,6 +84,12 @@ def test_in_a_list_a_dash_is_a_file(here):
 def test_names_that_are_no_text_survive_a_list(here):
     name = os.fsdecode(b"caf\xe9.jpg")
     assert find_photos(["-"], io.BytesIO(b"caf\xe9.jpg\n")) == [file(name)]
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_a_list_is_split_at_line_ends_only(mark):
+    names = [f"a{mark}b.jpg", "c.jpg"]
+    assert find_photos(["-"], io.BytesIO("\r\n".join(names).encode())) == [file(name) for name in names]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".webp", ".tiff", ".ppm"])
