@@ -6,8 +6,8 @@ An output of None, the stdout of a program that was started without one, takes n
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -15,11 +15,12 @@ TABLE_TOP = 3  # classes in a row of the table, unless said otherwise
 SENTENCE_CLASSES = 5  # of a prediction set that are named in its sentence
 UNLIKE = "unlike the photos it was trained on"
 NAME_COLUMNS = 50  # of the terminal, at most, for a photo's name
+FIELDS = ("path", "label", "probability", "probabilities", "prediction_set", "error")  # of --json and --csv
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one photo; its fields in this order are those of --json and --csv.
+    """The answer to one photo; programs are given its FIELDS.
 
     Attributes:
         path: the photo, as the user named it.
@@ -29,6 +30,7 @@ class Answer:
         prediction_set: the classes that may be right at the coverage asked, most probable first; none of them for a
             picture unlike those that the network was trained on; None without calibration.
         error: why there is no answer; None if there is one.
+        n_classes: that the network knows, however many are in `probabilities`.
     """
 
     path: str
@@ -37,13 +39,18 @@ class Answer:
     probabilities: dict[str, float] | None = None
     prediction_set: list[str] | None = None
     error: str | None = None
+    n_classes: int | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The FIELDS, in their order."""
+        return {name: getattr(self, name) for name in FIELDS}
 
     def sentence(self) -> str | None:
         """The prediction set in words: "elephants or cars", or "neither: unlike ..."; None if there is none."""
         if self.prediction_set is None:
             return None
         if not self.prediction_set:
-            return f"{'neither' if len(self.probabilities) == 2 else 'none of them'}: {UNLIKE}"
+            return f"{'neither' if self.n_classes == 2 else 'none of them'}: {UNLIKE}"
         if len(self.prediction_set) > SENTENCE_CLASSES:
             named = self.prediction_set[:SENTENCE_CLASSES]
             return f"{', '.join(named)} or one of {len(self.prediction_set) - len(named):,} more"
@@ -63,7 +70,7 @@ def answer(
     ranked = {class_names[i]: float(probabilities[i]) for i in order[:top]}
     label = class_names[order[0]]
     names = None if prediction_set is None else [class_names[i] for i in prediction_set]
-    return Answer(path, label, ranked[label], ranked, names)
+    return Answer(path, label, ranked[label], ranked, names, n_classes=len(class_names))
 
 
 def write(form: str, answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
@@ -77,7 +84,7 @@ def write(form: str, answers: Iterable[Answer], out: TextIO | None, names: Seque
 def write_json(answers: Iterable[Answer], out: TextIO | None) -> None:
     """One JSON object a line."""
     for each in answers:
-        print(json.dumps(asdict(each)), file=out, flush=True)
+        print(json.dumps(each.record()), file=out, flush=True)
 
 
 def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
@@ -85,9 +92,9 @@ def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
     if out is None:
         return
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([each.name for each in fields(Answer)])
+    writer.writerow(FIELDS)
     for each in answers:
-        values = asdict(each).values()
+        values = each.record().values()
         writer.writerow([json.dumps(value) if isinstance(value, dict | list) else value for value in values])
         out.flush()
 

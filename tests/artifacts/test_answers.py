@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,13 @@ def test_csv_has_the_same_fields_and_several_values_as_json():
     assert (good["label"], good["probability"], good["prediction_set"], good["error"]) == ("dogs", "0.5", "", "")
     assert tuple(bad.values()) == ("none.jpg", "", "", "", "", "no such file")
     assert json.loads(third["prediction_set"]) == ["dogs", "cats"]
+
+
+@pytest.mark.parametrize(("classes", "top"), [(2, None), (2, 1), (3, None), (3, 2), (3, 1)])
+def test_neither_is_said_of_two_classes_however_many_are_shown(classes, top):
+    refused = answer("x", np.full(classes, 1 / classes), tuple("abc")[:classes], top, ())
+    who = "neither" if classes == 2 else "none of them"
+    assert refused.sentence() == f"{who}: unlike the photos it was trained on"
 
 
 def test_the_listing_is_a_paragraph_a_photo_and_leaves_errors_to_stderr():
