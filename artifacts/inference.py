@@ -1,5 +1,6 @@
 """A weights file to the classifier that answers fastest on this machine; photos to answers."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -60,7 +61,8 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
     cached = lite_cache.path_for(digest, preset_name, class_names)
     for path in (weights.with_name(lite_model.LITE), cached):
         try:
-            model = lite_model.read(path) if path.is_file() else None
+            # Not pathlib's is_file: it raises in a folder that may not be read.
+            model = lite_model.read(path) if os.path.isfile(path) else None
             if model and model.weights_sha256 == digest:
                 lite_cache.mark_used(path)
                 return LiteClassifier(model)

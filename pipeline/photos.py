@@ -4,13 +4,13 @@ import contextlib
 import ctypes
 import hashlib
 import io
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from PIL import ExifTags, Image, ImageOps
 
 from compute import cpu_cores
@@ -99,13 +99,16 @@ def _opened(source: Path | str | bytes, smallest: int | None, convert: Callable[
         raise PhotoError("no such file") from None
     except Image.UnidentifiedImageError:
         raise PhotoError("not an image, or damaged") from None
+    except OSError as error:
+        raise PhotoError(error.strerror or str(error)) from None
     # Pillow's decoders raise all of these, and struct.error or IndexError, on damaged files.
     except Exception as error:
         raise PhotoError(str(error) or type(error).__name__) from None
 
 
 def _refuse_other_than_files(source: Path | str | bytes) -> None:
-    if not isinstance(source, bytes) and Path(source).exists() and not Path(source).is_file():
+    # Not pathlib's: they raise where a folder on the way may not be read, or a name is too long.
+    if not isinstance(source, bytes) and os.path.exists(source) and not os.path.isfile(source):
         raise PhotoError("not a file")  # a folder; or a pipe, which might never end
 
 
@@ -243,7 +246,8 @@ class KerasLoading:
 
     def _plain_jpeg(self, source: Path | str | bytes) -> np.ndarray | None:
         """The same pixels as Pillow's in two thirds of the time; None for what is no upright, faultless RGB JPEG."""
-        import cv2  # prediction starts without it
+        import cv2  # prediction starts without these two
+        import simplejpeg
 
         with contextlib.suppress(Exception):  # whatever is wrong with the file, Pillow names it
             data = _jpeg_bytes(source)

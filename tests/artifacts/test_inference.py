@@ -91,6 +91,13 @@ def test_a_cache_that_cannot_be_written_is_said_and_tensorflow_answers(tmp_path,
     assert last.endswith("), so the next time takes as long")
 
 
+def test_a_cache_that_cannot_be_looked_into_is_said_and_tensorflow_answers(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / ("a" * 300)))
+    theirs = save(tmp_path / "a.weights.h5")
+    assert same(load_classifier(tmp_path / "a.weights.h5"), theirs)
+    assert "cannot be written (File name too long), so the next time takes as long" in capfd.readouterr().err
+
+
 def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
     models.mnist_cnn((28, 28, 1)).save_weights(tmp_path / "old.weights.h5")
     digits = load_classifier(tmp_path / "old.weights.h5", "mnist_cnn")

@@ -131,6 +131,11 @@ def test_reasons_name_the_cause_not_the_file(tmp_path):
         open_photo(tmp_path)
 
 
+def test_a_name_that_the_system_refuses_is_no_readable_photo(tmp_path):
+    with pytest.raises(PhotoError, match=r"^File name too long$"):  # as a folder without permission, to pathlib
+        open_photo(tmp_path / ("a" * 5000))
+
+
 def header_of(width: int, height: int) -> bytes:
     """The start of a BMP that claims a size."""
     return struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
