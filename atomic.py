@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files are readable by their owner only, and would stay so after the move.
-    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}.{path.name}")
+    temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -53,7 +52,7 @@ def new_folder(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{secrets.token_hex(4)}.{path.name}")
+    temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
     temporary.mkdir()
     try:
         yield temporary

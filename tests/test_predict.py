@@ -222,5 +222,6 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}}))
     assert process.stderr == SAID
     loaded = set(process.stdout.splitlines()[-1].split())
     assert {"ai_edge_litert", "numpy", "PIL"} <= loaded
-    heavy = {"tensorflow", "keras", "matplotlib", "scipy", "pandas", "h5py", "cv2", "tqdm", "concurrent", "email"}
+    heavy = {"tensorflow", "keras", "matplotlib", "scipy", "pandas", "h5py", "cv2", "simplejpeg", "tqdm"}
+    heavy |= {"concurrent", "email", "subprocess", "secrets"}
     assert loaded & heavy == set()
