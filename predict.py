@@ -93,7 +93,8 @@ def main() -> None:
     preset = PRESETS.get(classifier.description.preset)
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
     if args.test_image is not None:
-        sources.append(image_of_test_set(preset and preset.dataset, args.test_image, args.data_dir))
+        shape = classifier.preprocessing.image_shape
+        sources.append(image_of_test_set(preset and preset.dataset, args.test_image, args.data_dir, shape))
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     answered = inference.answer_photos(classifier, sources, args.top, args.coverage)
     if not is_terminal:  # there the answers show how far it is

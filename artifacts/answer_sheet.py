@@ -11,7 +11,7 @@ from artifacts.answers import Answer
 from artifacts.lettering import SMALL_SIZE
 from artifacts.picture_grid import Grid, save_grid
 from pipeline.photo_sources import PhotoSource
-from pipeline.photos import open_photo
+from pipeline.photos import PhotoError, open_photo
 
 SHOWN = 24  # photos on a sheet; more are too small to be seen at once
 TOP = 3  # classes below each photo
@@ -41,7 +41,7 @@ class AnswerSheet:
             self.left_out += 1
             return
         self.photos += 1
-        picture = _picture(source)
+        picture = _picture(source, image)
         self.shown.append((picture, _caption(answer)))
         if self.explain:
             self.shown.append((overlay(picture, self.explain(image, answer.label)), f"what speaks for {answer.label}"))
@@ -52,10 +52,13 @@ class AnswerSheet:
         return f"Picture: {path}" + (f" (of the first {SHOWN} photos)" if self.left_out else "")
 
 
-def _picture(source: PhotoSource) -> np.ndarray:
+def _picture(source: PhotoSource, image: np.ndarray) -> np.ndarray:
     if isinstance(source.content, np.ndarray):
         return source.content
-    photo = open_photo(source.content, smallest=PIXELS)
+    try:
+        photo = open_photo(source.content, smallest=PIXELS)
+    except PhotoError:  # gone since it was answered
+        return image
     photo.thumbnail((PIXELS, PIXELS))
     return np.asarray(photo)
 

@@ -44,14 +44,19 @@ def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list
     return [source for argument in arguments for source in _meant_by(argument, stdin)]
 
 
-def image_of_test_set(dataset: str | None, number: int, data_dir: Path | str | None = None) -> PhotoSource:
+def image_of_test_set(
+    dataset: str | None, number: int, data_dir: Path | str | None, image_shape: tuple[int, int, int]
+) -> PhotoSource:
     """One image of an array data set's test set, ready for the network; its label stands in its name.
 
-    Raises UserError: no array data set, no such number, or as `array_datasets.load`.
+    Raises UserError: no array data set, images of another shape than the network's, no such number, or as
+    `array_datasets.load`.
     """
     if dataset not in array_datasets.CLASS_NAMES:
         known = ", ".join(array_datasets.CLASS_NAMES)
         raise UserError(f"--test-image: is for networks trained on {known}; give photos, or other --weights")
+    if image_shape != (shape := array_datasets.IMAGE_SHAPES[dataset]):
+        raise UserError(f"--test-image: {dataset} has images of {shape}, the network takes {image_shape}; give photos")
     arrays = array_datasets.load(dataset, data_dir)
     if not 0 <= number < len(arrays.x_test):
         raise UserError(f"--test-image: must be from 0 to {len(arrays.x_test) - 1}, received {number}")

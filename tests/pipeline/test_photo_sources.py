@@ -115,7 +115,7 @@ def test_standard_input_is_bounded(monkeypatch):
 
 
 def test_an_image_of_a_test_set_says_its_label(tiny_arrays):
-    source = image_of_test_set("fashion_mnist", 12, tiny_arrays)
+    source = image_of_test_set("fashion_mnist", 12, tiny_arrays, (28, 28, 1))
     assert source.name == "fashion_mnist test 12 (Pullover)"
     with np.load(tiny_arrays / "fashion_mnist.npz") as arrays:
         np.testing.assert_array_equal(source.content, arrays["x_test"][12][..., None])
@@ -124,10 +124,16 @@ def test_an_image_of_a_test_set_says_its_label(tiny_arrays):
 @pytest.mark.parametrize("number", [-1, 60])
 def test_a_number_beyond_the_test_set_is_refused(tiny_arrays, number):
     with pytest.raises(UserError, match=f"--test-image: must be from 0 to 59, received {number}"):
-        image_of_test_set("mnist", number, tiny_arrays)
+        image_of_test_set("mnist", number, tiny_arrays, (28, 28, 1))
 
 
 @pytest.mark.parametrize("dataset", ["photos", None])
 def test_a_network_for_photos_has_no_test_set(dataset):
     with pytest.raises(UserError, match="--test-image: is for networks trained on fashion_mnist, cifar10, mnist"):
-        image_of_test_set(dataset, 0)
+        image_of_test_set(dataset, 0, None, (28, 28, 1))
+
+
+def test_a_network_for_larger_images_has_no_test_set():
+    message = r"--test-image: mnist has images of \(28, 28, 1\), the network takes \(32, 32, 1\); give photos"
+    with pytest.raises(UserError, match=message):
+        image_of_test_set("mnist", 0, None, (32, 32, 1))
