@@ -121,11 +121,12 @@ def contenders(folder: Path) -> dict[str, list[str]]:
 def check_parity(commands: dict[str, list[str]], folder: Path) -> None:
     """Raise AssertionError unless both answer one photo alike; this warms the disk's cache too.
 
-    Alike, not the same: Keras takes the nearest pixels where our photos are resized with antialiasing.
+    `load_img` resizes as we do, so their probabilities may differ as far as LiteRT and TensorFlow do. Of the photos in
+    bulk only the number is compared.
     """
     keras_elephants = json.loads(run(commands["Keras, one"]).output)
     ours = json.loads(run(commands["ours, one"]).output)["probabilities"]
-    assert abs(keras_elephants - ours["elephants"]) < 0.02, (keras_elephants, ours)
+    assert abs(keras_elephants - ours["elephants"]) < 1e-3, (keras_elephants, ours)
     count = len(list((folder / "photos").rglob("*.jpg")))
     assert int(run(commands["Keras, all"]).output) == len(run(commands["ours, all"]).output.splitlines()) == count
 
