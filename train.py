@@ -149,9 +149,9 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     run = RunFolder.open(args.resume)
     preset, settings = run.read_settings()
     preset = options.resolve(args, preset)
-    if run.file("metrics.json").exists():
-        if len(run.history) >= preset.epochs:
-            epochs = len(run.history)
+    epochs = run.scored_epochs()
+    if epochs:
+        if epochs == len(run.history) >= preset.epochs:
             raise UserError(f"--resume: {run.path} is complete with {epochs} epochs; add --epochs with a larger number")
         say("This run was complete and scored; its test images will be scored a second time.")
     run.write_settings(settings.pop("name"), preset, **settings)

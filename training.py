@@ -214,7 +214,8 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
     weights_file.add_trust(run.file(BEST), best.trust)
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
     scores = score_images(best, data.parts["test"])[1] if "test" in data.parts else None
-    atomic.write_json(
+    lite_export.write(best, run.file(BEST), run.file(LITE))
+    atomic.write_json(  # last: with this file a run is complete, without it --resume ends it
         run.file("metrics.json"),
         {
             "epochs": len(run.history),
@@ -227,5 +228,4 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
             "minutes_of_training": round(sum(row["seconds"] for row in run.history) / 60, 2),
         },
     )
-    lite_export.write(best, run.file(BEST), run.file(LITE))
     return scores

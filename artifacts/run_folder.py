@@ -103,6 +103,13 @@ class RunFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.file('settings.json')}: damaged ({error}); this run cannot be resumed") from None
 
+    def scored_epochs(self) -> int:
+        """After how many epochs this run was complete and its test images scored; 0 if it never was."""
+        try:
+            return json.loads(self.file("metrics.json").read_text())["epochs"]
+        except (OSError, ValueError, KeyError, TypeError):  # none, or damaged: it is made anew
+            return 0
+
     def write_environment(self, **facts) -> None:
         """Versions, machine and git commit, with what the caller knows of the device."""
         root = Path(__file__).resolve().parents[1]

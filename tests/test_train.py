@@ -5,13 +5,18 @@ import json
 import re
 import signal
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
+import train
 from artifacts import trust
 from artifacts.description import read_description
+from artifacts.run_folder import RunFolder
+from errors import UserError
+from presets import PRESETS
 
 RUN_FILES = {
     "settings.json",
@@ -178,8 +183,6 @@ def test_list_names_every_preset_without_tensorflow(run_python):
     code = "import sys, train; train.print_presets(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
     process = run_python("-c", code)
     assert process.returncode == 0, process.stderr
-    from presets import PRESETS
-
     lines = process.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(PRESETS)
     assert "5,046,369" in lines[1]
@@ -250,6 +253,27 @@ def test_resume_takes_no_other_option(trained, run_command):
     process = run_command(folder, "train.py", "--resume", "runs/first", "--seed", 5)
     assert process.returncode == 2
     assert "only --epochs may be given with it" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("trained", "scored", "asked", "refused"),
+    [(2, 2, None, True), (4, 2, None, False), (2, 2, 3, False), (2, 0, None, False)],
+)
+def test_only_a_run_that_was_scored_as_it_stands_is_complete(tmp_path, monkeypatch, trained, scored, asked, refused):
+    """As after --resume --epochs 4 of a run of 2 epochs that was interrupted in its last step: 4 and 2."""
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.create("a", "a")
+    run.write_settings("mnist_cnn", replace(PRESETS["mnist_cnn"], epochs=trained))
+    for epoch in range(trained):
+        run.append_history({"epoch": epoch + 1, "val_loss": 0.5})
+    if scored:
+        run.file("metrics.json").write_text(json.dumps({"epochs": scored}))
+    args = train.build_parser().parse_args(["--resume", "runs/a", *(["--epochs", str(asked)] if asked else [])])
+    if refused:
+        with pytest.raises(UserError, match="--resume: runs/a is complete with 2 epochs; add --epochs with a larger"):
+            train.reopen(args)
+    else:
+        assert len(train.reopen(args).history) == trained
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
 """One run inside this process: what the commands' tests cannot reach, such as a crash between two files."""
 
+import json
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
+import atomic
 import callbacks
 import training
-from artifacts import weights_file
-from artifacts.description import read_trained_on
+from artifacts import lite_export, lite_model, trust, trust_measure, weights_file
+from artifacts.description import read_description, read_trained_on
+from artifacts.lite_model import LITE
 from artifacts.run_folder import BEST, LAST, RunFolder
 from errors import UserError
 from pipeline import datasets
@@ -93,6 +96,31 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
     assert best[1].epoch == wanted[1].epoch
     for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch):
+    run = new_run()
+    steps = ((trust_measure, "measure"), (training, "score_images"), (lite_export, "write"), (atomic, "write_json"))
+    for module, name in steps:
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                run_it(run, photos)
+        run = RunFolder.open(run.path)
+        assert run.scored_epochs() == 0  # so that train.py goes on with it
+        assert len(run.history) == 2
+    last = run.file(LAST).read_bytes()
+    scores = run_it(run, photos)
+    assert run.file(LAST).read_bytes() == last  # it was not trained further
+    assert RunFolder.open(run.path).scored_epochs() == 2
+    assert json.loads(run.file("metrics.json").read_text())["test"] == scores.as_dict()
+    assert trust.read(run.file(BEST), read_description(run.file(BEST)))
+    assert lite_model.read(run.file(LITE)).weights_sha256 == lite_model.sha256(run.file(BEST))
+    assert not [path for path in run.path.iterdir() if path.name.startswith(".tmp")]
 
 
 def test_a_moving_average_is_what_is_validated_and_kept(photos):
