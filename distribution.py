@@ -15,6 +15,7 @@ here, on the strategy and the model of one run, and the first three by their pub
 """
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -72,7 +73,7 @@ class Distribution:
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """Around the making of the model and its optimizer, whose first values the chief sends; see `fitting`."""
-        with self._watching(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
+        with self._waiting(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
             yield
 
     def sentence(self, batch_size: int, learning_rate: float) -> str:
@@ -101,7 +102,7 @@ class Distribution:
         model.call = _never_empty(model.call)
 
         def build(iterator=None, data_batch=None):
-            with self.scope():
+            with self.strategy.scope():
                 model._symbolic_build(data_batch=(images, labels))
 
         model._maybe_symbolic_build = build
@@ -129,6 +130,12 @@ class Distribution:
                 raise
             raise MachineLost(error) from None
 
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Around what waits until the other machines have come as far, having read their images, say."""
+        with self._watching(), ended_by_ctrl_c() if self.machines > 1 else contextlib.nullcontext():
+            yield
+
     def from_chief(self, text: str) -> str:
         """The chief's text, on every machine; all must call it."""
         if self.machines == 1:
@@ -147,7 +154,7 @@ class Distribution:
             variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
 
     def _sum(self, array: np.ndarray) -> np.ndarray:
-        with self._watching():
+        with self._waiting():
             return self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(array), axis=None).numpy()
 
 
@@ -177,9 +184,25 @@ def over_machines(cluster: Cluster) -> Distribution:
         ],
     )
     try:
-        return Distribution(_MultiMachine(), cluster)
+        with ended_by_ctrl_c():
+            return Distribution(_MultiMachine(), cluster)
     except tf.errors.OpError as error:
         raise MachineLost(error) from None
+
+
+@contextlib.contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Around a wait inside TensorFlow with nothing to save: Ctrl-C ends the process, as the system has it.
+
+    Python's own handler runs only when TensorFlow returns, which takes as long as the other machines do.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else it is ignored on purpose, as in a shell's background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_keras(version: str) -> None:

@@ -105,3 +105,27 @@ def test_two_machines_train_as_one_and_outlive_the_loss_of_one(tmp_path, start, 
     assert len(rows) == len(wanted) == done + 2
     for ours, theirs in zip(rows, wanted, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_machine_that_waits_for_the_others(tmp_path, start, coloured_photos):
+    coloured_photos(tmp_path / "photos", {"train/cats": 1, "train/dogs": 1, "val/cats": 1, "val/dogs": 1})
+    mine, other = free_ports(2)
+    workers = [f"127.0.0.1:{port}" for port in (mine, other)]
+    config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": 0}}
+    process = start(tmp_path, "train.py", "photos", TF_CONFIG=json.dumps(config))
+    deadline = time.monotonic() + 120
+    while not listens(mine):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == -signal.SIGINT
+    assert {path.name for path in tmp_path.iterdir()} == {"photos"}
+
+
+def listens(port):
+    """Whether something accepts connections at a port of loopback."""
+    with socket.socket() as each:
+        return each.connect_ex(("127.0.0.1", port)) == 0
