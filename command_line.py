@@ -1,8 +1,10 @@
 """What the commands share: how they start, speak and fail."""
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from errors import UserError
@@ -79,3 +81,18 @@ def fail(error: UserError | str) -> None:
     """Print an error as the command's last line and exit with status 2."""
     _print_on_stderr(f"{Path(sys.argv[0]).name}: error: {error}")
     sys.exit(2)
+
+
+@contextlib.contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Around a wait inside TensorFlow with nothing to save: Ctrl-C ends the process, as the system has it.
+
+    Python's own handler runs only when TensorFlow returns, which takes as long as the other machines do.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else it is ignored on purpose, as in a shell's background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,21 +1,23 @@
 """Training on several GPUs or machines: TensorFlow's strategies, and what Keras 3.15 lacks to train under them.
 
 A batch of the recipe is shared out, not multiplied: every replica (a GPU, or a machine's CPU) takes its part of the
-same batch, so the losses are those of one device to rounding. Four things of Keras stand in the way; all are mended
-here, on the strategy and the model of one run, and the first three by their public interfaces:
+same batch, so the losses are those of one device to rounding. Five things of Keras stand in the way; all are mended
+here, on the strategy and the model of one run, and the first four by their public interfaces:
 
 1. Keras lets TensorFlow cut batches into equal parts or deal whole ones out. `_Cutting` cuts each into parts that
    differ by one image at most; on several machines each makes its own part only (`Batches.share`).
 2. Keras adds the replicas' mean gradients up as if all had as many images. `adapt` weighs them by their images.
 3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
    `adapt` gives it an empty picture whose answer nobody sees.
-4. `Model.fit` fails on several machines (https://github.com/keras-team/keras/issues/20585) in two private spots:
+4. With float16 every replica looks at its own gradients for an overflow, before they are added up. Where one overflows
+   and the first does not, all weights become NaN, and machines that disagree wait for each other. `adapt` lets them
+   decide together.
+5. `Model.fit` fails on several machines (https://github.com/keras-team/keras/issues/20585) in two private spots:
    `Trainer._maybe_symbolic_build` averages a batch over replicas, which fails for uneven parts on one machine too, and
    `reduce_per_replica` averages scalars over an axis that they lack. Both are replaced, so the version is checked.
 """
 
 import contextlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
@@ -26,9 +28,10 @@ from tensorflow.python.distribute.collective_all_reduce_strategy import coordina
 from tensorflow.python.eager import context
 
 from cluster import Cluster
+from command_line import ended_by_ctrl_c
 from errors import MachineLost, UserError
 
-# The versions of Keras whose two private spots (4 above) are known.
+# The versions of Keras whose two private spots (5 above) are known.
 KERAS = "3.15."
 # A machine that has not been heard of for this long is given up; with the collectives' own end within a minute.
 HEARTBEAT_SECONDS = 30
@@ -90,7 +93,7 @@ class Distribution:
         )
 
     def adapt(self, model: keras.Model, labels: np.ndarray) -> None:
-        """Mend 2, 3 and the first half of 4 of this module's head, for a compiled model.
+        """Mend 2, 3, 4 and the first half of 5 of this module's head, for a compiled model.
 
         Args:
             labels: of a batch of any size, for their shape and dtype.
@@ -100,6 +103,8 @@ class Distribution:
         images = np.zeros((len(labels), *model.input_shape[1:]), np.float32)
         model.compute_loss = _weigh_by_images(model.compute_loss, self.replicas)
         model.call = _never_empty(model.call)
+        if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+            model.optimizer.check_finite = _finite_everywhere(model.optimizer.check_finite, self.replicas)
 
         def build(iterator=None, data_batch=None):
             with self.strategy.scope():
@@ -109,7 +114,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def fitting(self) -> Iterator[None]:
-        """Around fit: the second half of 4; and the loss of a machine becomes `MachineLost`."""
+        """Around fit: the second half of 5; and the loss of a machine becomes `MachineLost`."""
         if self.machines == 1:
             yield
             return
@@ -190,21 +195,6 @@ def over_machines(cluster: Cluster) -> Distribution:
         raise MachineLost(error) from None
 
 
-@contextlib.contextmanager
-def ended_by_ctrl_c() -> Iterator[None]:
-    """Around a wait inside TensorFlow with nothing to save: Ctrl-C ends the process, as the system has it.
-
-    Python's own handler runs only when TensorFlow returns, which takes as long as the other machines do.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else it is ignored on purpose, as in a shell's background
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def check_keras(version: str) -> None:
     """Raise UserError on a version of Keras for which this module's mends are not known to be right."""
     if not version.startswith(KERAS):
@@ -277,6 +267,16 @@ def _never_empty(call: Callable) -> Callable:
         return call(inputs, training=training, mask=mask)[:size]
 
     return padded
+
+
+def _finite_everywhere(check_finite: Callable, replicas: int) -> Callable:
+    """A `LossScaleOptimizer.check_finite` that answers the same on every replica: whether all gradients are finite."""
+
+    def check(grads):
+        finite = tf.cast(check_finite(grads), tf.float32)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, finite) >= replicas
+
+    return check
 
 
 def _mean_of_this_machine(values, strategy: tf.distribute.Strategy, reduction: str):

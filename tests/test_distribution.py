@@ -18,7 +18,7 @@ with compute.native_stderr_held_back():
     import tensorflow as tf
     cpu = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [cpu] * 2)
-    import keras, distribution, optimizers, training
+    import keras, numpy as np, distribution, optimizers, training
 optimizers.MANY = 100  # so that what large variables get is tested too
 from artifacts.run_folder import RunFolder
 from pipeline import datasets
@@ -50,6 +50,21 @@ found = {
 }
 run("broken", dropout, two, 1)
 found["broken"] = run("broken", dropout, two, 2)
+
+def overflow(place):
+    # One step of four images in float16, one too bright: are weights unchanged, the loss scale, steps that count.
+    with two.scope():
+        model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+    images, labels = np.ones((4, 4), np.float32), np.zeros((4, 1), np.float32)
+    images[place] = 1e4
+    two.adapt(model, labels)
+    before = model.get_weights()
+    model.fit(tf.data.Dataset.from_tensors((images, labels)), shuffle=False, verbose=0)
+    unchanged = all(np.array_equal(*pair) for pair in zip(before, model.get_weights()))
+    return unchanged, float(model.optimizer.dynamic_scale.numpy()), int(model.optimizer.iterations.numpy())
+
+found["overflow"] = [overflow(0), overflow(3)]
 print(json.dumps(found))
 """
 
@@ -81,6 +96,11 @@ def test_two_devices_train_as_one(on_devices):
 def test_on_several_devices_a_resumed_run_equals_an_uninterrupted_one(on_devices):
     """With dropout, and float16 whose loss scale is part of the optimizer's state."""
     assert on_devices["broken"] == on_devices["whole"]
+
+
+@pytest.mark.slow
+def test_an_overflow_on_any_device_skips_the_step_on_all(on_devices):
+    assert on_devices["overflow"] == [[True, 2.0**14, 0]] * 2
 
 
 @settings(max_examples=20, deadline=None)
