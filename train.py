@@ -72,6 +72,11 @@ def main() -> None:
         command_line.hush()
     if args.resume:
         return resume(args, parser, machines, follows)
+    begin(args, machines, follows)
+
+
+def begin(args: argparse.Namespace, machines: cluster.Cluster | None, follows: bool) -> None:
+    """Train a preset's network, or one on a folder of photos, as a new run."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
