@@ -5,6 +5,7 @@ import csv
 import itertools
 import json
 import platform
+import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -166,8 +167,6 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
 
 def git_commit(folder: Path) -> str | None:
     """The commit checked out in `folder`, with "-dirty" after it if files differ; None outside a repository."""
-    import subprocess  # 0.01 s that a prediction does not need
-
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -223,5 +223,5 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}}))
     loaded = set(process.stdout.splitlines()[-1].split())
     assert {"ai_edge_litert", "numpy", "PIL"} <= loaded
     heavy = {"tensorflow", "keras", "matplotlib", "scipy", "pandas", "h5py", "cv2", "simplejpeg", "tqdm"}
-    heavy |= {"concurrent", "email", "subprocess", "secrets"}
+    heavy |= {"concurrent", "email", "secrets"}
     assert loaded & heavy == set()
