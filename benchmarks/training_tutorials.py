@@ -53,13 +53,13 @@ def fashion_mnist(arrays: Arrays, epochs: int, callbacks: list) -> None:
     model.add(Dense(10))
     model.add(Activation("softmax"))
     model.compile(loss="categorical_crossentropy", optimizer=Adam(), metrics=["accuracy"])
-    model.fit(images, to_categorical(arrays["y_train"]), batch_size=64, epochs=epochs, callbacks=callbacks)
+    model.fit(images, to_categorical(arrays["y_train"], 10), batch_size=64, epochs=epochs, callbacks=callbacks)
 
 
 def cifar10(arrays: Arrays, epochs: int, callbacks: list) -> None:
     """Tutorial 4, with its augmentation; it validates on the test images."""
     train, test = (arrays[name].astype("float32") / 255 for name in ("x_train", "x_test"))
-    train_labels, test_labels = (to_categorical(arrays[name]) for name in ("y_train", "y_test"))
+    train_labels, test_labels = (to_categorical(arrays[name], 10) for name in ("y_train", "y_test"))
     model = Sequential([Input((32, 32, 3))])
     for filters in (32, 64, 64):
         model.add(Conv2D(filters, (3, 3), padding="same", activation="relu"))

@@ -125,7 +125,9 @@ def run_script():
 def start_command(folder: Path, script: str, *arguments, **environment) -> subprocess.Popen:
     """Start a command in `folder` and do not wait for it."""
     variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment}
-    variables.pop("DATASETS_DIR", None)
+    # The user's environment has neither: the second is what TensorFlow's import into pytest's own process left.
+    for name in ("DATASETS_DIR", "TF_CPP_MIN_LOG_LEVEL"):
+        variables.pop(name, None)
     variables.update(environment)
     command = [sys.executable, str(ROOT / script), *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

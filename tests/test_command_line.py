@@ -61,7 +61,7 @@ def test_names_that_are_no_text_are_answered(trained, run_command):
     Image.new("RGB", (30, 30), "red").save(folder / "odd/cats" / name, format="PNG")
     predicted = run_command(folder, "predict.py", f"odd/cats/{name}")
     assert predicted.returncode == 0, predicted.stderr
-    assert predicted.stdout.startswith("odd/cats/bad\\udcff.png:\n")
+    assert predicted.stdout.startswith("odd/cats/bad\\udcff.png: ")
     evaluated = run_command(folder, "evaluate.py", "odd", "--output", "odd_scores")
     assert evaluated.returncode == 0, evaluated.stderr
     assert b"bad\xff.png" in (folder / "odd_scores/predictions.csv").read_bytes()
