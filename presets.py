@@ -128,8 +128,8 @@ PRESETS = {
         augmentation=PHOTO_AUGMENTATION,
     ),
     "one_conv": Preset(
-        measured="not measured",
-        minutes="",
+        measured=".946 ± .031 (3 seeds)",
+        minutes="1.0",
         source="tutorial 2",
         dataset="photos",
         parameters=66_065_537,
