@@ -30,7 +30,7 @@ from pipeline import array_datasets, datasets  # noqa: E402
 from pipeline.datasets import Data, ImageSet  # noqa: E402
 from pipeline.photos import Preprocessing, is_photo_name  # noqa: E402
 
-UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # the question, by training data
+UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # by training data
 MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
 COLUMNS = (
     "run",
