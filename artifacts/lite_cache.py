@@ -12,10 +12,11 @@ MAX_FILES, MAX_BYTES = 20, 2 * 10**9  # beyond that the files unused for longest
 
 def folder() -> Path:
     """The cache folder, which need not exist."""
-    from platformdirs import user_cache_path  # only for weights without a model.tflite beside them
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(chosen)
+    from platformdirs import user_cache_path  # milliseconds that a chosen folder does not need
 
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen) if chosen else user_cache_path("image-classification-kit", appauthor=False)
+    return user_cache_path("image-classification-kit", appauthor=False)
 
 
 def path_for(weights_sha256: str, preset_name: str | None, class_names: list[str] | None) -> Path:

@@ -85,6 +85,7 @@ def dali(folder: str, recipe: dict, size: tuple[int, int], batch_size: int) -> d
 
     @pipeline_def(batch_size=batch_size, num_threads=cpu_cores(), device_id=None, **synchronous)
     def pipeline():
+        """Decode, resize, transform and rescale one batch."""
         files, labels = fn.readers.file(file_root=folder, random_shuffle=True, name="photos")
         images = fn.resize(
             fn.decoders.image(files, device="cpu"), resize_y=size[0], resize_x=size[1], interp_type=types.INTERP_NN
