@@ -213,7 +213,7 @@ def where_the_time_goes(folder: str, repeats: int = 5) -> None:
         "decode the JPEG": lambda: [open_photo(path) for path in iterator.filepaths[:count]],
         "decode and resize": lambda: [loading.photo(path) for path in iterator.filepaths[:count]],
         "draw the transforms (Python)": lambda: generator.plan(iterator.image_shape, 0, 0, indices),
-        "warp": lambda: [generator.apply_planned(*each) for each in zip(images, plan, warped, strict=True)],
+        "warp": lambda: generator.apply_planned(images, plan, warped),
         "rescale into the float32 batch": lambda: generator.standardize_into(warped, out),
         f"a warm batch of ours in all, {cpu_cores()} threads": lambda: iterator[0],
     }

@@ -198,16 +198,15 @@ def _transform_uint8(generator: "ImageDataGenerator", images, plan, out: np.ndar
         _finish(generator, images, out)
         return
     if out.dtype == np.uint8:
-        for image, planned, result in zip(images, plan, out, strict=True):
-            generator.apply_planned(image, planned, result)
+        generator.apply_planned(images, plan, out)
         return
     few = max(1, _SCRATCH_BYTES // out[0].size)
     scratch = np.empty((few, *out.shape[1:]), np.uint8)
     for start in range(0, len(out), few):
         now = slice(start, start + few)
-        for image, planned, result in zip(images[now], plan[now], scratch, strict=False):
-            generator.apply_planned(image, planned, result)
-        _finish(generator, scratch[: len(out[now])], out[now])
+        warped = scratch[: len(out[now])]
+        generator.apply_planned(images[now], plan[now], warped)
+        _finish(generator, warped, out[now])
 
 
 def _finish(generator: "ImageDataGenerator", images: Sequence[np.ndarray], out: np.ndarray) -> None:

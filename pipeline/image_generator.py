@@ -2,16 +2,39 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from tensorflow.keras.preprocessing import image as keras_image
 
 from pipeline.flows import Flows
 from pipeline.image_draws import ImageDraws
+from pipeline.small_warps import MAX_PIXELS, warp_small
 from pipeline.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp
 
 _CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
 _GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
+
+
+@dataclass(frozen=True)
+class Warps:
+    """Images' warps in place of their parameters.
+
+    Attributes:
+        matrices: float64 (k, 2, 3), see `affine_matrix`.
+        direct: k times whether `warp` is exact enough for the whole image at once.
+        are_small: whether `warp_small` takes those that are direct.
+    """
+
+    matrices: np.ndarray
+    direct: list[bool]
+    are_small: bool
+
+    def __len__(self) -> int:
+        return len(self.direct)
+
+    def __getitem__(self, some: slice) -> "Warps":
+        return Warps(self.matrices[some], self.direct[some], self.are_small)
 
 
 class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
@@ -168,26 +191,31 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             return _to_uint8(super().apply_transform(x.astype(np.float32), parameters))
         return super().apply_transform(x, parameters)
 
-    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> Sequence[dict | tuple]:
+    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> "list[dict] | Warps":
         """What `apply_planned` is to do to some uint8 images: the transforms of `draw_transforms`, ready to run.
 
         Returns:
-            k pairs (matrix, whether it is direct, see `warp`), made all at once, where warps are all there is to do;
-            else k dicts of parameters.
+            `Warps` of k images, made all at once, where warps are all there is to do; else k dicts of parameters. A
+            slice of it is the plan of those images.
         """
         if not (self.is_random and self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))):
             return self.draw_transforms(image_shape, seed, epoch, indices)
         columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
         matrices = np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
-        return list(zip(matrices, are_direct(matrices, *image_shape[:2], np.uint8), strict=True))
+        are_small = self.fill_mode == "nearest" and image_shape[0] * image_shape[1] <= MAX_PIXELS
+        return Warps(matrices, are_direct(matrices, *image_shape[:2], np.uint8), are_small)
 
-    def apply_planned(self, image: np.ndarray, planned: dict | tuple, out: np.ndarray) -> None:
-        """Write one transformed uint8 image to `out`, which is like it and does not overlap it."""
-        if isinstance(planned, dict):
-            self.apply_transform(image, planned, out)
-        else:
-            matrix, direct = planned
-            warp(image, matrix, self.fill_mode, self.cval, out, direct)
+    def apply_planned(self, images: Sequence[np.ndarray], plan: "list[dict] | Warps", out: np.ndarray) -> None:
+        """Write transformed images to `out`, uint8 (k, *shape), like the k images and not overlapping them."""
+        if not isinstance(plan, Warps):
+            for image, parameters, result in zip(images, plan, out, strict=True):
+                self.apply_transform(image, parameters, result)
+            return
+        if plan.are_small:
+            warp_small(images, plan.matrices, out)
+        for image, matrix, direct, result in zip(images, plan.matrices, plan.direct, out, strict=True):
+            if not (plan.are_small and direct):
+                warp(image, matrix, self.fill_mode, self.cval, result, direct)
 
     @property
     def only_rescales(self) -> bool:
