@@ -27,9 +27,9 @@ class Flows:
 
     shuffled_split: with `subset`, draw the validation images at random from every class, decided by `seed` (which
         both subsets must share), instead of taking the first ones.
-    cache: for photos: bytes of memory for decoded images, uint8; "auto" is a quarter of what is free when the
-        iterator is made (each iterator has a cache of its own), False none. What does not fit is decoded each
-        time, a batch ahead.
+    cache: for photos: bytes of memory for decoded images, uint8; "auto" is what other iterators of this
+        process left of a quarter of the free memory, False none. What does not fit is decoded each time, a batch
+        ahead.
     on_bad_file: "skip" leaves out files that cannot be read, see `FileIterator`; "raise" raises a PhotoError.
     workers, use_multiprocessing, max_queue_size: as of keras.utils.PyDataset. One worker is best: a batch is made
         by all cores in any case.

@@ -1,5 +1,7 @@
 """Photos decoded once, in parallel threads, and kept in memory while they fit."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,7 +12,7 @@ from errors import UserError
 from pipeline.photos import KerasLoading, PhotoError, Preprocessing, content_hash
 from pipeline.threads import threads
 
-# Of the memory that is free when training starts: the rest is for the network and for other programs.
+# Of the memory that is free, for all stores of a process together: the rest is for the network and other programs.
 CACHE_SHARE = 1 / 4
 
 
@@ -25,6 +27,17 @@ def free_memory() -> int:
     return 4 * 2**30
 
 
+def _left_for_caches() -> int:
+    """Bytes of CACHE_SHARE that no store of this process was promised."""
+    stores = list(_sharing)
+    in_use = sum(int(store._is_cached.sum()) * store.image_bytes for store in stores)  # no longer counted as free
+    promised = sum(store._cache.nbytes for store in stores)
+    return max(0, int((free_memory() + in_use) * CACHE_SHARE) - promised)
+
+
+_sharing: "weakref.WeakSet[PhotoStore]" = weakref.WeakSet()  # those of no budget of their own
+
+
 class PhotoStore:
     """Photos as uint8 arrays of one shape, by index.
 
@@ -33,7 +46,7 @@ class PhotoStore:
     Args:
         paths: the photo files.
         preprocessing: makes an array of each.
-        budget: bytes of memory for decoded photos; default a quarter of what is free.
+        budget: bytes of memory for decoded photos; by default the stores of a process share a quarter of what is free.
     """
 
     def __init__(
@@ -42,11 +55,21 @@ class PhotoStore:
         self.paths = list(paths)
         self.preprocessing = preprocessing
         self.image_shape = preprocessing.image_shape
-        budget = int(free_memory() * CACHE_SHARE) if budget is None else budget
-        cached = min(len(self.paths), budget // int(np.prod(self.image_shape)))
+        self.image_bytes = int(np.prod(self.image_shape))
+        cached = min(len(self.paths), (self._shared() if budget is None else budget) // self.image_bytes)
         self._cache = np.empty((cached, *self.image_shape), np.uint8)
         self._is_cached = np.zeros(cached, bool)
         self._coming: dict[int, Future] = {}
+        if budget is None:
+            _sharing.add(self)
+
+    def _shared(self) -> int:
+        """The bytes that this store may take of what all share."""
+        left = _left_for_caches()
+        if left < len(self.paths) * self.image_bytes:
+            gc.collect()  # Keras's iterators refer to themselves: one that nobody uses any more may still hold a cache
+            left = _left_for_caches()
+        return left
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,5 +1,7 @@
 """Photos in memory while they fit, decoded again where they do not: the same arrays either way."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,12 @@ from pipeline.photos import KerasLoading, PhotoError, Preprocessing, content_has
 SHAPE = (8, 10, 3)
 ONE = 8 * 10 * 3  # bytes of one decoded photo
 BUDGETS = (0, ONE - 1, ONE, 3 * ONE + 5, 6 * ONE, None)
+
+
+@pytest.fixture(autouse=True)
+def no_other_stores(monkeypatch):
+    """As in a process of its own."""
+    monkeypatch.setattr(photo_store, "_sharing", weakref.WeakSet())
 
 
 @pytest.fixture
@@ -39,6 +47,20 @@ def test_the_budget_is_used_to_the_last_photo_and_never_exceeded(paths, budget, 
 def test_a_quarter_of_the_free_memory_is_the_default(paths, monkeypatch):
     monkeypatch.setattr(photo_store, "free_memory", lambda: 4 * 2 * ONE)
     assert len(loaded(paths)._cache) == 2
+
+
+def test_stores_share_that_quarter(paths, monkeypatch):
+    free = [4 * 8 * ONE]
+    monkeypatch.setattr(photo_store, "free_memory", lambda: free[0])
+    loaded(paths, budget=5 * ONE)  # what a caller sets is the caller's
+    first = loaded(paths)
+    free[0] -= 6 * ONE  # what it has filled
+    second, third = loaded(paths), loaded(paths)
+    assert [len(store._cache) for store in (first, second, third)] == [6, 2, 0]
+    first.itself = first  # as Keras's iterators
+    del first
+    free[0] += 6 * ONE
+    assert len(loaded(paths)._cache) == 6
 
 
 def test_free_memory_is_known_or_assumed(monkeypatch):
