@@ -1,6 +1,7 @@
 """What many tests share: tiny photos that differ, folders of them, and names that break careless code."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from PIL import Image
 from artifacts.lite_cache import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Where tests run in the background, a shell may have them ignore Ctrl-C, and so would the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -58,13 +58,23 @@ def test_nothing_found_is_an_error_of_its_own(here):
     ]
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here):
+@pytest.fixture
+def without_roots_rights(here):
+    """Root may read every folder; for as long it is nobody."""
+    root = os.geteuid() == 0
+    here.chmod(0o755)
+    if root:
+        os.seteuid(65534)
+    yield
+    if root:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, request):
     (here / "deep/er").chmod(0)
-    try:
-        refused, other = find_photos(["deep", "b.jpg"])
-    finally:
-        (here / "deep/er").chmod(0o755)
+    request.getfixturevalue("without_roots_rights")
+    refused, other = find_photos(["deep", "b.jpg"])
     assert refused == PhotoSource(
         "deep", error="deep/er: cannot be read (Permission denied); photos in it would be lost"
     )
