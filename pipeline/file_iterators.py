@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import keras
 import numpy as np
@@ -45,14 +46,31 @@ class FileIterator(FlowIterator):
         self._last_number = None
         self._begin(seed, **workers)
 
-    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray | Future], np.ndarray]:
         places = self._readable(indices)
-        images = self._photos.views(places)
-        for row, image in enumerate(images):
-            if isinstance(image, PhotoError):
-                images[row], places[row] = self._stand_in(int(places[row]), image)
-                self._stand_ins[int(indices[row])] = places[row]
+        images = self._photos.started(places)
+        if self.image_data_generator.calls_user_code:  # once for each image of the batch, so not for a bad one
+            for row, error in self._bad(images):
+                images[row] = self._replace(row, error, places, indices)
         return images, places
+
+    def _mend(self, images: list, places: np.ndarray, indices: np.ndarray, epoch: int, batch: np.ndarray) -> None:
+        for row, error in self._bad(images):
+            image = self._replace(row, error, places, indices)
+            self._transform([image], indices[row : row + 1], epoch, batch[row : row + 1])
+
+    @staticmethod
+    def _bad(images: list[np.ndarray | Future]) -> Iterator[tuple[int, PhotoError]]:
+        """The rows of bad photos, and what is wrong with each."""
+        for row, image in enumerate(images):
+            if isinstance(image, Future) and isinstance(image.result(), PhotoError):
+                yield row, image.result()
+
+    def _replace(self, row: int, error: PhotoError, places: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """The image that stands in for a bad one, noted in `places` and for later."""
+        image, places[row] = self._stand_in(int(places[row]), error)
+        self._stand_ins[int(indices[row])] = places[row]
+        return image
 
     def _readable(self, indices: np.ndarray) -> np.ndarray:
         """The same places, with those that stand in for files known to be bad."""

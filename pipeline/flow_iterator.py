@@ -1,5 +1,7 @@
 """What the iterators of ImageDataGenerator share: their order, epochs, batches and saved images."""
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import keras
@@ -88,12 +90,12 @@ class FlowIterator(keras_image.Iterator):
     next = __next__  # as in Keras 2
 
     def _batch(self, number: int, epoch: int):
-        batch = self._make(self._order(epoch)[number * self.batch_size :][: self.batch_size], epoch)
+        indices = self._order(epoch)[number * self.batch_size :][: self.batch_size]
+        batch = self._make(indices, epoch, lambda: self._read_ahead(number, epoch))
         with self.lock:
             self.total_batches_seen += 1
             if epoch == self.epoch:
                 self._drawn.add(number)
-        self._read_ahead(number, epoch)
         return batch
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -113,16 +115,20 @@ class FlowIterator(keras_image.Iterator):
         """Keras's name for: the batch of these images, in this epoch."""
         return self._make(np.asarray(index_array), self.epoch)
 
-    def _make(self, indices: np.ndarray, epoch: int):
+    def _make(self, indices: np.ndarray, epoch: int, meanwhile: Callable[[], None] = lambda: None):
         images, places = self._images(indices)
         batch = self._memory.empty((len(indices), *self.image_shape), self._working_dtype)
-        generator = self.image_data_generator
-        exact = generator.is_random and not generator.uint8_suffices
-        transform_batch(generator, images, indices, self.seed, epoch, batch, exact)
+        self._transform(images, indices, epoch, batch, meanwhile)
+        self._mend(images, places, indices, epoch, batch)
         batch = batch.astype(self.dtype, copy=False)
         if self.save_to_dir:
             self._save(batch, indices, epoch)
         return self._with_targets(batch, places)
+
+    def _transform(self, images, indices: np.ndarray, epoch: int, out: np.ndarray, meanwhile=lambda: None) -> None:
+        generator = self.image_data_generator
+        exact = generator.is_random and not generator.uint8_suffices
+        transform_batch(generator, images, indices, self.seed, epoch, out, exact, meanwhile)
 
     def _save(self, batch: np.ndarray, indices: np.ndarray, epoch: int) -> None:
         """Write images as Keras does: PREFIX_INDEX_NUMBER.FORMAT, the number being random; here it follows from the
@@ -133,16 +139,19 @@ class FlowIterator(keras_image.Iterator):
             picture = keras.utils.array_to_img(image, self.data_format, scale=True)
             picture.save(Path(self.save_to_dir) / name)
 
-    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        """k images, and the places (k,) that their targets are found at."""
+    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray | Future], np.ndarray]:
+        """k images as `transform_batch` takes them, and the places (k,) that their targets are found at."""
         raise NotImplementedError
+
+    def _mend(self, images: list, places: np.ndarray, indices: np.ndarray, epoch: int, batch: np.ndarray) -> None:
+        """Put right, in `batch` and `places`, what `images` turned out to lack."""
 
     def _with_targets(self, batch: np.ndarray, places: np.ndarray):
         """What the caller gets: the batch, alone or with targets and weights."""
         raise NotImplementedError
 
     def _read_ahead(self, number: int, epoch: int) -> None:
-        """Called after batch `number` was made."""
+        """Called while batch `number` is being made."""
 
 
 def split_places(strata: np.ndarray, share: float, seed: int | None, subset: str) -> np.ndarray:

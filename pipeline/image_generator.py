@@ -66,6 +66,11 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         """Whether a subclass has methods of its own that Keras's iterators call for every image."""
         return any(getattr(type(self), name) is not getattr(ImageDataGenerator, name) for name in _CALLED_BY_KERAS)
 
+    @property
+    def calls_user_code(self) -> bool:
+        """Whether something of the caller's own is called for every image."""
+        return self.preprocessing_function is not None or self.is_extended
+
     def get_random_transform(self, img_shape: tuple, seed: int | None = None) -> dict:
         """Draw from NumPy's global generator exactly what Keras draws; see Keras's method of this name."""
         if seed is not None:

@@ -1,6 +1,7 @@
 """Photos decoded once, in parallel threads, and kept in memory while they fit."""
 
 import gc
+import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -60,6 +61,7 @@ class PhotoStore:
         self._cache = np.empty((cached, *self.image_shape), np.uint8)
         self._is_cached = np.zeros(cached, bool)
         self._coming: dict[int, Future] = {}
+        self._coming_in = os.getpid()
         if budget is None:
             _sharing.add(self)
 
@@ -120,10 +122,16 @@ class PhotoStore:
                 raise UserError(f"{self.paths[index]}: changed while in use ({image}); start again")
         return np.stack(images)
 
+    def started(self, indices: np.ndarray) -> list[np.ndarray | Future]:
+        """As `views`, without waiting: a photo that is not in memory is a future of what `views` gives for it."""
+        if self._coming_in != os.getpid():  # a fork has the futures but not the threads that would fulfil them
+            self._coming, self._coming_in = {}, os.getpid()
+        started = [self._coming.pop(index, None) or self._start(index) for index in np.asarray(indices).tolist()]
+        return [self._cache[image] if isinstance(image, int) else image for image in started]
+
     def views(self, indices: np.ndarray) -> list[np.ndarray | PhotoError]:
         """Photos by index, uint8 of `image_shape` each, not to be written to; in place of a bad one, the error."""
-        coming = [self._coming.pop(index, None) or self._start(index) for index in np.asarray(indices).tolist()]
-        return [self._cache[image] if isinstance(image, int) else image.result() for image in coming]
+        return [image.result() if isinstance(image, Future) else image for image in self.started(indices)]
 
     def read_ahead(self, indices: np.ndarray) -> None:
         """Start to decode photos that `views` will be asked for next; what is under way and not among them is dropped.

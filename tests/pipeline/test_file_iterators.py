@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tensorflow.keras.preprocessing.image import DirectoryIterator as KerasIterator
 
+from pipeline import batches
 from pipeline.image_generator import ImageDataGenerator
 from pipeline.photos import KerasLoading, PhotoError
 
@@ -112,14 +113,25 @@ def test_bad_files_are_named_once_and_others_stand_in(folder, capsys):
     assert len({image.tobytes() for image in images[good]}) == 8
 
 
+@pytest.mark.parametrize("threaded", [False, True])
 @pytest.mark.parametrize("cache", ["auto", False])
-def test_batches_with_bad_files_depend_on_nothing_else(folder, cache):
+def test_batches_with_bad_files_depend_on_nothing_else(folder, cache, threaded, monkeypatch):
     damage(folder, "cats/2.jpg", "cats/3.jpg", "dogs/4.jpg")
     expected = epochs(flow(folder))
+    if threaded:
+        monkeypatch.setattr(batches, "_THREADS_FROM_PIXELS", 0)
+        monkeypatch.setattr(batches, "cpu_cores", lambda: 3)
     iterator = flow(folder, cache=cache)
     for i in (2, 0, 1):
         iterator[i]
     np.testing.assert_array_equal(epochs(iterator), expected)
+
+
+def test_the_users_own_code_sees_each_image_of_a_batch_once(folder):
+    damage(folder, "cats/2.jpg", "cats/3.jpg", "dogs/4.jpg")
+    seen = []
+    iterator = flow(folder, recipe={"preprocessing_function": lambda image: seen.append(image.copy()) or image})
+    np.testing.assert_array_equal(epochs(iterator, 1), seen)
 
 
 def test_a_file_known_to_be_bad_is_not_tried_again(folder, monkeypatch):

@@ -1,5 +1,6 @@
 """Photos in memory while they fit, decoded again where they do not: the same arrays either way."""
 
+import os
 import weakref
 
 import numpy as np
@@ -193,3 +194,23 @@ def test_photos_loaded_as_keras_does(paths, first):
     assert loading.image_shape == ((4, 8, 10) if first else (8, 10, 4))
     store = PhotoStore(paths, loading)
     assert store.take([2]).shape == (1, *loading.image_shape)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_forked_process_does_not_wait_for_its_parents_threads(paths, run_python):
+    code = """
+import os, sys, threading
+import numpy as np
+from pipeline.photo_store import PhotoStore
+from pipeline.photos import Preprocessing
+from pipeline.threads import threads
+store, held = PhotoStore(sys.argv[1:], Preprocessing((8, 10, 3)), 0), threading.Event()
+list(map(lambda _: threads().submit(held.wait), range(64)))  # the parent's threads have no time for photos
+store.read_ahead(np.arange(6))
+if os.fork() == 0:
+    os._exit(len(store.views(np.arange(6))))
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+held.set()
+"""
+    done = run_python("-c", code, *map(str, paths), timeout=60)
+    assert done.stdout.split() == ["6"], done.stderr
