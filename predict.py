@@ -136,9 +136,10 @@ def new_sheet(args: argparse.Namespace, classifier):
 
     if not args.explain:
         return AnswerSheet()
-    from artifacts.explain import heat_map  # imports TensorFlow
+    from artifacts.explain import HeatMaps  # imports TensorFlow
 
-    return AnswerSheet(lambda image, label: heat_map(classifier, image, classifier.class_names.index(label)))
+    heat_map = HeatMaps(classifier)
+    return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
 
 
 def report(source, answer: Answer, image, dataset: str | None) -> None:

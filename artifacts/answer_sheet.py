@@ -30,7 +30,7 @@ class AnswerSheet:
     """
 
     def __init__(self, explain: Callable[[np.ndarray, str], np.ndarray] | None = None):
-        """`explain` gives an image's heat map for a label, see `explain.heat_map`; None for none."""
+        """`explain` gives an image's heat map for a label, see `explain.HeatMaps`; None for none."""
         self.explain = explain
         self.shown: list[tuple[np.ndarray, str]] = []
         self.photos = self.left_out = 0

@@ -8,7 +8,7 @@ from artifacts.keras_classifier import KerasClassifier
 from errors import UserError
 
 
-def heat_map(classifier: KerasClassifier, image: np.ndarray, class_index: int) -> np.ndarray:
+class HeatMaps:
     """How much each place of the last convolution's output speaks for a class.
 
     Grad-CAM (Selvaraju et al., ICCV 2017) in the form of HiResCAM (Draelos, Carin, arXiv:2011.08891): activations
@@ -18,29 +18,35 @@ def heat_map(classifier: KerasClassifier, image: np.ndarray, class_index: int) -
 
     The logit is the input of the head's activation, so that a sure answer still has a gradient. One sigmoid unit has
     one logit, of class 1; class 0's is its negative.
-
-    Args:
-        image: uint8 (height, width, channels).
-        class_index: of the class to explain.
-
-    Returns:
-        float32 (rows, columns) of the last convolution's output, 0..1; all 0 if nothing speaks for the class.
-
-    Raises:
-        UserError: the network has no convolution.
     """
-    model = classifier.model
-    convolution = next((layer for layer in model.layers[::-1] if isinstance(layer, keras.layers.Conv2D)), None)
-    if convolution is None:
-        name = classifier.description.model
-        raise UserError(f"--explain: {name} has no convolution, so there is no map of places; leave it out")
-    parts = keras.Model(model.inputs[0], [convolution.output, model.layers[-1].input])
-    with tf.GradientTape() as tape:
-        activations, features = parts(_watched(tape, classifier.preprocessing.batch(image[None])), training=False)
-        logit = _logit(model.layers[-1], features, class_index)
-    gradients = tape.gradient(logit, activations)
-    evidence = np.maximum(tf.reduce_sum(activations * gradients, axis=-1)[0].numpy(), 0)
-    return evidence / evidence.max() if evidence.max() > 0 else evidence
+
+    def __init__(self, classifier: KerasClassifier):
+        """Raises UserError if the network has no convolution."""
+        model = classifier.model
+        convolution = next((layer for layer in model.layers[::-1] if isinstance(layer, keras.layers.Conv2D)), None)
+        if convolution is None:
+            name = classifier.description.model
+            raise UserError(f"--explain: {name} has no convolution, so there is no map of places; leave it out")
+        self._preprocessing, self._head = classifier.preprocessing, model.layers[-1]
+        self._parts = keras.Model(model.inputs[0], [convolution.output, self._head.input])
+
+    def __call__(self, image: np.ndarray, class_index: int) -> np.ndarray:
+        """The map of a picture for a class.
+
+        Args:
+            image: uint8 (height, width, channels).
+            class_index: of the class to explain.
+
+        Returns:
+            float32 (rows, columns) of the last convolution's output, 0..1; all 0 if nothing speaks for the class.
+        """
+        with tf.GradientTape() as tape:
+            batch = _watched(tape, self._preprocessing.batch(image[None]))
+            activations, features = self._parts(batch, training=False)
+            logit = _logit(self._head, features, class_index)
+        gradients = tape.gradient(logit, activations)
+        evidence = np.maximum(tf.reduce_sum(activations * gradients, axis=-1)[0].numpy(), 0)
+        return evidence / evidence.max() if evidence.max() > 0 else evidence
 
 
 def _watched(tape: tf.GradientTape, batch: np.ndarray) -> tf.Tensor:

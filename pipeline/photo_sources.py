@@ -14,8 +14,10 @@ from PIL import Image
 from errors import UserError
 from pipeline import array_datasets
 from pipeline.photo_folders import list_photos
+from pipeline.photos import is_photo_name
 
 STDIN = "-"
+NO_PHOTO = "holds no photo"
 MAX_STDIN = 2**30  # bytes of an image or a list
 
 
@@ -39,7 +41,8 @@ def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list
     """All photos that arguments mean, in their order.
 
     An argument is a file of any name; a folder, whose photos at any depth are taken (see `list_photos`); a pattern
-    such as "photos/**/*.jpg"; or "-": standard input, one image's bytes or a list of such arguments, one a line.
+    such as "photos/**/*.jpg"; or "-": standard input, one image's bytes or a list of such arguments, one a line or
+    parted by zero bytes.
     """
     return [source for argument in arguments for source in _meant_by(argument, stdin)]
 
@@ -76,12 +79,15 @@ def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
 
 
 def _matching(pattern: str) -> list[PhotoSource]:
-    """Each once: `**` matches a folder, the folders in it and their files."""
-    found = {}
+    """Each once: `**` matches a folder, the folders in it and their files. What is no photo by its name counts only
+    where nothing else matches: "photos/*" means the photos, not the notes beside them."""
+    photos, others = {}, {}
     for path in sorted(glob.glob(pattern, recursive=True)):
-        for source in _in_folder(path) if os.path.isdir(path) else [PhotoSource(path, Path(path))]:
-            found.setdefault(source.name, source)
-    return list(found.values())
+        is_folder = os.path.isdir(path)
+        for source in _in_folder(path) if is_folder else [PhotoSource(path, Path(path))]:
+            is_other = source.error == NO_PHOTO if is_folder else not is_photo_name(Path(path))
+            (others if is_other else photos).setdefault(source.name, source)
+    return list((photos or others).values())
 
 
 def _in_folder(folder: str) -> list[PhotoSource]:
@@ -89,7 +95,7 @@ def _in_folder(folder: str) -> list[PhotoSource]:
         found = list_photos(Path(folder))
     except UserError as error:  # a folder in it that may not be read
         return [PhotoSource(folder, error=str(error))]
-    return [PhotoSource(str(path), path) for path in found] or [PhotoSource(folder, error="holds no photo")]
+    return [PhotoSource(str(path), path) for path in found] or [PhotoSource(folder, error=NO_PHOTO)]
 
 
 def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
@@ -98,12 +104,21 @@ def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
         yield PhotoSource(STDIN, error=f"standard input holds more than {MAX_STDIN:,} bytes")
     elif not content.strip():
         yield PhotoSource(STDIN, error="standard input is empty; pipe an image's bytes or a list of paths into it")
-    elif b"\0" in content or _is_image(content):
+    elif _is_image(content) or not (lines := _lines(content)):
         yield PhotoSource(STDIN, content)
     else:
-        # Bytes are split at line ends only, text at characters that a name may hold too.
-        for line in map(os.fsdecode, filter(None, content.splitlines())):
+        for line in lines:
             yield from [PhotoSource(line, Path(line))] if line == STDIN else _meant_by(line, None)
+
+
+def _lines(content: bytes) -> list[str]:
+    """The paths of a list, which line ends part, or zero bytes as `find -print0` writes them; none if it is no list."""
+    parts = content.split(b"\0")
+    # A damaged image has zero bytes too, but does not begin with a path.
+    if len(parts) > 1 and not os.path.lexists(os.fsdecode(parts[0])):
+        return []
+    # Bytes are split at line ends only, text at characters that a name may hold too.
+    return [os.fsdecode(line) for line in (parts if len(parts) > 1 else content.splitlines()) if line]
 
 
 def _is_image(content: bytes) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from artifacts.description import Description
-from artifacts.explain import heat_map
+from artifacts.explain import HeatMaps
 from artifacts.keras_classifier import KerasClassifier
 from errors import UserError
 from pipeline.photos import Preprocessing
@@ -40,28 +40,28 @@ def test_each_class_is_explained_by_its_own_spot(activation):
     spots = [(2, 3), (9, 14), (0, 0)]
     classifier = looking_at(spots, activation, 3)
     for number, spot in enumerate(spots):
-        assert peak(heat_map(classifier, IMAGE, number)) == spot
+        assert peak(HeatMaps(classifier)(IMAGE, number)) == spot
 
 
 def test_one_unit_speaks_for_its_second_class_and_against_its_first():
     classifier = looking_at([(7, 5)], "sigmoid", 2)
     assert classifier.probabilities(IMAGE[None])[0, 1] == 1
-    assert peak(heat_map(classifier, IMAGE, 1)) == (7, 5)
-    assert heat_map(classifier, IMAGE, 0).max() == 0  # nothing in the picture speaks for the first class
+    assert peak(HeatMaps(classifier)(IMAGE, 1)) == (7, 5)
+    assert HeatMaps(classifier)(IMAGE, 0).max() == 0  # nothing in the picture speaks for the first class
     *before, kernel, bias = classifier.model.get_weights()
     classifier.model.set_weights([*before, -kernel, bias])
-    assert peak(heat_map(classifier, IMAGE, 0)) == (7, 5)
-    assert heat_map(classifier, IMAGE, 1).max() == 0
+    assert peak(HeatMaps(classifier)(IMAGE, 0)) == (7, 5)
+    assert HeatMaps(classifier)(IMAGE, 1).max() == 0
 
 
 def test_weights_that_are_not_trained_are_explained_too():
     classifier = looking_at([(7, 5)], "sigmoid", 2)
     classifier.model.trainable = False
-    assert peak(heat_map(classifier, IMAGE, 1)) == (7, 5)
+    assert peak(HeatMaps(classifier)(IMAGE, 1)) == (7, 5)
 
 
 def test_a_network_without_a_convolution_is_refused():
     model = keras.Sequential([keras.layers.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
     classifier = KerasClassifier(model, Description("mnist_dense", ("a", "b", "c"), Preprocessing(SHAPE)))
     with pytest.raises(UserError, match="--explain: mnist_dense has no convolution, so there is no map of places"):
-        heat_map(classifier, IMAGE, 0)
+        HeatMaps(classifier)

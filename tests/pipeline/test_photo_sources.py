@@ -37,8 +37,14 @@ def test_a_pattern_may_go_deep_and_may_mean_folders(here):
 
 
 def test_a_pattern_gives_no_photo_twice(here):
-    assert find_photos(["deep/**"]) == [file("deep/er/c.jpg"), file("deep/notes.txt")]
+    assert find_photos(["deep/**"]) == [file("deep/er/c.jpg")]
     assert find_photos(["de*/**/c.jpg", "deep/er"]) == [file("deep/er/c.jpg")] * 2  # each argument for itself
+
+
+def test_a_pattern_means_its_photos_and_other_files_only_where_there_are_none(here):
+    assert find_photos(["deep/*"]) == find_photos(["[de]*"]) == [file("deep/er/c.jpg")]
+    assert find_photos(["deep/*.txt"]) == [file("deep/notes.txt")]
+    assert find_photos(["e*"]) == [PhotoSource("empty", error="holds no photo")]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(here):
@@ -85,6 +91,12 @@ def test_a_list_on_standard_input_means_what_its_lines_mean(here):
     text = "b.jpg\n\ndeep\r\nnone.jpg\n*.png\n"
     found = find_photos(["a.png", "-"], io.BytesIO(text.encode()))
     assert found == [file(path) for path in ("a.png", "b.jpg", "deep/er/c.jpg", "none.jpg", "a.png")]
+
+
+def test_zero_bytes_part_a_list_too(here):
+    (here / "two\nlines.jpg").touch()
+    names = ["b.jpg", "two\nlines.jpg", "none.jpg"]
+    assert find_photos(["-"], io.BytesIO(b"b.jpg\0two\nlines.jpg\0none.jpg\0")) == [file(name) for name in names]
 
 
 def test_in_a_list_a_dash_is_a_file(here):
