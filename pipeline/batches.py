@@ -116,7 +116,10 @@ class Batches(keras.utils.PyDataset):
 
     def uint8_batch(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch i before it is standardised: uint8 (k, height, width, channels) and labels."""
-        indices = self.indices(i)
+        return self.uint8_images(self.indices(i))
+
+    def uint8_images(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `uint8_batch`, of any images, as this epoch augments them."""
         images = np.empty((len(indices), *self.image_shape), np.uint8)
         self._fill(indices, images)
         return images, self.labels[indices]
