@@ -1,6 +1,6 @@
 """How fast training is: the tutorials as written, this project, its bare steps, and PyTorch.
 
-    python benchmarks/training.py --data-dir DIR                    # all four presets: about 45 minutes on 2 cores
+    python benchmarks/training.py --data-dir DIR                    # all four presets: two hours on 2 slow cores
     python benchmarks/training.py elephants_cars --torch /path/to/python
     python benchmarks/training.py --images 64 --epochs 1 --rounds 1 --no-commands       # a quick look
 
