@@ -219,16 +219,15 @@ def _transform_uint8(generator: "ImageDataGenerator", images, plan, out: np.ndar
     if not generator.is_random:
         _finish(generator, images, out)
         return
-    if out.dtype == np.uint8:
-        generator.apply_planned(images, plan, out)
-        return
     few = max(1, _SCRATCH_BYTES // out[0].size)
-    scratch = np.empty((few, *out.shape[1:]), np.uint8)
+    is_uint8 = out.dtype == np.uint8
+    scratch = None if is_uint8 else np.empty((few, *out.shape[1:]), np.uint8)
     for start in range(0, len(out), few):
         now = slice(start, start + few)
-        warped = scratch[: len(out[now])]
+        warped = out[now] if is_uint8 else scratch[: len(out[now])]
         generator.apply_planned(images[now], plan[now], warped)
-        _finish(generator, warped, out[now])
+        if not is_uint8:
+            _finish(generator, warped, out[now])
 
 
 def _finish(generator: "ImageDataGenerator", images: Sequence[np.ndarray], out: np.ndarray) -> None:

@@ -57,7 +57,7 @@ class FileIterator(FlowIterator):
     def _mend(self, images: list, places: np.ndarray, indices: np.ndarray, epoch: int, batch: np.ndarray) -> None:
         for row, error in self._bad(images):
             image = self._replace(row, error, places, indices)
-            self._transform([image], indices[row : row + 1], epoch, batch[row : row + 1])
+            self._fill([image], indices[row : row + 1], epoch, batch[row : row + 1])
 
     @staticmethod
     def _bad(images: list[np.ndarray | Future]) -> Iterator[tuple[int, PhotoError]]:

@@ -118,14 +118,14 @@ class FlowIterator(keras_image.Iterator):
     def _make(self, indices: np.ndarray, epoch: int, meanwhile: Callable[[], None] = lambda: None):
         images, places = self._images(indices)
         batch = self._memory.empty((len(indices), *self.image_shape), self._working_dtype)
-        self._transform(images, indices, epoch, batch, meanwhile)
+        self._fill(images, indices, epoch, batch, meanwhile)
         self._mend(images, places, indices, epoch, batch)
         batch = batch.astype(self.dtype, copy=False)
         if self.save_to_dir:
             self._save(batch, indices, epoch)
         return self._with_targets(batch, places)
 
-    def _transform(self, images, indices: np.ndarray, epoch: int, out: np.ndarray, meanwhile=lambda: None) -> None:
+    def _fill(self, images, indices: np.ndarray, epoch: int, out: np.ndarray, meanwhile=lambda: None) -> None:
         generator = self.image_data_generator
         exact = generator.is_random and not generator.uint8_suffices
         transform_batch(generator, images, indices, self.seed, epoch, out, exact, meanwhile)

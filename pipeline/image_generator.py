@@ -9,8 +9,8 @@ from tensorflow.keras.preprocessing import image as keras_image
 
 from pipeline.flows import Flows
 from pipeline.image_draws import ImageDraws
-from pipeline.small_warps import MAX_PIXELS, warp_small
-from pipeline.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp
+from pipeline.small_warps import MAX_PIXELS, SMALL_REACH, warp_small
+from pipeline.warp import DIRECT_REACH, affine_matrices, affine_matrix, are_direct, can_warp, warp
 
 _CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
 _GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
@@ -203,18 +203,23 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             `Warps` of k images, made all at once, where warps are all there is to do; else k dicts of parameters. A
             slice of it is the plan of those images.
         """
-        if not (self.is_random and self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))):
+        is_fast = self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))
+        if not self.is_random or self.is_extended or not is_fast:
             return self.draw_transforms(image_shape, seed, epoch, indices)
         columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
         matrices = np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
         are_small = self.fill_mode == "nearest" and image_shape[0] * image_shape[1] <= MAX_PIXELS
-        return Warps(matrices, are_direct(matrices, *image_shape[:2], np.uint8), are_small)
+        most = SMALL_REACH if are_small else DIRECT_REACH[np.dtype(np.uint8)]
+        return Warps(matrices, are_direct(matrices, *image_shape[:2], most), are_small)
 
     def apply_planned(self, images: Sequence[np.ndarray], plan: "list[dict] | Warps", out: np.ndarray) -> None:
         """Write transformed images to `out`, uint8 (k, *shape), like the k images and not overlapping them."""
         if not isinstance(plan, Warps):
             for image, parameters, result in zip(images, plan, out, strict=True):
-                self.apply_transform(image, parameters, result)
+                if self.is_extended:  # a subclass's method may know nothing of `out`
+                    result[...] = self.apply_transform(image, parameters)
+                else:
+                    self.apply_transform(image, parameters, result)
             return
         if plan.are_small:
             warp_small(images, plan.matrices, out)
@@ -232,6 +237,7 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             or self.featurewise_center
             or self.featurewise_std_normalization
             or self.zca_whitening
+            or self.is_extended
         )
 
     @property

@@ -18,6 +18,7 @@ from pipeline.photos import is_photo_name
 
 STDIN = "-"
 NO_PHOTO = "holds no photo"
+_CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r"))
 MAX_STDIN = 2**30  # bytes of an image or a list
 
 
@@ -113,12 +114,18 @@ def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
 
 def _lines(content: bytes) -> list[str]:
     """The paths of a list, which line ends part, or zero bytes as `find -print0` writes them; none if it is no list."""
-    parts = content.split(b"\0")
-    # A damaged image has zero bytes too, but does not begin with a path.
-    if len(parts) > 1 and not os.path.lexists(os.fsdecode(parts[0])):
-        return []
+    by_zeros = b"\0" in content
     # Bytes are split at line ends only, text at characters that a name may hold too.
-    return [os.fsdecode(line) for line in (parts if len(parts) > 1 else content.splitlines()) if line]
+    parts = [part for part in (content.split(b"\0") if by_zeros else content.splitlines()) if part.strip()]
+    # A damaged image has zero bytes too, but others that names lack, and between them nothing that is there.
+    is_text = len(content.translate(None, _CONTROLS)) == len(content)
+    if by_zeros and not (is_text and any(len(part) > 1 and _is_meant(os.fsdecode(part)) for part in parts)):
+        return []
+    return [os.fsdecode(part) for part in parts]
+
+
+def _is_meant(argument: str) -> bool:
+    return os.path.lexists(argument) or (glob.has_magic(argument) and bool(glob.glob(argument, recursive=True)))
 
 
 def _is_image(content: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -37,6 +38,7 @@ def _left_for_caches() -> int:
 
 
 _sharing: "weakref.WeakSet[PhotoStore]" = weakref.WeakSet()  # those of no budget of their own
+_promising = threading.RLock()  # held while a store is added
 
 
 class PhotoStore:
@@ -57,13 +59,19 @@ class PhotoStore:
         self.preprocessing = preprocessing
         self.image_shape = preprocessing.image_shape
         self.image_bytes = int(np.prod(self.image_shape))
-        cached = min(len(self.paths), (self._shared() if budget is None else budget) // self.image_bytes)
-        self._cache = np.empty((cached, *self.image_shape), np.uint8)
-        self._is_cached = np.zeros(cached, bool)
+        if budget is None:
+            with _promising:
+                self._make_cache(self._shared())
+                _sharing.add(self)
+        else:
+            self._make_cache(budget)
         self._coming: dict[int, Future] = {}
         self._coming_in = os.getpid()
-        if budget is None:
-            _sharing.add(self)
+
+    def _make_cache(self, budget: int) -> None:
+        cached = min(len(self.paths), budget // self.image_bytes)
+        self._cache = np.empty((cached, *self.image_shape), np.uint8)
+        self._is_cached = np.zeros(cached, bool)
 
     def _shared(self) -> int:
         """The bytes that this store may take of what all share."""

@@ -238,7 +238,8 @@ class KerasLoading:
         pixels = self._plain_jpeg(source) if self._is_plain else None
         if pixels is None:
             pixels = np.asarray(_opened(source, None, self._arranged)).reshape(*self.target_size, -1)
-        return pixels.transpose(2, 0, 1) if self.channels_first else pixels
+        # In one piece, as in a cache: NumPy sums a view in another order, which would move a mean by its last bit.
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1)) if self.channels_first else pixels
 
     @property
     def _is_plain(self) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 
 # From about 64 x 64 on warpAffine's own interpolation, which needs no array of coordinates, is as fast.
 MAX_PIXELS = 64 * 64
+# Source coordinates, in pixels from the origin, up to which rounding them to float32 costs less than 0.01 grey levels.
+SMALL_REACH = 128
 # Coordinates down the stack lie in [_TOP, 2 * _TOP), where float32 has steps of 1/32768 pixel: on noise, the worst
 # case, 0.004 grey levels (of 255). The steps are equal throughout, so no result depends on the place in the stack.
 _TOP = 256
@@ -24,7 +26,7 @@ def warp_small(images: Sequence[np.ndarray], matrices: np.ndarray, out: np.ndarr
 
     Args:
         images: k of uint8 (h, w, 1 | 3 | 4), of MAX_PIXELS at most; an array or a list.
-        matrices: float64 (k, 2, 3) as from `warp.affine_matrices`, whose images `warp.are_direct` calls direct.
+        matrices: float64 (k, 2, 3) as from `warp.affine_matrices`, `warp.are_direct` within SMALL_REACH.
         out: C-contiguous uint8 (k, h, w, c), overwritten; not overlapping the images.
     """
     count, height, width, channels = out.shape

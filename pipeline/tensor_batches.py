@@ -27,7 +27,7 @@ def suits(batches: Batches) -> bool:
     """Whether the images are one array of which a copy fits in memory, and are rescaled after the augmentation."""
     return (
         isinstance(batches.images, np.ndarray)
-        and batches.generator.only_rescales
+        and batches.generator.only_rescales  # and runs no code of the user's own, which one thread calls in order
         and batches.images.nbytes <= free_memory() * CACHE_SHARE
     )
 

@@ -204,3 +204,12 @@ def test_evaluate_and_predict():
     model = small_model()
     assert np.isfinite(model.evaluate(batches, verbose=0))
     assert model.predict(batches, verbose=0).shape == (23, 4)
+
+
+def test_a_subclass_transforms_its_way():
+    class Negative(ImageDataGenerator):
+        def apply_transform(self, x, transform_parameters):
+            return 255 - x
+
+    batches = Batches(IMAGES, LABELS, Negative(rotation_range=10, rescale=0.5), 4)
+    np.testing.assert_array_equal(batches[0][0], (255 - IMAGES[:4]) * np.float32(0.5))

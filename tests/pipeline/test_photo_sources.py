@@ -95,8 +95,11 @@ def test_a_list_on_standard_input_means_what_its_lines_mean(here):
 
 def test_zero_bytes_part_a_list_too(here):
     (here / "two\nlines.jpg").touch()
-    names = ["b.jpg", "two\nlines.jpg", "none.jpg"]
-    assert find_photos(["-"], io.BytesIO(b"b.jpg\0two\nlines.jpg\0none.jpg\0")) == [file(name) for name in names]
+    names = ["none.jpg", "b.jpg", "two\nlines.jpg"]
+    for end in (b"\0", b"\0\n"):
+        found = find_photos(["-"], io.BytesIO(b"none.jpg\0b.jpg\0two\nlines.jpg" + end))
+        assert found == [file(name) for name in names]
+    assert find_photos(["-"], io.BytesIO(b"*.png\0deep\0")) == [file("a.png"), file("deep/er/c.jpg")]
 
 
 def test_in_a_list_a_dash_is_a_file(here):
@@ -120,8 +123,9 @@ def test_an_image_on_standard_input_is_told_by_its_content(tmp_path, photo, suff
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
 
-def test_binary_data_that_is_no_image_is_not_taken_for_names():
-    assert find_photos(["-"], io.BytesIO(b"\xff\0\n\0")) == [PhotoSource("-", b"\xff\0\n\0")]
+@pytest.mark.parametrize("content", [b"\xff\0\n\0", b".\0-\0", b"\xff\xd8\xff\x10\0b.jpg\0", b"gone.jpg\0"])
+def test_binary_data_that_is_no_image_is_not_taken_for_names(here, content):
+    assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
 
 @pytest.mark.parametrize("stdin", [None, io.BytesIO(b""), io.BytesIO(b"\n\n")])

@@ -1,7 +1,9 @@
 """Photos in memory while they fit, decoded again where they do not: the same arrays either way."""
 
 import os
+import sys
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -214,3 +216,15 @@ held.set()
 """
     done = run_python("-c", code, *map(str, paths), timeout=60)
     assert done.stdout.split() == ["6"], done.stderr
+
+
+def test_stores_made_by_several_threads_share_it_too(paths, monkeypatch):
+    monkeypatch.setattr(photo_store, "free_memory", lambda: 4 * 9 * ONE)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda _: PhotoStore(paths, Preprocessing(SHAPE)), range(400)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert sum(len(store._cache) for store in made) == 9

@@ -52,6 +52,18 @@ def test_each_image_is_interpolated_exactly_but_for_rounding(shape):
     assert (out != images).any() or shape == (1, 1, 3)
 
 
+@pytest.mark.parametrize("side", [32, 64])
+def test_extreme_transforms_are_as_exact(side):
+    generator = ImageDataGenerator(rotation_range=180, shear_range=60, zoom_range=(0.05, 9), width_shift_range=2.0)
+    images = noise(400, side, side, 1) // 128 * 255  # black and white: where a wrong coordinate costs most
+    out = np.empty_like(images)
+    plan = generator.plan(images.shape[1:], 0, 0, np.arange(len(images)))
+    assert 0 < sum(plan.direct) < len(images)
+    generator.apply_planned(images, plan, out)
+    for image, matrix, result in zip(images, plan.matrices, out, strict=True):
+        assert np.abs(result - exact(image, matrix)).max() <= 0.51
+
+
 @given(st.permutations(range(23)), st.integers(1, 23))
 @settings(max_examples=20, deadline=None)
 def test_a_result_depends_on_its_own_image_alone(order, count):

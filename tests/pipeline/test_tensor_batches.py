@@ -85,6 +85,13 @@ def test_a_fit_learns_the_same_from_both_and_resumes(binary, class_weight, recip
     assert got == pytest.approx(expected, rel=1e-6)
 
 
+class Own(ImageDataGenerator):
+    """A user's transform."""
+
+    def apply_transform(self, x, transform_parameters, out=None):
+        return 255 - x
+
+
 class Source:
     """Images that are no array."""
 
@@ -99,6 +106,7 @@ def test_what_stays_in_python(monkeypatch):
     assert suits(make())
     assert suits(make(zoom_range=0.2))
     assert not suits(make(samplewise_center=True))
+    assert not suits(Batches(IMAGES, LABELS, Own(zoom_range=0.2), 5))
     assert not suits(Batches(Source(), LABELS, generator, 5))
     monkeypatch.setattr(pipeline.tensor_batches, "free_memory", lambda: 4 * IMAGES.nbytes - 4)
     assert not suits(make())

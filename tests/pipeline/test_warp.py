@@ -52,7 +52,7 @@ def test_blocks_are_the_whole(monkeypatch, channels, dtype, fill_mode):
     image = noise((70, 50, channels), dtype)
     matrix = affine_matrix({**PARAMETERS, "theta": 130.0}, 70, 50)
     whole = warp(image, matrix, fill_mode, 9.0)
-    monkeypatch.setattr(warping, "_DIRECT_REACH", dict.fromkeys(warping.WARP_DTYPES, 0))
+    monkeypatch.setattr(warping, "DIRECT_REACH", dict.fromkeys(warping.WARP_DTYPES, 0))
     monkeypatch.setattr(warping, "_BLOCK_REACH", 16)
     blocks = warp(image, matrix, fill_mode, 9.0)
     # A uint8 that lies at n + 0.5 but for float32's last bits may round either way.
@@ -124,6 +124,6 @@ def test_which_warps_are_direct_is_known_for_many_at_once(dtype):
     for side in (20, 250, 300, 380):
         columns = {name: value * rng.uniform(-2, 2, 40) for name, value in PARAMETERS.items()}
         matrices = affine_matrices(columns, side, side)
-        limit = warping._DIRECT_REACH[np.dtype(dtype)]
+        limit = warping.DIRECT_REACH[np.dtype(dtype)]
         one_by_one = [warping._reach(matrix, side, side) <= limit for matrix in matrices]
-        assert are_direct(matrices, side, side, dtype) == one_by_one
+        assert are_direct(matrices, side, side, limit) == one_by_one
