@@ -22,8 +22,8 @@ class Warps:
 
     Attributes:
         matrices: float64 (k, 2, 3), see `affine_matrix`.
-        direct: k times whether `warp` is exact enough for the whole image at once.
-        are_small: whether `warp_small` takes those that are direct.
+        direct: k times whether the image can be warped in one piece, see `are_direct`.
+        are_small: whether `warp_small` takes those that are direct, which it asks a smaller reach of than `warp`.
     """
 
     matrices: np.ndarray

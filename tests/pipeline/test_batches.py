@@ -213,3 +213,16 @@ def test_a_subclass_transforms_its_way():
 
     batches = Batches(IMAGES, LABELS, Negative(rotation_range=10, rescale=0.5), 4)
     np.testing.assert_array_equal(batches[0][0], (255 - IMAGES[:4]) * np.float32(0.5))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_large_batch_is_warped_a_few_images_at_a_time(monkeypatch, dtype):
+    warped, original = [], ImageDataGenerator.apply_planned
+    monkeypatch.setattr(pipeline.batches, "_SCRATCH_BYTES", 5 * IMAGES[0].size)
+    monkeypatch.setattr(
+        ImageDataGenerator, "apply_planned", lambda self, *args: warped.append(len(args[2])) or original(self, *args)
+    )
+    batches = Batches(IMAGES, LABELS, ImageDataGenerator(zoom_range=0.3), 23)
+    images, _ = batches.uint8_batch(0) if dtype == np.uint8 else batches[0]
+    assert warped == [5, 5, 5, 5, 3]
+    assert images.dtype == dtype

@@ -234,3 +234,11 @@ def test_a_large_folder_is_listed_in_seconds(tmp_path):
     start = time.perf_counter()
     assert flow(tmp_path).n == 10_000
     assert time.perf_counter() - start < 2  # about 0.1 s; the machine may be busy
+
+
+def test_channels_first_photos_are_the_same_bits_from_the_file_and_from_the_cache(folder):
+    recipe = {"samplewise_center": True, "samplewise_std_normalization": True, "data_format": "channels_first"}
+    iterator = flow(folder, recipe=recipe, shuffle=False, target_size=(40, 50))
+    first, second = epochs(iterator, 1), epochs(iterator, 1)
+    assert first.shape == (11, 3, 40, 50)
+    np.testing.assert_array_equal(first, second)
