@@ -10,6 +10,8 @@ the relus, values and gradients alike, for a quarter of the numbers to read and 
 import keras
 from keras import layers
 
+from dropout import Dropout
+
 ImageShape = tuple[int, int, int]
 
 
@@ -29,7 +31,7 @@ def elephants_cars(image_shape: ImageShape, n_classes: int = 2) -> keras.Sequent
             layers.ReLU(),
             layers.Flatten(),
             layers.Dense(64, activation="relu"),
-            layers.Dropout(0.5),
+            Dropout(0.5),
             _head(n_classes),
         ]
     )
@@ -76,10 +78,10 @@ def cifar10(image_shape: ImageShape, n_classes: int = 10) -> keras.Sequential:
         model.add(layers.Conv2D(filters, 3))
         model.add(layers.MaxPooling2D(2))
         model.add(layers.ReLU())
-        model.add(layers.Dropout(0.25))
+        model.add(Dropout(0.25))
     model.add(layers.Flatten())
     model.add(layers.Dense(512, activation="relu"))
-    model.add(layers.Dropout(0.5))
+    model.add(Dropout(0.5))
     model.add(_head(n_classes))
     return model
 
@@ -110,9 +112,9 @@ def mnist_dense(image_shape: ImageShape, n_classes: int = 10) -> keras.Sequentia
             layers.Input(image_shape),
             layers.Flatten(),
             layers.Dense(512, activation="relu"),
-            layers.Dropout(0.2),
+            Dropout(0.2),
             layers.Dense(512, activation="relu"),
-            layers.Dropout(0.2),
+            Dropout(0.2),
             _head(n_classes),
         ]
     )
@@ -130,7 +132,7 @@ def mnist_cnn(image_shape: ImageShape, n_classes: int = 10) -> keras.Sequential:
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Flatten(),
-            layers.Dropout(0.5),
+            Dropout(0.5),
             _head(n_classes),
         ]
     )

@@ -15,7 +15,7 @@ FLOORS = (
     {"pipeline"},
     {"compute"},
     {"distribution", "accelerators", "models", "options", "optimizers", "epoch_times"},
-    {"command_line", "cluster"},
+    {"command_line", "cluster", "dropout"},
     {"presets"},
     {"errors", "atomic"},
 )
