@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import agreement
 import atomic
@@ -23,7 +24,7 @@ from distribution import ALONE, Distribution
 from epoch_times import EpochTimes
 from errors import UserError
 from pipeline.datasets import Data, batches, trained_on
-from pipeline.tensor_batches import feed
+from pipeline.tensor_batches import TensorBatches
 from presets import Preset
 
 
@@ -101,7 +102,8 @@ def run_training(
         not the chief.
 
     Raises:
-        UserError: training diverged; or a resumed run's photos are not those that it began with.
+        UserError: training diverged; a resumed run's photos are not those that it began with; or a photo cannot be
+            read any more.
     """
     model.summary(line_length=80, print_fn=lambda text, **_: say(text))
     with dtype_policy("float32"):
@@ -117,21 +119,21 @@ def run_training(
     distribution.adapt(model, train_batches.labels[:1])
     if first_epoch == 0 and distribution.is_chief:
         _plot_first_batch(run, data, train_batches)
-    train, order = feed(train_batches, model)
-    validation, _ = feed(_batches(data, "validation", preset, model, distribution), model)
+    train = TensorBatches(train_batches)
+    validation = TensorBatches(_batches(data, "validation", preset, model, distribution))
     times = [EpochTimes(run.file("profile"))] if profile else []
     writers = _writers(run, data, classifier, tensorboard, score_each_epoch) if distribution.is_chief else []
     # Keras's progress bar is a message, not a result.
-    with distribution.fitting(), contextlib.redirect_stdout(sys.stderr):
+    with _causes(train, validation), distribution.fitting(), contextlib.redirect_stdout(sys.stderr):
         model.fit(
-            train,
-            validation_data=validation,
+            train.dataset,
+            validation_data=validation.dataset,
             initial_epoch=first_epoch,
             epochs=preset.epochs if not has_stopped(run.history, preset.early_stopping) else first_epoch,
             shuffle=False,  # the batches shuffle themselves, from the seed
             class_weight=_class_weights(preset, data),
             verbose=_verbosity(distribution),
-            callbacks=times + order + _callbacks(run, preset, writers),
+            callbacks=[*times, train, *_callbacks(run, preset, writers)],
         )
     return _finish(run, data) if distribution.is_chief else None
 
@@ -144,6 +146,23 @@ def _batches(data: Data, part: str, preset: Preset, model: keras.Model, distribu
         size = validation_batch_size(data.preprocessing.image_shape, size)
     share = distribution.machine, distribution.machines
     return batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, share)
+
+
+@contextlib.contextmanager
+def _causes(*fed: TensorBatches):
+    """Around fit: raise what ended it instead of what TensorFlow makes of that."""
+    try:
+        yield
+    except tf.errors.OpError:
+        for batches in fed:
+            if batches.error:
+                raise batches.error from None
+        raise
+    except RuntimeError as error:
+        # Ctrl-C inside a scope of TensorFlow, which then complains that it was left.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 def _verbosity(distribution: Distribution) -> str | int:

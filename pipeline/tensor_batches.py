@@ -1,4 +1,6 @@
-"""An array data set's batches made inside TensorFlow, so that no small batch passes through Python."""
+"""How batches get into TensorFlow: many small ones inside it, without Python, and none of them late."""
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -14,47 +16,57 @@ PREFETCHED = 8
 AUGMENTED_AT_ONCE = 1024
 
 
-def feed(batches: Batches, model: keras.Model) -> tuple[Batches | tf.data.Dataset, list[keras.callbacks.Callback]]:
-    """What to give to `model.fit` for these batches: they themselves, or the same made faster; and its callbacks."""
-    is_alone = model.distribute_strategy.num_replicas_in_sync == 1  # else every replica or worker has a share of each
-    if not (is_alone and suits(batches)):
-        return batches, []
-    faster = TensorBatches(batches)
-    return faster.dataset, [faster]
-
-
 def suits(batches: Batches) -> bool:
-    """Whether the images are one array of which a copy fits in memory, and are rescaled after the augmentation."""
+    """Whether the images are one array of which a copy fits in memory, and are rescaled after the augmentation; and
+    the batches whole, not one machine's share of them.
+    """
     return (
-        isinstance(batches.images, np.ndarray)
+        batches.share == (0, 1)
+        and isinstance(batches.images, np.ndarray)
         and batches.generator.only_rescales  # and runs no code of the user's own, which one thread calls in order
         and batches.images.nbytes <= free_memory() * CACHE_SHARE
     )
 
 
 class TensorBatches(keras.callbacks.Callback):
-    """The batches of a `Batches`, bit for bit, with less Python: TensorFlow's own threads gather and rescale them.
+    """The batches of a `Batches`, bit for bit, fed without the waiting and most of the Python of Keras's own way.
 
-    Of 32 images of CIFAR-10 a batch costs a quarter of what it does in Python (0.16 to 0.68 ms of a core). Images
-    that are augmented come from Python, but many batches at once.
+    Where `suits` says yes, TensorFlow's own threads gather and rescale them: of 32 images of CIFAR-10 a batch costs a
+    quarter of what it does in Python (0.16 to 0.68 ms of a core), and images that are augmented come from Python many
+    batches at once. Other batches come from Python one by one.
     As a callback of the fit it sets each epoch's order.
 
     Attributes:
         dataset: tf.data.Dataset of one epoch.
+        error: that Python raised while it made a batch; TensorFlow raises an account of it, of ninety lines.
     """
 
     def __init__(self, batches: Batches):
         """
         Args:
-            batches: which `suits` says yes to.
+            batches: whose epoch this sets.
         """
         super().__init__()
-        self._batches = batches
-        factor = np.float32(batches.generator.rescale or 1)
+        self._batches, self._order, self.error = batches, None, None
         with tf.device("CPU"):  # where tf.data runs; a GPU gets its batches from there
-            is_random = batches.augment and batches.generator.is_random
-            uint8 = self._augmented() if is_random else self._gathered()
-        self.dataset = uint8.map(
+            dataset = self._in_tensors() if suits(batches) else self._in_python()
+        options = tf.data.Options()
+        # All is set here; the thread that would tune it holds each new epoch up, the longer the longer epochs take: of
+        # 4 s by up to 4 s. Keras feeds a PyDataset with that thread.
+        options.autotune.enabled = False
+        self.dataset = dataset.with_options(options)
+
+    def _in_python(self) -> tf.data.Dataset:
+        """Batches as `Batches` makes them."""
+        numbers = tf.data.Dataset.range(len(self._batches))
+        return self._from_python(self._batches.__getitem__, numbers, tf.float32).prefetch(1)
+
+    def _in_tensors(self) -> tf.data.Dataset:
+        """Batches of uint8 images, rescaled by TensorFlow."""
+        is_random = self._batches.augment and self._batches.generator.is_random
+        uint8 = self._augmented() if is_random else self._gathered()
+        factor = np.float32(self._batches.generator.rescale or 1)
+        return uint8.map(
             lambda images, labels: (tf.cast(images, tf.float32) * factor, labels), num_parallel_calls=cpu_cores()
         ).prefetch(PREFETCHED)
 
@@ -73,21 +85,33 @@ class TensorBatches(keras.callbacks.Callback):
 
     def _augmented(self) -> tf.data.Dataset:
         """Batches of augmented uint8 images, and labels."""
-        self._order = None
-        size, labels = self._batches.batch_size, self._batches.labels
+        size = self._batches.batch_size
         together = size * max(1, AUGMENTED_AT_ONCE // size)
 
         def some(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return self._batches.uint8_images(self._batches.epoch_order()[start : start + together])
 
-        def tensors(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            made = tf.numpy_function(some, [start], (tf.uint8, labels.dtype))
-            shapes = self._batches.image_shape, labels.shape[1:]
+        starts = tf.data.Dataset.range(0, len(self._batches.labels), together)
+        batches = self._from_python(some, starts, tf.uint8).prefetch(1).rebatch(size)
+        return batches.apply(tf.data.experimental.assert_cardinality(len(self._batches)))
+
+    def _from_python(self, make: Callable, numbers: tf.data.Dataset, dtype: tf.DType) -> tf.data.Dataset:
+        """The images of this dtype, and the labels, that `make` returns for each number, one call after another."""
+        labels = self._batches.labels
+        shapes = self._batches.image_shape, labels.shape[1:]
+
+        def make_one(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            try:
+                return make(number)
+            except Exception as error:
+                self.error = error
+                raise
+
+        def tensors(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            made = tf.numpy_function(make_one, [number], (dtype, labels.dtype))
             return tuple(tf.ensure_shape(each, (None, *shape)) for each, shape in zip(made, shapes, strict=True))
 
-        starts = tf.data.Dataset.range(0, len(labels), together)
-        batches = starts.map(tensors, num_parallel_calls=1).prefetch(1).rebatch(size)
-        return batches.apply(tf.data.experimental.assert_cardinality(len(self._batches)))
+        return numbers.map(tensors, num_parallel_calls=1)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Called by Keras before it draws from the dataset anew."""

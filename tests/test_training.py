@@ -263,3 +263,27 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
     assert histories[0] == histories[1]
     assert len(list(run.file("profile").rglob("*.xplane.pb"))) == 1
     assert capsys.readouterr().err.count(" s: waiting for data ") == 2
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
+    monkeypatch.setattr("pipeline.photo_store.CACHE_SHARE", 0)  # else it stays in memory
+    gone = next((photos / part / "dogs").iterdir())
+    end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
+    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    with pytest.raises(UserError, match="changed while in use") as caught:
+        run_it(new_run(), photos)
+    assert str(gone) in str(caught.value)
+
+
+def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos, monkeypatch):
+    def interrupt(epoch, logs):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("Exiting device scope without proper scope nesting")
+
+    end = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    with pytest.raises(KeyboardInterrupt):
+        run_it(new_run(), photos)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import pipeline.tensor_batches
 from pipeline.batches import Batches
 from pipeline.image_generator import ImageDataGenerator
-from pipeline.tensor_batches import TensorBatches, feed, suits
+from pipeline.tensor_batches import TensorBatches, suits
 
 SHAPE = (6, 5, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, *SHAPE), np.uint8)
@@ -36,6 +36,7 @@ def make(batch_size=5, shuffle=True, n=23, seed=1, rescale=1 / 255, binary=False
             {"rescale": None},
             {"rescale": 0.3, "zoom_range": 0.3},
             {"brightness_range": (0.2, 2), "rotation_range": 9},
+            {"samplewise_center": True, "rotation_range": 9},  # which Python makes
         ]
     ),
     together=st.sampled_from([1, 7, 1024]),
@@ -72,16 +73,16 @@ def losses(data, callbacks=(), binary=False, **options):
 @pytest.mark.parametrize("class_weight", [None, {0: 3.0, 1: 0.2, 2: 1.0, 3: 1.0}])
 def test_a_fit_learns_the_same_from_both_and_resumes(binary, class_weight, recipe):
     def fed():
-        return feed(make(binary=binary, **recipe), small_model())
+        return TensorBatches(make(binary=binary, **recipe))
 
     expected = losses(make(binary=binary, **recipe), binary=binary, class_weight=class_weight, epochs=4)
-    data, callbacks = fed()
-    assert losses(data, callbacks, binary, class_weight=class_weight, epochs=4) == pytest.approx(expected, rel=1e-6)
+    one = fed()
+    assert losses(one.dataset, [one], binary, class_weight=class_weight, epochs=4) == pytest.approx(expected, rel=1e-6)
     model = small_model(1 if binary else 4)
-    (first, order), (second, order_again) = fed(), fed()
+    first, second = fed(), fed()
     options = {"shuffle": False, "verbose": 0, "class_weight": class_weight}
-    got = model.fit(first, callbacks=order, epochs=1, **options).history["loss"]
-    got += model.fit(second, callbacks=order_again, initial_epoch=1, epochs=4, **options).history["loss"]
+    got = model.fit(first.dataset, callbacks=[first], epochs=1, **options).history["loss"]
+    got += model.fit(second.dataset, callbacks=[second], initial_epoch=1, epochs=4, **options).history["loss"]
     assert got == pytest.approx(expected, rel=1e-6)
 
 
@@ -110,5 +111,8 @@ def test_what_stays_in_python(monkeypatch):
     assert not suits(Batches(Source(), LABELS, generator, 5))
     monkeypatch.setattr(pipeline.tensor_batches, "free_memory", lambda: 4 * IMAGES.nbytes - 4)
     assert not suits(make())
-    batches = make()
-    assert feed(batches, small_model()) == (batches, [])
+
+
+@pytest.mark.parametrize("recipe", [{}, {"zoom_range": 0.3}, {"samplewise_center": True}])
+def test_no_thread_tunes_what_would_hold_the_next_epoch_up(recipe):
+    assert TensorBatches(make(**recipe)).dataset.options().autotune.enabled is False
