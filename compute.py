@@ -22,6 +22,13 @@ BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 # of an epoch. 32 calls save nearly all of it, and the progress bar still moves every second or so.
 SMALL_BATCH_PIXELS = 1_000_000
 STEPS_PER_EXECUTION = 32
+# Images this small are computed in shares, a core each (batch_shares.py); an operation on larger ones is long enough
+# to be split. With networks of models.py on 2 cores a step takes up to a quarter less at 28 to 64 pixels a side, and as
+# long at 128. A share must be a batch worth computing: 16 images were the fewest measured.
+SHARED_IMAGE_PIXELS = 64 * 64
+SMALLEST_SHARE = 16
+# Nearly all their weights are in one layer: reading them is what a step costs, whatever the number of images.
+NEVER_SHARED = {"one_conv"}
 
 
 @dataclass(frozen=True)
@@ -86,16 +93,22 @@ def choose_gpus(device: str, count: int) -> range:
     return range({"auto": count, "cpu": 0, "gpu": 1}[device])
 
 
-def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
+def set_up(precision: str = "auto", seed: int | None = None, shares: int = 1) -> Compute:
     """Import TensorFlow quietly, set Keras's dtype policy and every random seed.
 
     A GPU that TensorFlow sees is used, its memory taken as it is needed.
+
+    Args:
+        shares: from `batch_shares`, of every batch to come in this process; 1 where there is a GPU, and where
+            TensorFlow has begun to compute, because its threads cannot be changed then.
     """
     with native_stderr_held_back():
         import keras
         import tensorflow as tf
 
         gpus = _take_memory_as_needed()
+        if shares > 1 and not gpus:
+            _give_each_operation_one_thread(shares)
         tf.constant(0.0) + 1.0  # the first operation starts the devices, and their chatter
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
     policy = choose_policy(precision, [detail.get("compute_capability") for detail in details], cpu_flags())
@@ -104,6 +117,14 @@ def set_up(precision: str = "auto", seed: int | None = None) -> Compute:
         keras.utils.set_random_seed(seed)
     device = name_gpus([detail.get("device_name", "GPU") for detail in details]) or "CPU"
     return Compute(device, cpu_cores(), policy)
+
+
+def _give_each_operation_one_thread(at_once: int) -> None:
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # TensorFlow has begun
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(at_once)
 
 
 def _take_memory_as_needed() -> list:
@@ -166,6 +187,12 @@ def steps_per_execution(image_shape: tuple[int, int, int], batch_size: int, step
     height, width, channels = image_shape
     small = height * width * channels * batch_size <= SMALL_BATCH_PIXELS
     return max(1, min(STEPS_PER_EXECUTION, steps // 8)) if small else 1
+
+
+def batch_shares(model: str, image_shape: tuple[int, int, int], batch_size: int, cores: int) -> int:
+    """In how many shares to compute a batch: one for each core, or 1 where splitting each operation is as fast."""
+    is_small = math.prod(image_shape[:2]) <= SHARED_IMAGE_PIXELS and batch_size >= cores * SMALLEST_SHARE
+    return cores if is_small and model not in NEVER_SHARED else 1
 
 
 def validation_batch_size(image_shape: tuple[int, int, int], batch_size: int) -> int:

@@ -180,7 +180,9 @@ def train(
     distribution: "Distribution",
 ) -> None:
     """Load the images, then train in the run folder that `open_run()` gives."""
-    computing = compute.set_up(preset.precision, preset.seed)
+    cores = 1 if distribution.is_shared else compute.cpu_cores()
+    shares = compute.batch_shares(preset.model, preset.image_shape, preset.batch_size, cores)
+    computing = compute.set_up(preset.precision, preset.seed, shares)
     if settings.get("profile") and distribution.machines > 1:
         raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
     data = load(preset, settings)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import agreement
 import atomic
+import batch_shares
 import models
 import optimizers
 from artifacts import lite_export, plots, trust_measure, weights_file
@@ -46,6 +47,8 @@ def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequ
             raise
         size = f"{shape[0]} x {shape[1]}"
         raise UserError(f"--image-size: {size} pixels are too few for the network {preset.model}") from None
+    if batch_shares.count() > 1 and not distribution.is_shared:
+        model = batch_shares.SideBySide(model, batch_shares.count())
     optimizer = optimizers.get(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate

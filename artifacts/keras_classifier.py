@@ -5,10 +5,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import batch_shares
 import models
 from artifacts import trust, weights_file
 from artifacts.classifier import Classifier
 from artifacts.description import Description
+from pipeline.threads import threads
 
 
 class KerasClassifier(Classifier):
@@ -35,5 +37,10 @@ class KerasClassifier(Classifier):
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.run`."""
-        outputs, features = self.with_features(batch, training=False)
-        return np.asarray(outputs), np.asarray(features)
+        shares = np.array_split(batch, min(batch_shares.count(), len(batch)))
+        answers = threads().map(self._answer, shares) if len(shares) > 1 else [self._answer(batch)]
+        outputs, features = zip(*answers, strict=True)
+        return np.concatenate(outputs), np.concatenate(features)
+
+    def _answer(self, images: np.ndarray):
+        return self.with_features(images, training=False)

@@ -83,7 +83,8 @@ def prepare(task: dict):
 
     preset = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
     preset = replace(preset, augment=preset.augment and task["augment"])
-    computing = compute.set_up(preset.precision, preset.seed)
+    shares = compute.batch_shares(preset.model, preset.image_shape, preset.batch_size, compute.cpu_cores())
+    computing = compute.set_up(preset.precision, preset.seed, shares)
     if preset.dataset == "photos":
         data = datasets.load_photos(Path(task["data"]), preset)
     else:

@@ -3,7 +3,7 @@
 import pytest
 
 import compute
-from compute import Compute, choose_gpus, choose_policy, cpu_flags, name_gpus, steps_per_execution
+from compute import Compute, batch_shares, choose_gpus, choose_policy, cpu_flags, name_gpus, steps_per_execution
 from errors import UserError
 
 BF16 = {"avx512_bf16", "avx2"}
@@ -65,6 +65,26 @@ def test_flags_of_this_cpu_or_none(monkeypatch):
 )
 def test_steps_in_one_call(shape, batch_size, steps, expected):
     assert steps_per_execution(shape, batch_size, steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "batch_size", "cores", "shares"),
+    [
+        ("fashion_mnist", (28, 28, 1), 64, 2, 2),
+        ("fashion_mnist", (28, 28, 1), 64, 4, 4),
+        ("fashion_mnist", (28, 28, 1), 64, 5, 1),  # shares of fewer than 16 images
+        ("cifar10_small", (32, 32, 3), 32, 2, 2),
+        ("cifar10_small", (32, 32, 3), 31, 2, 1),
+        ("cifar10", (32, 32, 3), 256, 16, 16),
+        ("cifar10", (32, 32, 3), 256, 1, 1),
+        ("elephants_cars", (64, 64, 3), 32, 2, 2),
+        ("elephants_cars", (65, 64, 3), 32, 2, 1),
+        ("elephants_cars", (300, 300, 3), 32, 2, 1),
+        ("one_conv", (32, 32, 3), 32, 2, 1),
+    ],
+)
+def test_shares_of_a_batch(model, shape, batch_size, cores, shares):
+    assert batch_shares(model, shape, batch_size, cores) == shares
 
 
 def test_the_sentence():

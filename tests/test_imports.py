@@ -14,7 +14,7 @@ FLOORS = (
     {"artifacts", "data"},
     {"pipeline"},
     {"compute"},
-    {"distribution", "accelerators", "models", "options", "optimizers", "epoch_times"},
+    {"distribution", "accelerators", "models", "options", "optimizers", "epoch_times", "batch_shares"},
     {"command_line", "cluster", "dropout"},
     {"presets"},
     {"errors", "atomic"},
