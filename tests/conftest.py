@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where tests run in the background, a shell may have them ignore Ctrl-C, and so would the commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def seed(request: pytest.FixtureRequest) -> None:
+    """Draw what is drawn without a seed, networks above all, from the name of the test: a failure can be repeated."""
+    keras.utils.set_random_seed(zlib.crc32(request.node.nodeid.encode()))
+
+
+each_module_draws_its_own = pytest.fixture(scope="module", autouse=True)(seed)
+each_test_draws_its_own = pytest.fixture(autouse=True)(seed)
 
 
 @pytest.fixture(scope="session", autouse=True)
