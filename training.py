@@ -12,7 +12,7 @@ import atomic
 import batch_shares
 import models
 import optimizers
-from artifacts import lite_export, plots, trust_measure, weights_file
+from artifacts import checksum, lite_export, plots, trust_measure, weights_file
 from artifacts.description import Description, read_description, read_trained_on
 from artifacts.keras_classifier import KerasClassifier
 from artifacts.lite_model import LITE
@@ -206,14 +206,15 @@ def _callbacks(run: RunFolder, preset: Preset, writers: list) -> list[keras.call
 def _resume(run: RunFolder, model: keras.Model, description: Description, marks: np.ndarray) -> int:
     """Load the last complete epoch's weights and optimizer state, if there are any; returns how many are done.
 
-    Raises UserError if the photos have changed: other classes would swap the answers, and a photo moved from
-    train to test would be scored as new.
+    Raises UserError if the weights are damaged, or the photos have changed: other classes would swap the answers, and a
+    photo moved from train to test would be scored as new.
     """
     last = run.file(LAST)
     if not last.is_file():
         run.cut_history(0)
         return 0
     before = read_description(last)
+    checksum.check(last)
     same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
     if not same or not np.array_equal(np.sort(read_trained_on(last)), np.sort(marks)):
         raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")

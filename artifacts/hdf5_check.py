@@ -27,7 +27,7 @@ def check(path: Path) -> int:
     size, elements = path.stat().st_size, 0
     with h5py.File(path, "r") as file:
         claimed = 0
-        for name, dataset in _datasets(file):
+        for name, dataset in datasets(file):
             if dataset.external or dataset.is_virtual:
                 raise Hostile(f"{name} points into another file")
             # By the shape as Python's integers: NumPy's would overflow.
@@ -38,7 +38,7 @@ def check(path: Path) -> int:
     return elements
 
 
-def _datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
     """Every data set once, with its name; hard links alone are followed, and cycles of them not for ever."""
     waiting, seen = [file], set()
     while waiting:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 import models
-from artifacts import hdf5_check
+from artifacts import checksum, hdf5_check
 from artifacts.description import ATTRIBUTE, TRAINED_ON, Description, describe
 from artifacts.trust import DATA_SET, Trust
 from atomic import replacing
@@ -36,6 +36,7 @@ def save(model: keras.Model, path: Path, description: Description, trained_on: n
             for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
                 file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
             file.create_dataset(TRAINED_ON, data=trained_on)
+            checksum.write(file)
 
 
 def add_trust(path: Path, trust: Trust) -> None:
@@ -46,6 +47,7 @@ def add_trust(path: Path, trust: Trust) -> None:
             if DATA_SET in file:
                 del file[DATA_SET]
             file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
+            checksum.write(file)
 
 
 def load(
@@ -65,7 +67,10 @@ def load(
     description = describe(path, preset_name, class_names)
     try:
         model = _network_that_fits(path, description)
+        checksum.check(path)
         _load_any_layout(model, path)
+    except UserError:
+        raise
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
     return model, description

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -59,6 +60,17 @@ def test_the_weights_know_what_they_were_trained_on(photos):
     for part in ("train", "validation"):
         assert np.isin(data.parts[part].fingerprints, seen).all()
     assert not np.isin(data.parts["test"].fingerprints, seen).any()
+
+
+def test_damaged_weights_are_not_resumed_and_nothing_is_lost(photos):
+    run = new_run()
+    run_it(run, photos)
+    with h5py.File(run.file(LAST), "r+") as file:
+        file["optimizer/vars/2"][...] += 1
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match=r"last\.weights\.h5: is damaged"):
+        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.parametrize("change", ["rename a class", "move a photo to test"])
