@@ -248,6 +248,7 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
             "test": scores.as_dict() if scores else None,
             "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,
+            "look_alikes": data.look_alikes,
             "minutes_of_training": round(sum(row["seconds"] for row in run.history) / 60, 2),
         },
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from pipeline import array_datasets, photo_folders
+from pipeline import array_datasets, look_alikes, photo_folders
 from pipeline.photo_store import PhotoStore, Subset
 from pipeline.photos import Preprocessing
 from presets import Augmentation, Preset
@@ -48,6 +48,7 @@ class Data:
         parts: "train" and "validation", and "test" where there is one.
         notes: sentences for the user: where the data came from, what was left out.
         unreadable: photos that could not be decoded, by path, with the reason.
+        look_alikes: by part, photos that look like one of an earlier part, and that one.
     """
 
     class_names: tuple[str, ...]
@@ -55,6 +56,7 @@ class Data:
     parts: dict[str, ImageSet]
     notes: list[str]
     unreadable: dict[str, str] = field(default_factory=dict)
+    look_alikes: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
@@ -107,7 +109,8 @@ def load_photos(
     photos = photo_folders.scan(folder)
     preprocessing = Preprocessing(preset.image_shape)
     store = PhotoStore(photos.paths, preprocessing, budget)
-    hashes, errors = store.load(progress)
+    signatures = look_alikes.Signatures(len(photos.paths), preset.image_shape[2])
+    hashes, errors = store.load(progress, signatures.see)
     assigned, left_out = photo_folders.assign_parts(photos, hashes)
     labels, assigned = np.asarray(photos.labels, np.int32), np.asarray(assigned, object)
     parts = {}
@@ -116,8 +119,10 @@ def load_photos(
         if len(indices):
             parts[part] = photo_set(store, indices, labels, hashes)
     passed_over = photo_folders.passed_over(folder, photos.paths)
+    alike = look_alikes.across_parts(signatures, photos.paths, assigned)
     notes = [f"{folder}: {photos.layout}", *passed_over, *unreadable_notes(errors), *left_out]
-    return Data(photos.class_names, preprocessing, parts, notes, {str(path): why for path, why in errors.items()})
+    unreadable = {str(path): why for path, why in errors.items()}
+    return Data(photos.class_names, preprocessing, parts, [*notes, *look_alikes.notes(alike)], unreadable, alike)
 
 
 def fingerprints(hashes: list[str | None]) -> np.ndarray:

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -84,23 +85,29 @@ class PhotoStore:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def load(self, progress: Callable[[Iterable], Iterable] = iter) -> tuple[list[str | None], dict[Path, str]]:
+    def load(
+        self,
+        progress: Callable[[Iterable], Iterable] = iter,
+        see: Callable[[int, np.ndarray], None] = lambda index, image: None,
+    ) -> tuple[list[str | None], dict[Path, str]]:
         """Read and decode every photo once, ahead of the first use.
 
         Args:
             progress: wraps the iterable of finished photos, to show a bar.
+            see: called in threads with the index and the image of each photo that can be decoded.
 
         Returns:
             The content hash of each photo, None for one that cannot be decoded; and the reason by path of those.
         """
         hashes, errors = [], {}
-        for path, result in progress(zip(self.paths, threads().map(self._load_one, range(len(self))), strict=True)):
+        results = threads().map(partial(self._load_one, see), range(len(self)))
+        for path, result in progress(zip(self.paths, results, strict=True)):
             if isinstance(result, PhotoError):
                 errors[path] = str(result)
             hashes.append(None if isinstance(result, PhotoError) else result)
         return hashes, errors
 
-    def _load_one(self, index: int) -> str | PhotoError:
+    def _load_one(self, see: Callable[[int, np.ndarray], None], index: int) -> str | PhotoError:
         try:
             data = Path(self.paths[index]).read_bytes()
             image = self.preprocessing.photo(data)
@@ -109,6 +116,7 @@ class PhotoStore:
         except PhotoError as error:
             return error
         self._keep(index, image)
+        see(index, image)
         return content_hash(data)
 
     def _keep(self, index: int, image: np.ndarray) -> None:

@@ -7,6 +7,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import atomic
 import callbacks
@@ -60,6 +61,14 @@ def test_the_weights_know_what_they_were_trained_on(photos):
     for part in ("train", "validation"):
         assert np.isin(data.parts[part].fingerprints, seen).all()
     assert not np.isin(data.parts["test"].fingerprints, seen).any()
+
+
+def test_look_alikes_stand_beside_the_score(photos):
+    twin, photo = photos / "test/cats/twin.png", photos / "train/cats/000.jpg"
+    Image.open(photo).save(twin)
+    run = new_run()
+    run_it(run, photos)
+    assert json.loads(run.file("metrics.json").read_text())["look_alikes"] == {"test": {str(twin): str(photo)}}
 
 
 def test_damaged_weights_are_not_resumed_and_nothing_is_lost(photos):
