@@ -210,8 +210,10 @@ def train(
         say(f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {run.path}{everywhere}")
         raise
     if distribution.is_chief:
-        images = "test (drawings)" if settings["is_demo"] else "test"
-        print(f"{images}: {scores.sentence()}" if scores else "no test images: no test score")
+        for name, each in scores.items():
+            print(f"{name.replace('_', ' ')}{' (drawings)' if settings['is_demo'] else ''}: {each.sentence()}")
+        if not scores:
+            print("no test images: no test score")
         print(f"weights: {run.file(BEST)}")
 
 

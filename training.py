@@ -17,7 +17,7 @@ from artifacts.description import Description, read_description, read_trained_on
 from artifacts.keras_classifier import KerasClassifier
 from artifacts.lite_model import LITE
 from artifacts.run_folder import BEST, LAST, RunFolder, versions
-from artifacts.scores import Scores, score_images
+from artifacts.scores import Scores, score, score_images
 from callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
 from command_line import say
 from compute import dtype_policy, steps_per_execution, validation_batch_size
@@ -86,7 +86,7 @@ def run_training(
     score_each_epoch: bool = False,
     profile: bool = False,
     distribution: Distribution = ALONE,
-) -> Scores | None:
+) -> dict[str, Scores]:
     """Train in `run`, go on where its last complete epoch ended, and score the test images at the end.
 
     Args:
@@ -101,8 +101,8 @@ def run_training(
         distribution: that the model was built with.
 
     Returns:
-        The test scores of the best-validation weights; None if there are no test images, or on a machine that is
-        not the chief.
+        The test scores of the best-validation weights, "test" and, where some test images look like photos of an
+        earlier part, "test_without_look_alikes"; {} if there are no test images, or on a machine that is not the chief.
 
     Raises:
         UserError: training diverged; a resumed run's photos are not those that it began with; or a photo cannot be
@@ -138,7 +138,7 @@ def run_training(
             verbose=_verbosity(distribution),
             callbacks=[*times, train, *_callbacks(run, preset, writers)],
         )
-    return _finish(run, data) if distribution.is_chief else None
+    return _finish(run, data) if distribution.is_chief else {}
 
 
 def _batches(data: Data, part: str, preset: Preset, model: keras.Model, distribution: Distribution = ALONE):
@@ -231,12 +231,12 @@ def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
     plots.plot_mosaic(images, names, run.file("first_batch.png"), "First training batch")
 
 
-def _finish(run: RunFolder, data: Data) -> Scores | None:
+def _finish(run: RunFolder, data: Data) -> dict[str, Scores]:
     best = KerasClassifier.load(run.file(BEST))
     best.trust, calibrated = trust_measure.measure(best, data.parts["train"], data.parts["validation"])
     weights_file.add_trust(run.file(BEST), best.trust)
     plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
-    scores = score_images(best, data.parts["test"])[1] if "test" in data.parts else None
+    scores = _test_scores(best, data)
     lite_export.write(best, run.file(BEST), run.file(LITE))
     atomic.write_json(  # last: with this file a run is complete, without it --resume ends it
         run.file("metrics.json"),
@@ -245,7 +245,7 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
             "best_epoch": best.description.epoch,
             "validation": best.description.metrics,
             "calibration": calibrated,
-            "test": scores.as_dict() if scores else None,
+            **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
             "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,
             "look_alikes": data.look_alikes,
@@ -253,3 +253,18 @@ def _finish(run: RunFolder, data: Data) -> Scores | None:
         },
     )
     return scores
+
+
+def _test_scores(best: KerasClassifier, data: Data) -> dict[str, Scores]:
+    """Of all test images, if there are any; and where some look like photos of an earlier part, of the others too."""
+    if "test" not in data.parts:
+        return {}
+    images = data.parts["test"]
+    probabilities, scores = score_images(best, images)
+    is_new = np.array([name not in data.look_alikes.get("test", {}) for name in images.names])
+    if is_new.all() or not is_new.any():
+        return {"test": scores}
+    return {
+        "test": scores,
+        "test_without_look_alikes": score(probabilities[is_new], images.labels[is_new], best.class_names),
+    }

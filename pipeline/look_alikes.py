@@ -36,18 +36,27 @@ class Signatures:
             detail -= detail.mean()
             self._rows[index] = detail / np.linalg.norm(detail)
 
+    def nearest(self, later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each photo of `later` the one of `earlier` most like it, and how much they differ, from 0 (not) to 2.
+
+        Args:
+            later, earlier: indices, int (n,) and (m,); m at least 1.
+        """
+        others = self._rows[earlier].astype(np.float32).T
+        most_alike, differences = np.empty(len(later), np.int64), np.empty(len(later), np.float32)
+        for start in range(0, len(later), ROWS):
+            some = slice(start, start + ROWS)
+            likeness = self._rows[later[some]].astype(np.float32) @ others
+            most_alike[some], differences[some] = earlier[likeness.argmax(axis=1)], 1 - likeness.max(axis=1)
+        return most_alike, differences.clip(0)  # rounding can leave equal ones just below
+
     def pairs(self, later: np.ndarray, earlier: np.ndarray) -> list[tuple[int, int]]:
-        """(photo, the one of `earlier` most like it) for each of `later` that looks like one; both hold indices."""
+        """(photo, the one of `earlier` most like it) for each of `later` that looks like one; see `nearest`."""
         if not len(earlier):
             return []
-        others, found = self._rows[earlier].astype(np.float32).T, []
-        for start in range(0, len(later), ROWS):
-            chosen = later[start : start + ROWS]
-            likeness = self._rows[chosen].astype(np.float32) @ others
-            nearest = likeness.argmax(axis=1)
-            for row in np.flatnonzero(likeness.max(axis=1) > 1 - ALIKE):
-                found.append((int(chosen[row]), int(earlier[nearest[row]])))
-        return found
+        most_alike, differences = self.nearest(later, earlier)
+        alike = differences < ALIKE
+        return list(zip(later[alike].tolist(), most_alike[alike].tolist(), strict=True))
 
 
 def across_parts(signatures: Signatures, paths: Sequence[Path], parts: np.ndarray) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 import train
 from artifacts import trust
@@ -115,6 +116,19 @@ def test_the_split_is_by_content_and_near_its_shares(trained):
     assert 50 <= images["train"] <= 76
     assert images["validation"] >= 5
     assert images["test"] >= 5
+
+
+@pytest.mark.slow
+def test_a_test_photo_that_was_trained_on_in_another_file_is_told(tmp_path, run_command, coloured_photos):
+    counts = {f"{part}/{name}": 4 for part in ("train", "validation", "test") for name in ("cats", "dogs")}
+    coloured_photos(tmp_path / "photos", counts)
+    Image.open(tmp_path / "photos/train/cats/002.jpg").save(tmp_path / "photos/test/cats/twin.png")
+    process = run_command(tmp_path, "train.py", "photos", *TINY)
+    assert process.returncode == 0, process.stderr
+    told = "test that look like one of an earlier part, which flatters the score: 1, as photos/test/cats/twin.png like "
+    assert f"photos of {told}photos/train/cats/002.jpg; keep such photos in one part" in process.stderr
+    scores = [line.split(": ")[0] + line.split(" of ")[1].split()[0] for line in process.stdout.splitlines()[:2]]
+    assert scores == ["test9", "test without look alikes8"]
 
 
 def test_a_run_is_never_overwritten(trained, run_command):

@@ -14,8 +14,10 @@ import callbacks
 import training
 from artifacts import lite_export, lite_model, trust, trust_measure, weights_file
 from artifacts.description import read_description, read_trained_on
+from artifacts.keras_classifier import KerasClassifier
 from artifacts.lite_model import LITE
 from artifacts.run_folder import BEST, LAST, RunFolder
+from artifacts.scores import score_images
 from errors import UserError
 from pipeline import datasets
 from pipeline.datasets import ImageSet
@@ -67,8 +69,15 @@ def test_look_alikes_stand_beside_the_score(photos):
     twin, photo = photos / "test/cats/twin.png", photos / "train/cats/000.jpg"
     Image.open(photo).save(twin)
     run = new_run()
-    run_it(run, photos)
-    assert json.loads(run.file("metrics.json").read_text())["look_alikes"] == {"test": {str(twin): str(photo)}}
+    scores = run_it(run, photos)
+    metrics = json.loads(run.file("metrics.json").read_text())
+    assert metrics["look_alikes"] == {"test": {str(twin): str(photo)}}
+    assert scores.keys() == {"test", "test_without_look_alikes"}
+    assert metrics["test"]["total"] == metrics["test_without_look_alikes"]["total"] + 1 == metrics["images"]["test"]
+    twin.unlink()
+    images = datasets.load_photos(photos, RECIPE).parts["test"]
+    alone = score_images(KerasClassifier.load(run.file(BEST)), images)[1]
+    assert metrics["test_without_look_alikes"]["confusion"] == alone.confusion.tolist()
 
 
 def test_damaged_weights_are_not_resumed_and_nothing_is_lost(photos):
@@ -138,7 +147,7 @@ def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch)
     scores = run_it(run, photos)
     assert run.file(LAST).read_bytes() == last  # it was not trained further
     assert RunFolder.open(run.path).scored_epochs() == 2
-    assert json.loads(run.file("metrics.json").read_text())["test"] == scores.as_dict()
+    assert json.loads(run.file("metrics.json").read_text())["test"] == scores["test"].as_dict()
     assert trust.read(run.file(BEST), read_description(run.file(BEST)))
     assert lite_model.read(run.file(LITE)).weights_sha256 == lite_model.sha256(run.file(BEST))
     assert not [path for path in run.path.iterdir() if path.name.startswith(".tmp")]

@@ -1,0 +1,126 @@
+"""How well photos that look alike are told from others: in a data set with known twins, and on copies made of photos.
+
+    python benchmarks/look_alikes.py cifar10 --picture pairs.png
+    python benchmarks/look_alikes.py cifar10 --run runs/cifar10_small-seed0
+    python benchmarks/look_alikes.py my_photos
+
+Of a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
+scores a run's best weights with and without these images. Of a folder it prints how much copies differ from their
+photos, and photos from the other photos most like them: what `pipeline.look_alikes.ALIKE` was chosen between.
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from artifacts import picture_grid  # noqa: E402
+from pipeline import array_datasets, photo_folders  # noqa: E402
+from pipeline.look_alikes import ALIKE, Signatures  # noqa: E402
+from pipeline.photos import Preprocessing, open_photo  # noqa: E402
+
+SHOWN = 60  # pairs of the picture: as many as one looks through
+SIDE = 300  # pixels: photos are compared as tutorial 1's network sees them
+
+
+def recompressed(image: Image.Image) -> Image.Image:
+    """Through a JPEG of low quality."""
+    memory = io.BytesIO()
+    image.save(memory, "JPEG", quality=40)
+    return Image.open(memory)
+
+
+def cut(image: Image.Image, share: float) -> Image.Image:
+    """Without this share of its sides, at each edge."""
+    x, y = image.width * share, image.height * share
+    return image.crop((round(x), round(y), round(image.width - x), round(image.height - y)))
+
+
+COPIES = {
+    "the same": lambda image: image,
+    "half as large": lambda image: image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS),
+    "recompressed": recompressed,
+    "brighter by a quarter": lambda image: ImageEnhance.Brightness(image).enhance(1.25),
+    "darker by a third": lambda image: ImageEnhance.Brightness(image).enhance(0.67),
+    "of less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+    "of another shape": lambda image: image.resize((image.width, image.width)),
+    "cut by 2 %": lambda image: cut(image, 0.02),
+    "cut by 3 %": lambda image: cut(image, 0.03),
+    "cut by 6 %": lambda image: cut(image, 0.06),
+}
+
+
+def main() -> None:
+    """Print the figures of a data set or of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", metavar="NAME|DIR", help="a data set, or a folder of class folders")
+    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of the data set")
+    parser.add_argument("--run", type=Path, help="of a network trained on the data set: score it with and without them")
+    args = parser.parse_args()
+    if Path(args.what).is_dir():
+        of_folder(Path(args.what))
+    else:
+        of_data_set(args)
+
+
+def of_data_set(args: argparse.Namespace) -> None:
+    """Test images that look like training images."""
+    arrays = array_datasets.load(args.what, args.data_dir)
+    images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
+    signatures = Signatures(len(images), images.shape[-1])
+    for number, image in enumerate(images):
+        signatures.see(number, image)
+    pairs = signatures.pairs(np.arange(n, len(images)), np.arange(n))
+    print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
+    if args.picture and pairs:
+        chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
+        grid = picture_grid.Grid(columns=8, side=0.7, size=6)
+        shown = [(images[k], str(k)) for number in chosen for k in pairs[number]]
+        picture_grid.save_grid([shown], grid, args.picture, "test image, training image, ...")
+    if args.run:
+        score(args.run, arrays, np.array([photo - n for photo, _ in pairs], int))
+
+
+def score(run: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
+    """The accuracy of a run's best weights on all test images, those that look like training images, and the rest."""
+    import compute
+
+    compute.set_up("float32")
+    from artifacts.keras_classifier import KerasClassifier
+    from artifacts.run_folder import BEST
+
+    right = KerasClassifier.load(run / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
+    rest = np.delete(right, twins)
+    print(
+        f"{run}: accuracy {right.mean():.4f} on all, {right[twins].mean():.4f} on these, {rest.mean():.4f} on the rest"
+    )
+
+
+def of_folder(folder: Path) -> None:
+    """How much copies differ, and other photos."""
+    paths = [path for photos in photo_folders.list_classes(folder).values() for path in photos]
+    photos = [open_photo(path) for path in paths]
+    preprocessing, n = Preprocessing((SIDE, SIDE, 3)), len(photos)
+    print(f"{n} photos; look alike: less than {ALIKE}\n\n| | median | 90 % | largest |\n|---|---|---|---|")
+    for name, copy in COPIES.items():
+        signatures = Signatures(2 * n, 3)
+        for number, photo in enumerate(photos):
+            signatures.see(number, preprocessing.resize(photo))
+            signatures.see(n + number, preprocessing.resize(copy(photo)))
+        each = [signatures.nearest(np.array([n + k]), np.array([k]))[1][0] for k in range(n)]
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in np.percentile(each, [50, 90, 100])) + " |")
+    others = [signatures.nearest(np.array([k]), np.delete(np.arange(n), k)) for k in range(n)]
+    print("\nmost alike of different photos:")
+    for k in np.argsort([difference[0] for _, difference in others])[:6]:
+        print(f"{others[k][1][0]:.3f} {paths[k]} {paths[others[k][0][0]]}")
+
+
+if __name__ == "__main__":
+    main()

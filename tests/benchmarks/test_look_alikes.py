@@ -1,0 +1,30 @@
+"""benchmarks/look_alikes.py in its smallest form: on a folder, and on a data set with a picture."""
+
+import re
+
+import pytest
+from PIL import Image
+
+
+@pytest.mark.slow
+def test_of_a_folder(run_python, coloured_photos, tmp_path):
+    coloured_photos(tmp_path / "photos", {"cats": 3, "dogs": 2})
+    done = run_python("benchmarks/look_alikes.py", tmp_path / "photos")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("5 photos; ")
+    rows = [line for line in lines if re.fullmatch(r"\| [a-z0-9 %]+ \| \d\.\d{3} \| \d\.\d{3} \| \d\.\d{3} \|", line)]
+    assert len(rows) == 10
+    assert rows[0] == "| the same | 0.000 | 0.000 | 0.000 |"
+    assert len([line for line in lines if re.match(r"\d\.\d{3} .*\.jpg .*\.jpg$", line)]) == 5
+
+
+@pytest.mark.slow
+def test_of_a_data_set(run_python, tiny_arrays, tmp_path):
+    arguments = ("cifar10", "--data-dir", tiny_arrays, "--picture", tmp_path / "pairs.png")
+    done = run_python("benchmarks/look_alikes.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\d+ of 60 test images of cifar10 look like one of 200 training images\n", done.stdout), (
+        done.stdout
+    )
+    Image.open(tmp_path / "pairs.png").load()
