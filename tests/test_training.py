@@ -222,7 +222,7 @@ def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, 
     folder = coloured_photos(tmp_path / "p", counts)
     run = new_run()
     recipe = replace(RECIPE, grayscale=True, augment=False, class_weights="balanced")
-    assert run_it(run, folder, recipe) is None
+    assert run_it(run, folder, recipe) == {}
     model, description = weights_file.load(run.file(BEST))
     assert model.input_shape == (None, 24, 24, 1)
     assert model.output_shape == (None, 3)

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,10 +22,10 @@ def test_of_a_folder(run_python, coloured_photos, tmp_path):
 
 @pytest.mark.slow
 def test_of_a_data_set(run_python, tiny_arrays, tmp_path):
-    arguments = ("cifar10", "--data-dir", tiny_arrays, "--picture", tmp_path / "pairs.png")
-    done = run_python("benchmarks/look_alikes.py", *arguments)
+    with np.load(tiny_arrays / "cifar10.npz") as arrays:
+        twins = {"x_test": np.concatenate([arrays["x_train"][:5], arrays["x_test"][5:]])}
+        np.savez(tmp_path / "cifar10.npz", **{**arrays, **twins})
+    done = run_python("benchmarks/look_alikes.py", "cifar10", "--data-dir", tmp_path, "--picture", tmp_path / "a.png")
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"\d+ of 60 test images of cifar10 look like one of 200 training images\n", done.stdout), (
-        done.stdout
-    )
-    Image.open(tmp_path / "pairs.png").load()
+    assert done.stdout == "5 of 60 test images of cifar10 look like one of 200 training images\n"
+    Image.open(tmp_path / "a.png").load()
