@@ -211,7 +211,8 @@ def train(
         raise
     if distribution.is_chief:
         for name, each in scores.items():
-            print(f"{name.replace('_', ' ')}{' (drawings)' if settings['is_demo'] else ''}: {each.sentence()}")
+            images = name.replace("look_alikes", "look-alikes").replace("_", " ")
+            print(f"{images}{' (drawings)' if settings['is_demo'] else ''}: {each.sentence()}")
         if not scores:
             print("no test images: no test score")
         print(f"weights: {run.file(BEST)}")

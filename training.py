@@ -206,15 +206,19 @@ def _callbacks(run: RunFolder, preset: Preset, writers: list) -> list[keras.call
 def _resume(run: RunFolder, model: keras.Model, description: Description, marks: np.ndarray) -> int:
     """Load the last complete epoch's weights and optimizer state, if there are any; returns how many are done.
 
-    Raises UserError if the weights are damaged, or the photos have changed: other classes would swap the answers, and a
-    photo moved from train to test would be scored as new.
+    Raises UserError if weights are damaged or missing, or the photos have changed: other classes would swap the
+    answers, and a photo moved from train to test would be scored as new.
     """
     last = run.file(LAST)
     if not last.is_file():
+        if len(run.history) > 1:  # 1 is an epoch that was interrupted before its weights were written
+            raise UserError(f"{last}: is missing, so this run cannot go on; put it back, or start a new run")
         run.cut_history(0)
         return 0
     before = read_description(last)
-    checksum.check(last)
+    for path in (last, run.file(BEST)):
+        read_description(path)
+        checksum.check(path, "this run cannot go on: put back a copy of the file, or start a new run")
     same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
     if not same or not np.array_equal(np.sort(read_trained_on(last)), np.sort(marks)):
         raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")

@@ -1,4 +1,4 @@
-"""Is a weights file still what was written? A CRC-32 of what it holds, as zip and PNG have one, lies in it.
+"""Is a weights file still what was written? A CRC-32 of its data sets and its description, as zip and PNG have one.
 
 It finds a single flipped bit, where the golden self-test finds what moves answers. It is no seal: who forges a file
 computes it anew.
@@ -23,15 +23,15 @@ def write(file: h5py.File) -> None:
     file.attrs[ATTRIBUTE] = _of(file)
 
 
-def check(path: Path) -> None:
-    """Raise UserError if a weights file differs from what was written; one that has no checksum passes."""
+def check(path: Path, advice: str = "take another copy of it") -> None:
+    """Raise UserError, with this advice, unless a file holds what was written; one that has no checksum passes."""
     try:
         with h5py.File(path, "r") as file:
             is_whole = ATTRIBUTE not in file.attrs or int(file.attrs[ATTRIBUTE]) == _of(file)
     except Exception:  # on damaged files h5py raises ten kinds
         is_whole = False
     if not is_whole:
-        raise UserError(f"{path}: is damaged: its checksum is not that of what was written; take another copy of it")
+        raise UserError(f"{path}: is damaged: its checksum is not that of what was written; {advice}")
 
 
 def _of(file: h5py.File) -> int:
@@ -40,6 +40,8 @@ def _of(file: h5py.File) -> int:
     for name in sorted(file.attrs.keys() - {ATTRIBUTE}):
         checksum = zlib.crc32(f"{name} {file.attrs[name]}".encode(), checksum)
     for name, dataset in sorted(hdf5_check.datasets(file)):
+        if dataset.dtype.hasobject:  # of them memory has but addresses
+            raise TypeError(f"{name} holds no numbers")
         checksum = zlib.crc32(f"{name} {dataset.dtype} {dataset.shape}".encode(), checksum)
         for block in _blocks(dataset):
             checksum = zlib.crc32(block, checksum)

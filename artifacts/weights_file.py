@@ -40,7 +40,11 @@ def save(model: keras.Model, path: Path, description: Description, trained_on: n
 
 
 def add_trust(path: Path, trust: Trust) -> None:
-    """Put what the end of a training measured into its weights file, atomically; what it held before goes."""
+    """Put what the end of a training measured into its weights file, atomically; what it held before goes.
+
+    Raises UserError if the file is damaged, which a new checksum would hide.
+    """
+    checksum.check(path)
     with replacing(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:

@@ -21,9 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from artifacts import picture_grid  # noqa: E402
+from command_line import progress, run, say  # noqa: E402
+from errors import UserError  # noqa: E402
 from pipeline import array_datasets, photo_folders  # noqa: E402
 from pipeline.look_alikes import ALIKE, Signatures  # noqa: E402
-from pipeline.photos import Preprocessing, open_photo  # noqa: E402
+from pipeline.photos import PhotoError, Preprocessing, open_photo  # noqa: E402
 
 SHOWN = 60  # pairs of the picture: as many as one looks through
 SIDE = 300  # pixels: photos are compared as tutorial 1's network sees them
@@ -64,10 +66,10 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of the data set")
     parser.add_argument("--run", type=Path, help="of a network trained on the data set: score it with and without them")
     args = parser.parse_args()
-    if Path(args.what).is_dir():
-        of_folder(Path(args.what))
-    else:
+    if args.what in array_datasets.CLASS_NAMES:
         of_data_set(args)
+    else:
+        of_folder(Path(args.what))
 
 
 def of_data_set(args: argparse.Namespace) -> None:
@@ -75,7 +77,7 @@ def of_data_set(args: argparse.Namespace) -> None:
     arrays = array_datasets.load(args.what, args.data_dir)
     images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
     signatures = Signatures(len(images), images.shape[-1])
-    for number, image in enumerate(images):
+    for number, image in enumerate(progress(images, label="reading")):
         signatures.see(number, image)
     pairs = signatures.pairs(np.arange(n, len(images)), np.arange(n))
     print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
@@ -88,7 +90,7 @@ def of_data_set(args: argparse.Namespace) -> None:
         score(args.run, arrays, np.array([photo - n for photo, _ in pairs], int))
 
 
-def score(run: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
+def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
     """The accuracy of a run's best weights on all test images, those that look like training images, and the rest."""
     import compute
 
@@ -96,31 +98,40 @@ def score(run: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> 
     from artifacts.keras_classifier import KerasClassifier
     from artifacts.run_folder import BEST
 
-    right = KerasClassifier.load(run / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
+    right = KerasClassifier.load(folder / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
     rest = np.delete(right, twins)
     print(
-        f"{run}: accuracy {right.mean():.4f} on all, {right[twins].mean():.4f} on these, {rest.mean():.4f} on the rest"
+        f"{folder}: accuracy {right.mean():.4f} on all, {right[twins].mean():.4f} on these, {rest.mean():.4f} on the rest"
     )
 
 
 def of_folder(folder: Path) -> None:
     """How much copies differ, and other photos."""
     paths = [path for photos in photo_folders.list_classes(folder).values() for path in photos]
-    photos = [open_photo(path) for path in paths]
-    preprocessing, n = Preprocessing((SIDE, SIDE, 3)), len(photos)
-    print(f"{n} photos; look alike: less than {ALIKE}\n\n| | median | 90 % | largest |\n|---|---|---|---|")
-    for name, copy in COPIES.items():
-        signatures = Signatures(2 * n, 3)
-        for number, photo in enumerate(photos):
-            signatures.see(number, preprocessing.resize(photo))
-            signatures.see(n + number, preprocessing.resize(copy(photo)))
-        each = [signatures.nearest(np.array([n + k]), np.array([k]))[1][0] for k in range(n)]
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in np.percentile(each, [50, 90, 100])) + " |")
-    others = [signatures.nearest(np.array([k]), np.delete(np.arange(n), k)) for k in range(n)]
+    preprocessing, stride, readable = Preprocessing((SIDE, SIDE, 3)), len(COPIES) + 1, []
+    signatures = Signatures(len(paths) * stride, 3)  # each photo, then its copies
+    for number, path in enumerate(progress(paths, label="reading")):
+        try:
+            photo = open_photo(path)
+        except PhotoError as error:
+            say(f"{path}: left out: {error}")
+            continue
+        for place, image in enumerate((photo, *(copy(photo) for copy in COPIES.values()))):
+            signatures.see(number * stride + place, preprocessing.resize(image))
+        readable.append(number * stride)
+    if len(readable) < 2:
+        raise UserError(f"{folder}: has {len(readable)} photos in class folders; give a folder with 2 or more")
+    print(f"{len(readable)} photos; look alike: less than {ALIKE}\n\n| | median | 90 % | largest |\n|---|---|---|---|")
+    for place, name in enumerate(COPIES, start=1):
+        each = [signatures.nearest(np.array([photo + place]), np.array([photo]))[1][0] for photo in readable]
+        values = np.abs(np.percentile(each, [50, 90, 100]))  # rounding leaves equal ones just below 0
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+    others = [signatures.nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
     print("\nmost alike of different photos:")
     for k in np.argsort([difference[0] for _, difference in others])[:6]:
-        print(f"{others[k][1][0]:.3f} {paths[k]} {paths[others[k][0][0]]}")
+        most_alike, difference = others[k]
+        print(f"{difference[0]:.3f} {paths[readable[k] // stride]} {paths[most_alike[0] // stride]}")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

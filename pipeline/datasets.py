@@ -119,10 +119,10 @@ def load_photos(
         if len(indices):
             parts[part] = photo_set(store, indices, labels, hashes)
     passed_over = photo_folders.passed_over(folder, photos.paths)
-    alike = look_alikes.across_parts(signatures, photos.paths, assigned)
-    notes = [f"{folder}: {photos.layout}", *passed_over, *unreadable_notes(errors), *left_out]
+    alike, alike_notes = look_alikes.across_parts(signatures, photos.paths, assigned)
+    notes = [f"{folder}: {photos.layout}", *passed_over, *unreadable_notes(errors), *left_out, *alike_notes]
     unreadable = {str(path): why for path, why in errors.items()}
-    return Data(photos.class_names, preprocessing, parts, [*notes, *look_alikes.notes(alike)], unreadable, alike)
+    return Data(photos.class_names, preprocessing, parts, notes, unreadable, alike)
 
 
 def fingerprints(hashes: list[str | None]) -> np.ndarray:

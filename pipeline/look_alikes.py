@@ -1,4 +1,4 @@
-"""Photos that look alike though their files differ: resized or recompressed copies, shots of one moment, video frames.
+"""Photos that look alike though their files differ: resized or recompressed copies, shots of one moment.
 
 Where one of such a pair was trained on and the other is scored, the score says less of new photos. Test sets that many
 measure with have them: Barz and Denzler, "Do We Train on Test Data?", 2020, found 3.3 % of CIFAR-10's.
@@ -7,9 +7,9 @@ measure with have them: Barz and Denzler, "Do We Train on Test Data?", 2020, fou
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from command_line import progress
 from pipeline.photo_folders import PARTS
 
 SIDE = 12  # pixels of the thumbnails that are compared
@@ -17,9 +17,13 @@ BLUR = 3.0  # pixels, standard deviation: what is smoother (light, sky above gro
 PLAIN = 1.0  # grey levels: thumbnails of less contrast are of noise, and like no other
 # Largest difference of two that look alike, from 0 (equal) to 2. Of 368 photos of elephants and cars, resized,
 # recompressed and brighter copies differ by .03 at most, cut by 3 % a side by .06 (median), two shots of one elephant
-# by .07; the two most alike of the others by .2, of 960 drawings by .09 (benchmarks/look_alikes.py).
-ALIKE = 0.08
-ROWS = 512  # photos compared with all others at once: 100 MB for 50,000
+# by .07; the two most alike of the others by .21, of 960 drawings by .09 (benchmarks/look_alikes.py).
+ALIKE = 0.075
+# Where half of all photos differ less than this from another, they are of one kind: scanned pages, things on white,
+# frames of a film. Copies cannot be told from others then. Median of 3,000: CIFAR-10 .46, Fashion-MNIST .06.
+UNIFORM = 0.2
+SAMPLE = 10, 512  # so many photos tell whether they are of one kind
+BLOCK = 2**24  # comparisons at once: 64 MB
 
 
 class Signatures:
@@ -30,10 +34,11 @@ class Signatures:
 
     def see(self, index: int, image: np.ndarray) -> None:
         """Note the look of photo `index`; `image` is uint8 (height, width, channels)."""
+        import cv2  # 0.2 s that a command's --help does not need
+
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = np.ravel(small - cv2.GaussianBlur(small, (0, 0), BLUR))
         if detail.std() > PLAIN:
-            detail -= detail.mean()
             self._rows[index] = detail / np.linalg.norm(detail)
 
     def nearest(self, later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,11 +49,12 @@ class Signatures:
         """
         others = self._rows[earlier].astype(np.float32).T
         most_alike, differences = np.empty(len(later), np.int64), np.empty(len(later), np.float32)
-        for start in range(0, len(later), ROWS):
-            some = slice(start, start + ROWS)
+        rows = max(1, BLOCK // len(earlier))
+        for start in progress(range(0, len(later), rows), label="comparing"):
+            some = slice(start, start + rows)
             likeness = self._rows[later[some]].astype(np.float32) @ others
             most_alike[some], differences[some] = earlier[likeness.argmax(axis=1)], 1 - likeness.max(axis=1)
-        return most_alike, differences.clip(0)  # rounding can leave equal ones just below
+        return most_alike, differences
 
     def pairs(self, later: np.ndarray, earlier: np.ndarray) -> list[tuple[int, int]]:
         """(photo, the one of `earlier` most like it) for each of `later` that looks like one; see `nearest`."""
@@ -58,29 +64,45 @@ class Signatures:
         alike = differences < ALIKE
         return list(zip(later[alike].tolist(), most_alike[alike].tolist(), strict=True))
 
+    def are_uniform(self, photos: np.ndarray) -> bool:
+        """Whether the photos at these indices are so much alike that copies cannot be told from others.
 
-def across_parts(signatures: Signatures, paths: Sequence[Path], parts: np.ndarray) -> dict[str, dict[str, str]]:
-    """By part, each photo that looks like one of an earlier part (train before validation before test), and that one.
+        False where they are too few to say.
+        """
+        some, others = photos[1::2], photos[::2]
+        fewest, most = SAMPLE
+        if len(some) < fewest:
+            return False
+        some = some[np.linspace(0, len(some) - 1, min(len(some), most)).astype(int)]
+        return float(np.median(self.nearest(some, others)[1])) < UNIFORM
+
+
+def across_parts(
+    signatures: Signatures, paths: Sequence[Path], parts: np.ndarray
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Which photos look like one of an earlier part (train before validation before test).
 
     Args:
         paths: the photos.
         parts: the part of each, None for one that is left out.
+
+    Returns:
+        By part, each such photo and the earlier one; and sentences for the user. Nothing is found among photos that are
+        all of one kind, and a sentence says so.
     """
-    found = {}
+    if signatures.are_uniform(np.flatnonzero(parts == PARTS[0])):
+        return {}, [
+            "the photos look so much alike that copies cannot be told from others; if several parts hold copies of one "
+            "photo, or frames of one film, the score flatters"
+        ]
+    found, notes = {}, []
     for number, part in enumerate(PARTS):
         pairs = signatures.pairs(np.flatnonzero(parts == part), np.flatnonzero(np.isin(parts, PARTS[:number])))
         if pairs:
+            photo, other = (paths[index] for index in pairs[0])
             found[part] = {str(paths[photo]): str(paths[other]) for photo, other in pairs}
-    return found
-
-
-def notes(found: dict[str, dict[str, str]]) -> list[str]:
-    """A sentence for each part that `across_parts` found such photos in."""
-    sentences = []
-    for part, pairs in found.items():
-        photo, other = next(iter(pairs.items()))
-        sentences.append(
-            f"photos of {part} that look like one of an earlier part, which flatters the score: {len(pairs)}, as "
-            f"{photo} like {other}; keep such photos in one part (metrics.json names all)"
-        )
-    return sentences
+            notes.append(
+                f"photos of {part} that look like one of an earlier part, which may flatter the score: {len(pairs)}, "
+                f"as {photo} like {other}; keep such photos in one part (metrics.json names all)"
+            )
+    return found, notes

@@ -1,13 +1,13 @@
 """What many tests share: tiny photos that differ, folders of them, and names that break careless code."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +22,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def seed(request: pytest.FixtureRequest) -> None:
     """Draw what is drawn without a seed, networks above all, from the name of the test: a failure can be repeated."""
-    keras.utils.set_random_seed(zlib.crc32(request.node.nodeid.encode()))
+    number = zlib.crc32(request.node.nodeid.encode())
+    random.seed(number)
+    np.random.seed(number)
+    if "keras" in sys.modules:  # its import takes 5 s, which tests of files alone do not need
+        sys.modules["keras"].utils.set_random_seed(number)
 
 
 each_module_draws_its_own = pytest.fixture(scope="module", autouse=True)(seed)

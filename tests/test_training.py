@@ -80,13 +80,26 @@ def test_look_alikes_stand_beside_the_score(photos):
     assert metrics["test_without_look_alikes"]["confusion"] == alone.confusion.tolist()
 
 
-def test_damaged_weights_are_not_resumed_and_nothing_is_lost(photos):
+@pytest.mark.parametrize(
+    ("name", "data_set", "message"),
+    [
+        (LAST, "optimizer/vars/2", r"last\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
+        (BEST, "layers/conv2d/vars/0", r"best\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
+        (LAST, None, r"last\.weights\.h5: is missing, so this run cannot go on; put it back, or start a new run"),
+        (BEST, None, r"best\.weights\.h5: no such weights file"),
+    ],
+)
+def test_without_whole_weights_a_run_is_not_resumed_and_nothing_is_lost(photos, name, data_set, message):
+    """Before an epoch is trained: without the best weights a run that becomes no better could never be ended."""
     run = new_run()
     run_it(run, photos)
-    with h5py.File(run.file(LAST), "r+") as file:
-        file["optimizer/vars/2"][...] += 1
+    if data_set:
+        with h5py.File(run.file(name), "r+") as file:
+            file[data_set][...] += 1
+    else:
+        run.file(name).unlink()
     before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
-    with pytest.raises(UserError, match=r"last\.weights\.h5: is damaged"):
+    with pytest.raises(UserError, match=message):
         run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
     assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
 

@@ -10,8 +10,10 @@ from PIL import Image
 @pytest.mark.slow
 def test_of_a_folder(run_python, coloured_photos, tmp_path):
     coloured_photos(tmp_path / "photos", {"cats": 3, "dogs": 2})
+    (tmp_path / "photos/dogs/broken.jpg").write_bytes(b"no photo")
     done = run_python("benchmarks/look_alikes.py", tmp_path / "photos")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("broken.jpg: left out: not an image, or damaged\n")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("5 photos; ")
     rows = [line for line in lines if re.fullmatch(r"\| [a-z0-9 %]+ \| \d\.\d{3} \| \d\.\d{3} \| \d\.\d{3} \|", line)]
@@ -29,3 +31,16 @@ def test_of_a_data_set(run_python, tiny_arrays, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == "5 of 60 test images of cifar10 look like one of 200 training images\n"
     Image.open(tmp_path / "a.png").load()
+
+
+@pytest.mark.slow
+def test_what_is_no_data_set_and_too_few_photos_give_one_line(run_python, photo_tree, tmp_path):
+    photo_tree(tmp_path / "one", {"cats": 1, "dogs": 0})
+    for what, message in (
+        ("cifar11", "cifar11: no such folder"),
+        ("one", "has 1 photos in class folders; give a folder"),
+    ):
+        done = run_python("benchmarks/look_alikes.py", tmp_path / what)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert len(done.stderr.splitlines()) == 1

@@ -81,7 +81,7 @@ def test_the_most_alike_is_named_and_blocks_change_nothing(monkeypatch):
     signatures = seen([recompressed(photos[1]), photos[1], photos[2], photos[1], photos[2]])
     expected = [(3, 1), (4, 2)]
     assert signatures.pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
-    monkeypatch.setattr(look_alikes, "ROWS", 1)
+    monkeypatch.setattr(look_alikes, "BLOCK", 1)
     assert signatures.pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
     assert signatures.pairs(np.array([3, 4]), np.array([], int)) == []
     assert signatures.pairs(np.array([], int), np.array([0])) == []
@@ -92,15 +92,43 @@ def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
     photos = [one, one, two, two, three, three, three, one]
     parts = np.array(["train", "train", "train", "validation", "validation", "test", "test", None], object)
     paths = [f"{number}.jpg" for number in range(8)]
-    found = across_parts(seen(photos), paths, parts)
+    found, notes = across_parts(seen(photos), paths, parts)
     assert found == {"validation": {"3.jpg": "2.jpg"}, "test": {"5.jpg": "4.jpg", "6.jpg": "4.jpg"}}
-    assert look_alikes.notes(found) == [
-        "photos of validation that look like one of an earlier part, which flatters the score: 1, as 3.jpg like 2.jpg; "
-        "keep such photos in one part (metrics.json names all)",
-        "photos of test that look like one of an earlier part, which flatters the score: 2, as 5.jpg like 4.jpg; "
+    assert notes == [
+        "photos of validation that look like one of an earlier part, which may flatter the score: 1, as 3.jpg like "
+        "2.jpg; keep such photos in one part (metrics.json names all)",
+        "photos of test that look like one of an earlier part, which may flatter the score: 2, as 5.jpg like 4.jpg; "
         "keep such photos in one part (metrics.json names all)",
     ]
-    assert across_parts(seen(photos), paths, np.array(["train"] * 7 + [None], object)) == {}
+    everything_trained = np.array(["train"] * 7 + [None], object)
+    assert across_parts(seen([scene(seed) for seed in range(8)]), paths, everything_trained) == ({}, [])
+
+
+@pytest.mark.parametrize(("trained", "is_told"), [(40, True), (20, True), (19, False)])
+def test_photos_all_of_one_kind_are_said_to_be_and_none_is_named(trained, is_told):
+    """Things on white: all alike, and no copies. Fewer than 20 cannot tell."""
+    rng = np.random.default_rng(0)
+    things = []
+    for _ in range(trained + 5):
+        pixels = np.full((90, 120, 3), 255, np.uint8)
+        axes, colour = rng.integers(25, 35, 2).tolist(), rng.integers(40, 120, 3).tolist()
+        things.append(Image.fromarray(cv2.ellipse(pixels, (60, 45), axes, 0, 0, 360, colour, -1)))
+    parts = np.array(["train"] * trained + ["test"] * 5, object)
+    found, notes = across_parts(seen(things), [f"{number}.jpg" for number in range(len(things))], parts)
+    assert ("the photos look so much alike that copies cannot be told from others; if" in notes[0]) == is_told
+    assert len(notes) == 1
+    assert bool(found) != is_told
+
+
+def test_one_place_with_another_thing_in_it_is_another_photo():
+    empty = scene(0)
+    photos = [empty]
+    for colour in ((250, 240, 30), (20, 20, 160)):
+        pixels = np.array(empty)
+        photos.append(Image.fromarray(cv2.ellipse(pixels, (60, 50), (26, 18), 0, 0, 360, colour, -1)))
+    signatures = seen(photos)
+    assert signatures.pairs(np.array([1, 2]), np.array([0])) == []
+    assert signatures.pairs(np.array([2]), np.array([1])) == []
 
 
 @pytest.mark.parametrize("budget", [None, 0])
