@@ -91,7 +91,7 @@ def of_data_set(args: argparse.Namespace) -> None:
 
 
 def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
-    """The accuracy of a run's best weights on all test images, those that look like training images, and the rest."""
+    """The accuracy of a run's best weights on all test images, on those that look like training images, and without."""
     import compute
 
     compute.set_up("float32")
@@ -99,10 +99,8 @@ def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) 
     from artifacts.run_folder import BEST
 
     right = KerasClassifier.load(folder / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
-    rest = np.delete(right, twins)
-    print(
-        f"{folder}: accuracy {right.mean():.4f} on all, {right[twins].mean():.4f} on these, {rest.mean():.4f} on the rest"
-    )
+    for which, some in (("all", right), ("these", right[twins]), ("the rest", np.delete(right, twins))):
+        print(f"{folder}: accuracy {some.mean():.4f} on {which}")
 
 
 def of_folder(folder: Path) -> None:
