@@ -69,6 +69,15 @@ def test_adding_it_keeps_the_rest_of_the_file_and_adding_it_again_replaces_it(ma
         assert sum(trust.DATA_SET in name for name in file) == 1
 
 
+def test_damage_is_not_sealed_by_adding_it_again(made, copied):
+    with h5py.File(copied, "r+") as file:
+        file["layers/conv2d/vars/0"][:] *= 1.1
+    before = copied.read_bytes()
+    with pytest.raises(UserError, match=r"copy\.weights\.h5: is damaged"):
+        weights_file.add_trust(copied, made[1].trust)
+    assert copied.read_bytes() == before
+
+
 def test_weights_that_answer_otherwise_are_refused_with_the_figures(copied):
     with h5py.File(copied, "r+") as file:
         file["layers/conv2d/vars/0"][:] *= 1.1
