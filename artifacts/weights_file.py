@@ -71,12 +71,10 @@ def load(
     description = describe(path, preset_name, class_names)
     try:
         model = _network_that_fits(path, description)
-        checksum.check(path)
         _load_any_layout(model, path)
-    except UserError:
-        raise
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
+    checksum.check(path)
     return model, description
 
 

@@ -24,9 +24,10 @@ from artifacts import picture_grid  # noqa: E402
 from command_line import progress, run, say  # noqa: E402
 from errors import UserError  # noqa: E402
 from pipeline import array_datasets, photo_folders  # noqa: E402
-from pipeline.look_alikes import ALIKE, Signatures  # noqa: E402
+from pipeline.look_alikes import ALIKE, UNIFORM, Signatures  # noqa: E402
 from pipeline.photos import PhotoError, Preprocessing, open_photo  # noqa: E402
 
+SOME = 3_000  # training images: as many as a large folder of photos has
 SHOWN = 60  # pairs of the picture: as many as one looks through
 SIDE = 300  # pixels: photos are compared as tutorial 1's network sees them
 
@@ -81,6 +82,11 @@ def of_data_set(args: argparse.Namespace) -> None:
         signatures.see(number, image)
     pairs = signatures.pairs(np.arange(n, len(images)), np.arange(n))
     print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
+    some = np.arange(min(n, SOME))
+    median = signatures.median_difference(some)
+    print(
+        f"half of {len(some):,} training images differ from another by less than {median:.2f} (of one kind: {UNIFORM})"
+    )
     if args.picture and pairs:
         chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
         grid = picture_grid.Grid(columns=8, side=0.7, size=6)

@@ -22,7 +22,7 @@ ALIKE = 0.075
 # Where half of all photos differ less than this from another, they are of one kind: scanned pages, things on white,
 # frames of a film. Copies cannot be told from others then. Median of 3,000: CIFAR-10 .46, Fashion-MNIST .06.
 UNIFORM = 0.2
-SAMPLE = 10, 512  # so many photos tell whether they are of one kind
+FEWEST, SAMPLE = 20, 512  # photos that it takes to tell, and that suffice
 BLOCK = 2**24  # comparisons at once: 64 MB
 
 
@@ -69,12 +69,16 @@ class Signatures:
 
         False where they are too few to say.
         """
+        return len(photos) >= FEWEST and self.median_difference(photos) < UNIFORM
+
+    def median_difference(self, photos: np.ndarray) -> float:
+        """How much half of the photos at these indices, at least 2, differ at most from the one most like them.
+
+        Told by every other one, or by a sample of these, among the rest.
+        """
         some, others = photos[1::2], photos[::2]
-        fewest, most = SAMPLE
-        if len(some) < fewest:
-            return False
-        some = some[np.linspace(0, len(some) - 1, min(len(some), most)).astype(int)]
-        return float(np.median(self.nearest(some, others)[1])) < UNIFORM
+        some = some[np.linspace(0, len(some) - 1, min(len(some), SAMPLE)).astype(int)]
+        return float(np.median(self.nearest(some, others)[1]))
 
 
 def across_parts(
