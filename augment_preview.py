@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import command_line
-import options
-from atomic import replacing
-from command_line import say
-from errors import UserError
-from pipeline.photo_folders import list_photos
-from pipeline.photos import PhotoError, open_photo
+from image_kit import options
+from image_kit import terminal as command_line
+from image_kit.errors import UserError
+from image_kit.files import replacing
+from image_kit.photos.folders import list_photos
+from image_kit.photos.photo import PhotoError, open_photo
+from image_kit.terminal import say
 from presets import PRESETS, PREVIEW_AUGMENTATION, Augmentation
 
 LONGEST_SIDE = 640  # pixels, of the preview: the size of the tutorial's photos
@@ -58,10 +58,10 @@ def main() -> None:
         raise UserError(f"--seed: must be at least 0, received {args.seed}")
     augmentation = choose_augmentation(args)
     photos = read_photos(args.photo)
-    import compute
+    from image_kit.compute import device as compute
 
     compute.set_up("float32")
-    from artifacts.plots import plot_contact_sheet
+    from image_kit.pictures.plots import plot_contact_sheet
 
     rows = []
     for number, (path, image) in enumerate(photos):
@@ -109,7 +109,7 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 
 def draw(image: np.ndarray, augmentation: Augmentation, count: int, seed: int, number: int) -> list:
     """`count` pairs of a transformed image (uint8, the shape of `image`) and a caption that says what was drawn."""
-    from pipeline.datasets import image_generator
+    from image_kit.datasets.data import image_generator
 
     generator = image_generator(augmentation)
     drawn = generator.draw_transforms(image.shape, seed, 0, np.arange(count) + number * count)

@@ -9,12 +9,13 @@ import csv
 import json
 from pathlib import Path
 
-import atomic
-import command_line
-from artifacts.run_folder import find_weights, first_free
-from command_line import progress, say
-from errors import UserError
-from pipeline import datasets, unseen_photos
+from image_kit import files as atomic
+from image_kit import terminal as command_line
+from image_kit.datasets import data as datasets
+from image_kit.datasets import unseen_photos
+from image_kit.errors import UserError
+from image_kit.terminal import progress, say
+from image_kit.training.run_folder import find_weights, first_free
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
@@ -52,11 +53,11 @@ def main() -> None:
     if args.output and args.output.exists():
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     weights = find_weights(args.weights, args.what if is_array else None)
-    import compute
+    from image_kit.compute import device as compute
 
     compute.set_up("float32")
-    from artifacts.description import read_description
-    from artifacts.keras_classifier import KerasClassifier
+    from image_kit.answering.keras_classifier import KerasClassifier
+    from image_kit.weights.description import read_description
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
@@ -76,7 +77,7 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datase
             raise UserError(f"{weights}: was not trained on {PRESETS[args.what].dataset}; give other --weights")
         images, notes = data.parts["test"], [f"scoring the test set of {note}" for note in data.notes]
     else:
-        from artifacts.description import read_trained_on
+        from image_kit.weights.description import read_trained_on
 
         seen = read_trained_on(weights)
         photos = unseen_photos.load(
@@ -95,7 +96,7 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datase
 
 def report(args, classifier, images: datasets.ImageSet, facts: dict) -> None:
     """Answer every image, write the results into a new folder and print the scores."""
-    from artifacts.scores import score_images
+    from image_kit.answering.scores import score_images
 
     probabilities, scores = score_images(classifier, images)
     result = {**facts, "shift": args.shift, **scores.as_dict()}
@@ -122,8 +123,8 @@ def write_predictions(path: Path, probabilities, images: datasets.ImageSet, clas
 
 def write_pictures(output: Path, probabilities, images: datasets.ImageSet, scores) -> None:
     """confusion_matrix.png, and mistakes.png with the wrong answers that the network was surest of."""
-    from artifacts import plots
-    from artifacts.scores import most_confident_mistakes
+    from image_kit.answering.scores import most_confident_mistakes
+    from image_kit.pictures import plots
 
     plots.plot_confusion_matrix(
         scores.confusion, scores.class_names, output / "confusion_matrix.png", scores.sentence()

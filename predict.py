@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import command_line
-from artifacts import answers
-from artifacts.answers import Answer
-from artifacts.calibration import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
-from artifacts.run_folder import find_weights, first_free
-from command_line import progress, say
-from errors import UserError
+from image_kit import terminal as command_line
+from image_kit.answering import answers
+from image_kit.answering.answers import Answer
+from image_kit.errors import UserError
+from image_kit.terminal import progress, say
+from image_kit.training.run_folder import find_weights, first_free
+from image_kit.trust.calibration import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
@@ -82,8 +82,8 @@ def main() -> None:
     """Load the weights, answer each photo, and save the picture if one is wanted."""
     args = parse()
     weights = find_weights(args.weights)
-    from artifacts import inference
-    from pipeline.photo_sources import find_photos, image_of_test_set
+    from image_kit.answering import inference
+    from image_kit.photos.sources import find_photos, image_of_test_set
 
     load = inference.through_tensorflow if args.explain else inference.load_classifier
     classifier = load(weights, args.preset, args.class_names)
@@ -132,11 +132,11 @@ def new_sheet(args: argparse.Namespace, classifier):
     """The picture to draw answers on; None if none is wanted."""
     if not args.show:
         return None
-    from artifacts.answer_sheet import AnswerSheet  # imports matplotlib
+    from image_kit.pictures.answer_sheet import AnswerSheet  # imports matplotlib
 
     if not args.explain:
         return AnswerSheet()
-    from artifacts.explain import HeatMaps  # imports TensorFlow
+    from image_kit.pictures.heat_maps import HeatMaps  # imports TensorFlow
 
     heat_map = HeatMaps(classifier)
     return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
@@ -144,7 +144,7 @@ def new_sheet(args: argparse.Namespace, classifier):
 
 def report(source, answer: Answer, image, dataset: str | None) -> None:
     """Say what is wrong with a photo. `source` is its PhotoSource, `image` what the network saw, if it was read."""
-    from pipeline.array_datasets import looks_inverted
+    from image_kit.datasets.array_datasets import looks_inverted
 
     if answer.error is not None:
         say(f"{answer.path}: cannot be read: {answer.error}")

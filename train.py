@@ -7,19 +7,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cluster
-import command_line
-import compute
-import options
-from artifacts.description import read_description
-from artifacts.run_folder import BEST, LAST, RunFolder, UnwrittenRun, check_new_name
-from command_line import progress, say
-from errors import MachineLost, UserError
-from pipeline import datasets, photo_folders
+from image_kit import options
+from image_kit import terminal as command_line
+from image_kit.compute import cluster
+from image_kit.compute import device as compute
+from image_kit.datasets import data as datasets
+from image_kit.errors import MachineLost, UserError
+from image_kit.photos import folders as photo_folders
+from image_kit.terminal import progress, say
+from image_kit.training.run_folder import BEST, LAST, RunFolder, UnwrittenRun, check_new_name
+from image_kit.weights.description import read_description
 from presets import DEMO_EPOCHS, PRESETS, Preset
 
 if TYPE_CHECKING:  # which imports TensorFlow
-    from distribution import Distribution
+    from image_kit.compute.distribution import Distribution
 
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
@@ -129,7 +130,7 @@ def choose_photos() -> tuple[Path, bool]:
         "or see: python data/prepare.py --help"
     )
     if not DEMO.is_dir():
-        from data.drawings import draw_demo
+        from image_kit.photo_sets.drawings import draw_demo
 
         draw_demo(DEMO)
     return DEMO, True
@@ -188,8 +189,8 @@ def train(
     data = load(preset, settings)
     for line in datasets.describe(data):
         say(line)
-    import agreement
-    import training
+    from image_kit.training import consistency as agreement
+    from image_kit.training import run as training
 
     model = training.build(preset, data, distribution)  # its errors before a run folder exists
     agreement.check_same(distribution, preset, data)

@@ -6,7 +6,7 @@
 
 Of a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
 scores a run's best weights with and without these images. Of a folder it prints how much copies differ from their
-photos, and photos from the other photos most like them: what `pipeline.look_alikes.ALIKE` was chosen between.
+photos, and photos from the other photos most like them: what `image_kit.photos.look_alikes.ALIKE` was chosen between.
 """
 
 import argparse
@@ -20,12 +20,13 @@ from PIL import Image, ImageEnhance
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from artifacts import picture_grid  # noqa: E402
-from command_line import progress, run, say  # noqa: E402
-from errors import UserError  # noqa: E402
-from pipeline import array_datasets, photo_folders  # noqa: E402
-from pipeline.look_alikes import ALIKE, UNIFORM, Signatures  # noqa: E402
-from pipeline.photos import PhotoError, Preprocessing, open_photo  # noqa: E402
+from image_kit.datasets import array_datasets  # noqa: E402
+from image_kit.errors import UserError  # noqa: E402
+from image_kit.photos import folders as photo_folders  # noqa: E402
+from image_kit.photos.look_alikes import ALIKE, UNIFORM, Signatures  # noqa: E402
+from image_kit.photos.photo import PhotoError, Preprocessing, open_photo  # noqa: E402
+from image_kit.pictures import picture_grid  # noqa: E402
+from image_kit.terminal import progress, run, say  # noqa: E402
 
 SOME = 3_000  # training images: as many as a large folder of photos has
 SHOWN = 60  # pairs of the picture: as many as one looks through
@@ -98,11 +99,11 @@ def of_data_set(args: argparse.Namespace) -> None:
 
 def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
     """The accuracy of a run's best weights on all test images, on those that look like training images, and without."""
-    import compute
+    from image_kit.compute import device as compute
 
     compute.set_up("float32")
-    from artifacts.keras_classifier import KerasClassifier
-    from artifacts.run_folder import BEST
+    from image_kit.answering.keras_classifier import KerasClassifier
+    from image_kit.training.run_folder import BEST
 
     right = KerasClassifier.load(folder / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
     for which, some in (("all", right), ("these", right[twins]), ("the rest", np.delete(right, twins))):

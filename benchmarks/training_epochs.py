@@ -74,11 +74,11 @@ def tutorial(task: dict) -> dict:
 
 def prepare(task: dict):
     """The preset, the tutorial's own images as this project's data, and the compiled network, as train.py has them."""
-    import compute
-    import training
-    from pipeline import datasets
-    from pipeline.array_datasets import CLASS_NAMES
-    from pipeline.photos import Preprocessing
+    from image_kit.compute import device as compute
+    from image_kit.datasets import data as datasets
+    from image_kit.datasets.array_datasets import CLASS_NAMES
+    from image_kit.photos.photo import Preprocessing
+    from image_kit.training import run as training
     from presets import PRESETS
 
     preset = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
@@ -98,8 +98,8 @@ def prepare(task: dict):
 
 def ours(task: dict) -> dict:
     """What train.py does from the run folder on: every callback, file and bar."""
-    import training
-    from artifacts.run_folder import RunFolder
+    from image_kit.training import run as training
+    from image_kit.training.run_folder import RunFolder
 
     os.chdir(task["folder"])
     preset, data, model, policy = prepare(task)

@@ -22,13 +22,15 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import compute  # noqa: E402
-from artifacts import calibration, trust_measure  # noqa: E402
-from artifacts.run_folder import BEST, RunFolder  # noqa: E402
-from artifacts.scores import wilson_interval  # noqa: E402
-from pipeline import array_datasets, datasets  # noqa: E402
-from pipeline.datasets import Data, ImageSet  # noqa: E402
-from pipeline.photos import Preprocessing, is_photo_name  # noqa: E402
+from image_kit.answering.scores import wilson_interval  # noqa: E402
+from image_kit.compute import device as compute  # noqa: E402
+from image_kit.datasets import array_datasets  # noqa: E402
+from image_kit.datasets import data as datasets  # noqa: E402
+from image_kit.datasets.data import Data, ImageSet  # noqa: E402
+from image_kit.photos.photo import Preprocessing, is_photo_name  # noqa: E402
+from image_kit.training.run_folder import BEST, RunFolder  # noqa: E402
+from image_kit.trust import calibration  # noqa: E402
+from image_kit.trust import measure as trust_measure  # noqa: E402
 
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # by training data
 MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
@@ -66,7 +68,7 @@ def main() -> None:
 
 def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...]:
     """Calibrate a run's network and measure it."""
-    from artifacts.keras_classifier import KerasClassifier
+    from image_kit.answering.keras_classifier import KerasClassifier
 
     classifier, (data, dataset) = KerasClassifier.load(run / BEST), images_of(run)
     calibrated = trust_measure.measure(classifier, data.parts["train"], data.parts["validation"])[0].calibration

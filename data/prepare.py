@@ -10,11 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # it is run as a script: python data/prepare.py
 
-from command_line import run, say
-from data import drawings, pixabay
-from data.split import FRACTIONS, SplitReport, split
-from errors import UserError
-from pipeline.photo_folders import PARTS
+from image_kit.errors import UserError
+from image_kit.photo_sets import drawings, pixabay
+from image_kit.photo_sets.split import FRACTIONS, SplitReport, split
+from image_kit.photos.folders import PARTS
+from image_kit.terminal import run, say
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
 

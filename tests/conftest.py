@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artifacts.lite_cache import FOLDER_VARIABLE
+from image_kit.answering.lite_cache import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["tests.fixtures.photo_sets"]
 
 # Where tests run in the background, a shell may have them ignore Ctrl-C, and so would the commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -82,7 +82,7 @@ def undamaged(path: Path) -> bytes:
         return data
     import h5py
 
-    from artifacts import checksum
+    from image_kit.weights import checksum
 
     memory = io.BytesIO(data)
     with h5py.File(memory, "r+") as file:
@@ -123,7 +123,7 @@ def work(args: argparse.Namespace) -> None:
     import faulthandler
     import resource
 
-    from errors import UserError
+    from image_kit.errors import UserError
 
     load, data = loader(args.file), undamaged(args.file)
     # A file of KBs has no reason to make the program take GBs; TensorFlow itself reserves 10 of address space.
@@ -146,15 +146,15 @@ def work(args: argparse.Namespace) -> None:
 def loader(original: Path):
     """What reads a file of this kind."""
     if original.suffix == ".tflite":
-        from artifacts import lite_model
-        from artifacts.lite_classifier import LiteClassifier
+        from image_kit.answering import lite_model
+        from image_kit.answering.lite_classifier import LiteClassifier
 
         # This process is the trial: another for each case would take a quarter of a second.
         return lambda path: LiteClassifier(lite_model.read(path), is_trial=True)
-    import compute
+    from image_kit.compute import device as compute
 
     compute.set_up("float32")
-    from artifacts.keras_classifier import KerasClassifier
+    from image_kit.answering.keras_classifier import KerasClassifier
 
     return KerasClassifier.load
 

@@ -64,7 +64,7 @@ def test_a_users_error_is_one_clear_line(tmp_path, run_command, photo, arguments
 
 @pytest.mark.parametrize(("height_shift", "width_shift", "words"), [(0.25, 0.0, "right"), (0.0, 0.25, "down")])
 def test_the_caption_says_where_the_image_went(height_shift, width_shift, words):
-    from pipeline.image_generator import ImageDataGenerator
+    from image_kit.generator.image_generator import ImageDataGenerator
 
     image = np.zeros((32, 32, 3), np.uint8)
     image[16, 16] = 255

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import compute
 import models
+from image_kit.compute import device as compute
 from presets import MODELS, PRESETS
 
 # (height, width, channels), classes and parameters, as the tutorials print them.

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import models
-from artifacts import weights_file
-from artifacts.description import describe_old
+from image_kit.weights import weights_file
+from image_kit.weights.description import describe_old
 
 ROOT = Path(__file__).resolve().parents[1]
 SAID = "weights: runs/first/best.weights.h5\n"  # on stderr
@@ -222,7 +222,8 @@ def test_a_prediction_waits_for_no_library_that_it_does_not_need(trained, red):
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import command_line, predict
+import predict
+from image_kit import terminal as command_line
 sys.argv = ["predict.py", *sys.argv[1:]]
 command_line.run(predict.main)
 print(*sorted({{name.split(".")[0] for name in sys.modules}}))

@@ -56,7 +56,7 @@ def test_the_preview_is_tutorial_1s():
 
 
 def test_an_augmentation_of_nothing_is_kerass_default():
-    from pipeline.datasets import image_generator
+    from image_kit.datasets.data import image_generator
 
     assert not image_generator(Augmentation()).is_random
 
@@ -82,7 +82,10 @@ def test_recipes_share_nothing_that_can_be_changed():
 
 
 def test_neither_tensorflow_nor_keras_is_imported(run_python):
-    code = "import presets, options, command_line, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    code = (
+        "import presets, sys; from image_kit import options, terminal; "
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
     done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
     assert not {"tensorflow", "keras", "numpy", "matplotlib", "PIL"} & set(done.stdout.split())

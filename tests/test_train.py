@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 import train
-from artifacts import trust
-from artifacts.description import read_description
-from artifacts.run_folder import RunFolder
-from errors import UserError
+from image_kit.errors import UserError
+from image_kit.training.run_folder import RunFolder
+from image_kit.trust import trust
+from image_kit.weights.description import read_description
 from presets import PRESETS
 
 RUN_FILES = {

@@ -1,0 +1,1 @@
+"""Train, score and ask small image classifiers: the library behind the commands."""

@@ -1,0 +1,1 @@
+"""One interface to trained networks, two engines (LiteRT and Keras), and their answers."""

@@ -1,0 +1,47 @@
+"""A weights file answered by Keras: the reference, and what training scores with."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import models
+from image_kit.answering.classifier import Classifier
+from image_kit.fast_keras import side_by_side as batch_shares
+from image_kit.threads import threads
+from image_kit.trust import trust
+from image_kit.weights import weights_file
+from image_kit.weights.description import Description
+
+
+class KerasClassifier(Classifier):
+    """A `Classifier` that computes with a Keras model.
+
+    Attributes:
+        model: the network of models.py; new weights set in it count at once.
+        with_features: the same layers with the two outputs of `run`.
+    """
+
+    def __init__(self, model: keras.Sequential, description: Description):
+        super().__init__(description, models.head(model))
+        self.model = model
+        self.with_features = keras.Model(model.inputs[0], [model.outputs[0], model.layers[-1].input])
+
+    @classmethod
+    def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
+        """From a weights file; arguments and errors as `weights_file.load`, and as `Golden.check`."""
+        classifier = cls(*weights_file.load(Path(path), preset_name, class_names))
+        classifier.trust = trust.read(Path(path), classifier.description)
+        if classifier.trust:
+            classifier.trust.golden.check(classifier, path)
+        return classifier
+
+    def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Classifier.run`."""
+        shares = np.array_split(batch, min(batch_shares.count(), len(batch)))
+        answers = threads().map(self._answer, shares) if len(shares) > 1 else [self._answer(batch)]
+        outputs, features = zip(*answers, strict=True)
+        return np.concatenate(outputs), np.concatenate(features)
+
+    def _answer(self, images: np.ndarray):
+        return self.with_features(images, training=False)

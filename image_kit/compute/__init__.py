@@ -1,0 +1,1 @@
+"""Device, precision, and who computes: one device, several GPUs, or several machines."""

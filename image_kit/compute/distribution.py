@@ -1,0 +1,289 @@
+"""Training on several GPUs or machines: TensorFlow's strategies, and what Keras 3.15 lacks to train under them.
+
+A batch of the recipe is shared out, not multiplied: every replica (a GPU, or a machine's CPU) takes its part of the
+same batch, so the losses are those of one device to rounding. Five things of Keras stand in the way; all are mended
+here, on the strategy and the model of one run, and the first four by their public interfaces:
+
+1. Keras lets TensorFlow cut batches into equal parts or deal whole ones out. `_Cutting` cuts each into parts that
+   differ by one image at most; on several machines each makes its own part only (`Batches.share`).
+2. Keras adds the replicas' mean gradients up as if all had as many images. `adapt` weighs them by their images.
+3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
+   `adapt` gives it an empty picture whose answer nobody sees.
+4. With float16 every replica looks at its own gradients for an overflow, before they are added up. Where one overflows
+   and the first does not, all weights become NaN, and machines that disagree wait for each other. `adapt` lets them
+   decide together.
+5. `Model.fit` fails on several machines (https://github.com/keras-team/keras/issues/20585) in two private spots:
+   `Trainer._maybe_symbolic_build` averages a batch over replicas, which fails for uneven parts on one machine too, and
+   `reduce_per_replica` averages scalars over an axis that they lack. Both are replaced, so the version is checked.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.tensorflow import trainer as keras_trainer
+from tensorflow.python.distribute.collective_all_reduce_strategy import coordination_config_pb2
+from tensorflow.python.eager import context
+
+from image_kit.compute.cluster import Cluster
+from image_kit.errors import MachineLost, UserError
+from image_kit.terminal import ended_by_ctrl_c
+
+# The versions of Keras whose two private spots (5 above) are known.
+KERAS = "3.15."
+# A machine that has not been heard of for this long is given up; with the collectives' own end within a minute.
+HEARTBEAT_SECONDS = 30
+# What TensorFlow raises then; anything else, no memory for instance, is this machine's own.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+# From `Cluster.gather` to here is the start of TensorFlow, on the slowest machine.
+STARTING_SECONDS = 300
+
+
+class Distribution:
+    """Who computes a run: one device, several GPUs, or several machines.
+
+    Attributes:
+        strategy: TensorFlow's; None for one device.
+        replicas: parts that a batch is cut into.
+        machine: this machine's number, from 0.
+        machines: how many there are.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy | None = None, cluster: Cluster | None = None):
+        self.strategy = strategy
+        self.replicas = strategy.num_replicas_in_sync if strategy else 1
+        self.machine, self.machines = (cluster.place, len(cluster.addresses)) if cluster else (0, 1)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run folder and speaks."""
+        return self.machine == 0
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one device computes."""
+        return self.strategy is not None
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Around the making of the model and its optimizer, whose first values the chief sends; see `fitting`."""
+        with self._waiting(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
+            yield
+
+    def sentence(self, batch_size: int, learning_rate: float) -> str:
+        """How the batch is shared, for the user; empty for one device."""
+        if not self.is_shared:
+            return ""
+        low, high = batch_size // self.replicas, -(-batch_size // self.replicas)
+        each = f"{low}" if low == high else f"{low} or {high}"
+        kind = "GPUs" if tf.config.list_logical_devices("GPU") else "devices" if self.machines == 1 else "machines"
+        where = f" on {self.machines} machines" if self.machines > 1 and kind != "machines" else ""
+        return (
+            f" The batch of {batch_size} is shared: {each} on each of {self.replicas} {kind}{where}; "
+            f"learning rate unchanged: {learning_rate:g}."
+        )
+
+    def adapt(self, model: keras.Model, labels: np.ndarray) -> None:
+        """Mend 2, 3, 4 and the first half of 5 of this module's head, for a compiled model.
+
+        Args:
+            labels: of a batch of any size, for their shape and dtype.
+        """
+        if not self.is_shared:
+            return
+        images = np.zeros((len(labels), *model.input_shape[1:]), np.float32)
+        model.compute_loss = _weigh_by_images(model.compute_loss, self.replicas)
+        model.call = _never_empty(model.call)
+        if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+            model.optimizer.check_finite = _finite_everywhere(model.optimizer.check_finite, self.replicas)
+
+        def build(iterator=None, data_batch=None):
+            with self.strategy.scope():
+                model._symbolic_build(data_batch=(images, labels))
+
+        model._maybe_symbolic_build = build
+
+    @contextlib.contextmanager
+    def fitting(self) -> Iterator[None]:
+        """Around fit: the second half of 5; and the loss of a machine becomes `MachineLost`."""
+        if self.machines == 1:
+            yield
+            return
+        original = keras_trainer.reduce_per_replica
+        keras_trainer.reduce_per_replica = _mean_of_this_machine
+        try:
+            with self._watching():
+                yield
+        finally:
+            keras_trainer.reduce_per_replica = original
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if self.machines == 1 or not isinstance(error, LOST):
+                raise
+            raise MachineLost(error) from None
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Around what waits until the other machines have come as far, having read their images, say."""
+        with self._watching(), ended_by_ctrl_c() if self.machines > 1 else contextlib.nullcontext():
+            yield
+
+    def from_chief(self, text: str) -> str:
+        """The chief's text, on every machine; all must call it."""
+        if self.machines == 1:
+            return text
+        data = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+        if not self.is_chief:
+            data = np.zeros(0, np.int32)
+        size = int(self._sum(np.asarray(len(data), np.int32)))
+        data = self._sum(data if self.is_chief else np.zeros(size, np.int32))
+        return data.astype(np.uint8).tobytes().decode()
+
+    def copy_from_chief(self, variables: Sequence[keras.Variable]) -> None:
+        """Give the variables the chief's values on every machine; all must call it."""
+        for variable in variables if self.machines > 1 else ():
+            value = variable.numpy()
+            variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
+
+    def _sum(self, array: np.ndarray) -> np.ndarray:
+        with self._waiting():
+            return self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(array), axis=None).numpy()
+
+
+ALONE = Distribution()
+
+
+def over_devices(devices: Sequence[str]) -> Distribution:
+    """Several devices of this machine, named as TensorFlow does: "GPU:0". Raises UserError, see `check_keras`."""
+    check_keras(keras.__version__)
+    return Distribution(_Mirrored(list(devices)))
+
+
+def over_machines(cluster: Cluster) -> Distribution:
+    """The machines of a cluster, which have gathered. Call it before any other TensorFlow operation.
+
+    Raises UserError, see `check_keras`; MachineLost if one does not answer.
+    """
+    check_keras(keras.__version__)
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=f"/job:{next(iter(cluster.jobs))}/replica:0/task:0",
+        cluster_register_timeout_in_ms=STARTING_SECONDS * 1000,
+        heartbeat_timeout_in_ms=HEARTBEAT_SECONDS * 1000,
+        coordinated_jobs=[
+            coordination_config_pb2.CoordinatedJob(name=job, num_tasks=len(addresses))
+            for job, addresses in cluster.jobs.items()
+        ],
+    )
+    try:
+        with ended_by_ctrl_c():
+            return Distribution(_MultiMachine(), cluster)
+    except tf.errors.OpError as error:
+        raise MachineLost(error) from None
+
+
+def check_keras(version: str) -> None:
+    """Raise UserError on a version of Keras for which this module's mends are not known to be right."""
+    if not version.startswith(KERAS):
+        raise UserError(
+            f"Keras {version}: training on several GPUs or machines is known to work with Keras {KERAS}* only (keras "
+            f"issue 20585); run: pip install 'keras=={KERAS}*', or train on one device with --device gpu or cpu"
+        )
+
+
+class _Cutting:
+    """Makes a strategy cut each batch into one part for each of this machine's replicas."""
+
+    def experimental_distribute_dataset(self, dataset: tf.data.Dataset, options=None):
+        """Called by Keras in fit and evaluate."""
+
+        def cut(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
+            return cut_batches(dataset, input_context.num_replicas_in_sync // input_context.num_input_pipelines)
+
+        return self.distribute_datasets_from_function(cut)
+
+
+class _Mirrored(_Cutting, tf.distribute.MirroredStrategy):
+    pass
+
+
+class _MultiMachine(_Cutting, tf.distribute.MultiWorkerMirroredStrategy):
+    pass
+
+
+def cut_batches(dataset: tf.data.Dataset, parts: int) -> tf.data.Dataset:
+    """Each batch of a dataset as `parts` batches one after another, whose sizes differ by 1 at most; some may be 0."""
+
+    def cut(*batch: tf.Tensor) -> tf.data.Dataset:
+        size = tf.shape(batch[0], tf.int64)[0]
+
+        def part(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return tuple(each[size * number // parts : size * (number + 1) // parts] for each in batch)
+
+        return tf.data.Dataset.range(parts).map(part)
+
+    return dataset if parts == 1 else dataset.flat_map(cut)
+
+
+def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
+    """A `Model.compute_loss` with the same value, and a gradient that counts every image of the batch alike.
+
+    Keras takes the mean over a replica's images and divides by the number of replicas; the value goes into the
+    metrics, which weigh it by the images themselves, the gradient into a sum over the replicas.
+    """
+
+    def weighed(x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        replica = tf.distribute.get_replica_context()
+        if replica is None or not training:  # None: Keras only looks at the shapes
+            return loss
+        images = tf.cast(tf.shape(y)[0], loss.dtype)
+        share = images * replicas / replica.all_reduce(tf.distribute.ReduceOp.SUM, images)
+        return loss + (share - 1) * (loss - tf.stop_gradient(loss))
+
+    return weighed
+
+
+def _never_empty(call: Callable) -> Callable:
+    """A `Model.call` that, given no image, answers nothing, but computes on one black one."""
+
+    def padded(inputs, training=None, mask=None):
+        size = tf.shape(inputs)[0]
+        missing = 1 - tf.minimum(size, 1)
+        inputs = tf.pad(inputs, [[0, missing], *[[0, 0]] * (len(inputs.shape) - 1)])
+        return call(inputs, training=training, mask=mask)[:size]
+
+    return padded
+
+
+def _finite_everywhere(check_finite: Callable, replicas: int) -> Callable:
+    """A `LossScaleOptimizer.check_finite` that answers the same on every replica: whether all gradients are finite."""
+
+    def check(grads):
+        finite = tf.cast(check_finite(grads), tf.float32)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, finite) >= replicas
+
+    return check
+
+
+def _mean_of_this_machine(values, strategy: tf.distribute.Strategy, reduction: str):
+    """Instead of Keras's `reduce_per_replica`: what the progress bar shows need not cross the network.
+
+    The metrics of an epoch do not come from here; Keras sums them over all machines.
+    """
+    return keras.tree.map_structure(
+        lambda value: tf.reduce_mean(tf.stack(strategy.experimental_local_results(value)), axis=0), values
+    )

@@ -1,0 +1,1 @@
+"""A folder or an array data set: parts, batches, tf.data."""

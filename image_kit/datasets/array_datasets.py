@@ -1,0 +1,143 @@
+"""Fashion-MNIST, CIFAR-10 and MNIST as uint8 arrays, from wherever they are on this machine."""
+
+import contextlib
+import gzip
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.errors import UserError
+
+CLASS_NAMES = {
+    "fashion_mnist": (
+        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat") + ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+    ),
+    "cifar10": (("airplane", "automobile", "bird", "cat", "deer") + ("dog", "frog", "horse", "ship", "truck")),
+    "mnist": tuple("0123456789"),
+}
+IMAGE_SHAPES = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+# Of these light things stand on black paper. A picture whose border is brighter than this on a scale of 0..255, by its
+# median, is probably a photo of dark things on white.
+LIGHT_ON_BLACK = ("fashion_mnist", "mnist")
+INVERTED_BORDER = 127
+# Where Debian's package dataset-fashion-mnist puts its four files.
+DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+
+@dataclass(frozen=True)
+class ArrayDataset:
+    """A data set that fits in memory.
+
+    Attributes:
+        x_train, x_test: uint8 images (n, height, width, channels), 0..255.
+        y_train, y_test: int32 labels (n,), indices into `class_names`.
+        origin: where the arrays were found, for the user.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple[str, ...]
+    origin: str
+
+
+def load(name: str, data_dir: Path | str | None = None, debian: Path = DEBIAN_FASHION_MNIST) -> ArrayDataset:
+    """Load "fashion_mnist", "cifar10" or "mnist" from the first place that has it.
+
+    The places: `data_dir`, else the environment's DATASETS_DIR, holding NAME.npz (with x_train, y_train,
+    x_test, y_test as Keras's own loaders return them); for Fashion-MNIST Debian's package; Keras's own
+    loader, with its cache and its download.
+
+    Raises:
+        UserError: no place has it (names all three), or a file there is damaged.
+    """
+    folder = data_dir or os.environ.get("DATASETS_DIR")
+    if folder and (file := Path(folder) / f"{name}.npz").exists():
+        return _dataset(name, _read_npz(file), str(file))
+    if name == "fashion_mnist" and debian.is_dir():
+        return _dataset(name, _read_debian(debian), str(debian))
+    return _dataset(name, _from_keras(name, folder, debian), f"keras.datasets.{name}")
+
+
+def looks_inverted(image: np.ndarray, name: str | None) -> bool:
+    """Whether a uint8 image (height, width, channels) has a bright border where the data set's are black."""
+    if name not in LIGHT_ON_BLACK:
+        return False
+    border = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+    return bool(np.median(border) > INVERTED_BORDER)
+
+
+def _read_npz(file: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in ARRAYS}
+    except KeyError as error:
+        raise UserError(f"{file}: has no array {error}; it must hold {', '.join(ARRAYS)}") from None
+    # On damaged files zipfile, zlib and NumPy raise over ten kinds, RuntimeError and SyntaxError among them.
+    except Exception as error:
+        raise UserError(f"{file}: is no readable .npz file ({error}); write it again with numpy.savez") from None
+
+
+def _read_debian(folder: Path) -> dict[str, np.ndarray]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return {key: _read_idx(folder / f"{name}-ubyte.gz") for key, name in zip(ARRAYS, names, strict=True)}
+
+
+def _read_idx(file: Path) -> np.ndarray:
+    """Read a gzipped IDX file of bytes (format: http://yann.lecun.com/exdb/mnist/)."""
+    try:
+        raw = gzip.decompress(file.read_bytes())
+        rank = raw[3]  # bytes 0 to 2 say "unsigned bytes"; then one big-endian length for each axis
+        shape = [int.from_bytes(raw[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(rank)]
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
+        raise UserError(f"{file}: damaged or missing ({error}); install dataset-fashion-mnist again") from None
+
+
+def _from_keras(name: str, folder: str | Path | None, debian: Path) -> dict[str, np.ndarray]:
+    import keras
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # Keras prints its download's progress
+            (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # no network, no such host, a changed file: Keras raises many kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        places = [f"{name}.npz in --data-dir or DATASETS_DIR ({folder or 'not given'}): not there"]
+        if name == "fashion_mnist":
+            places.append(f"Debian's dataset-fashion-mnist ({debian}): not installed")
+        places.append(f"Keras's cache and download: {reason}")
+        raise UserError(f"{name}: not found on this machine. Looked in " + "; ".join(places)) from None
+    return dict(zip(ARRAYS, (x_train, y_train, x_test, y_test), strict=True))
+
+
+def _dataset(name: str, arrays: dict[str, np.ndarray], origin: str) -> ArrayDataset:
+    checked = {}
+    for part in ("train", "test"):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
+        checked[f"x_{part}"] = _checked_images(images, IMAGE_SHAPES[name], f"{origin}: x_{part}")
+        checked[f"y_{part}"] = _checked_labels(labels, len(images), len(CLASS_NAMES[name]), f"{origin}: y_{part}")
+    return ArrayDataset(**checked, class_names=CLASS_NAMES[name], origin=origin)
+
+
+def _checked_images(images: np.ndarray, shape: tuple[int, int, int], where: str) -> np.ndarray:
+    """The images as uint8 (n, *shape); one channel may also come without its axis, as from Keras."""
+    shapes = (shape, shape[:2]) if shape[2] == 1 else (shape,)
+    if images.dtype != np.uint8 or images.shape[1:] not in shapes or not len(images):
+        wanted = ", ".join(map(str, shape))
+        raise UserError(f"{where} must be uint8 (n, {wanted}), received {images.dtype} {images.shape}")
+    return images.reshape(-1, *shape)
+
+
+def _checked_labels(labels: np.ndarray, count: int, n_classes: int, where: str) -> np.ndarray:
+    rule = f"{where} must hold {count} integers from 0 to {n_classes - 1}, received"
+    if len(labels) != count or labels.dtype.kind not in "iu":
+        raise UserError(f"{rule} {len(labels)} {labels.dtype}")
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise UserError(f"{rule} {labels.min()} to {labels.max()}")
+    return labels.astype(np.int32)

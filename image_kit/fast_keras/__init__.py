@@ -1,0 +1,1 @@
+"""Keras networks that compute the same function faster on a CPU."""

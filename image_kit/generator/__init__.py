@@ -1,0 +1,1 @@
+"""ImageDataGenerator with Keras's interface and pixels, faster."""

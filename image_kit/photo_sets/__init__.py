@@ -1,0 +1,1 @@
+"""Where photo sets come from: drawings, Pixabay, exact splits."""

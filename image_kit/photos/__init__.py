@@ -1,0 +1,1 @@
+"""Photo files: find them, decode them, split them, keep them."""

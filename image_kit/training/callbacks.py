@@ -1,0 +1,120 @@
+"""What happens around the epochs of a training: seeds before them; history, weights, stopping and plots after them."""
+
+import csv
+import time
+
+import keras
+import numpy as np
+
+from image_kit.answering.keras_classifier import KerasClassifier
+from image_kit.answering.scores import score_images
+from image_kit.datasets.data import Data
+from image_kit.errors import UserError
+from image_kit.pictures import plots
+from image_kit.training.run_folder import BEST, LAST, RunFolder
+from image_kit.weights import weights_file
+from image_kit.weights.description import with_progress
+
+
+def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
+    """Whether the validation loss has not improved for `patience` epochs; decided by the history alone."""
+    losses = [row["val_loss"] for row in history]
+    return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+class DropoutSeeds(keras.callbacks.Callback):
+    """Seeds every dropout layer anew from (seed, epoch), so that a resumed run repeats an uninterrupted one."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Numbered as in the tutorials, where relu is part of the layer before it.
+        layers = [layer for layer in self.model.layers if not isinstance(layer, keras.layers.ReLU)]
+        for number, layer in enumerate(layers):
+            if isinstance(layer, keras.layers.Dropout):
+                state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
+                layer.seed_generator.state.assign(state)
+
+
+class History(keras.callbacks.Callback):
+    """Writes history.csv: one row an epoch, epochs counted from 1, with the seconds it took."""
+
+    def __init__(self, run: RunFolder):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {name: round(float(value), 6) for name, value in logs.items()}
+        self.run.append_history({"epoch": epoch + 1, **row, "seconds": round(time.monotonic() - self.started, 2)})
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes last.weights.h5 after every epoch (with the optimizer's state) and best.weights.h5 when it is the best.
+
+    Best is the highest validation accuracy; of equal ones the lowest validation loss. It holds the weights that were
+    validated, which are moving averages if the recipe says so; the classifier takes them over.
+    """
+
+    def __init__(self, run: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
+        super().__init__()
+        self.run = run
+        self.classifier = classifier
+        self.trained_on = trained_on
+
+    def on_test_end(self, logs=None):
+        """Called by Keras while the model still holds the weights that were validated."""
+        self.classifier.model.set_weights(self.model.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Called by Keras, after `History`. Raises UserError if the loss is no number: training has diverged."""
+        if not np.isfinite(logs["loss"]):
+            raise UserError(
+                f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
+                f"lower --learning-rate (weights of earlier epochs are in {self.run.path})"
+            )
+        description = with_progress(self.classifier.description, epoch + 1, logs)
+        *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
+        if not earlier or this > max(earlier):
+            weights_file.save(self.classifier.model, self.run.file(BEST), description, self.trained_on)
+        # After the best: an epoch without its last weights is trained again, so no crash can lose the best.
+        weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Ends the training by `has_stopped`, which knows of the epochs before a resume too."""
+
+    def __init__(self, run: RunFolder, patience: int):
+        super().__init__()
+        self.run = run
+        self.patience = patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = has_stopped(self.run.history, self.patience)
+
+
+class ScoreEachEpoch(keras.callbacks.Callback):
+    """Tutorial 1's first plot: test accuracy against the number of epochs. For the picture, never for choosing."""
+
+    def __init__(self, run: RunFolder, data: Data, classifier: KerasClassifier):
+        super().__init__()
+        self.run = run
+        self.images = data.parts["test"]
+        self.classifier = classifier
+        self.file = run.file("test_each_epoch.csv")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Called by Keras: adds a row to test_each_epoch.csv and draws the picture anew."""
+        scores = score_images(self.classifier, self.images)[1]
+        is_new = not self.file.exists()
+        with open(self.file, "a", newline="") as file:
+            if is_new:
+                csv.writer(file).writerow(["epoch", "accuracy"])
+            csv.writer(file).writerow([epoch + 1, scores.accuracy])
+        with open(self.file, newline="") as file:
+            points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
+        plots.plot_test_scores(points, scores.total, self.run.file("test_each_epoch.png"), self.run.path.name)

@@ -1,0 +1,1 @@
+"""How far an answer can be trusted: calibration, prediction sets, refusal, golden self-test."""

@@ -1,0 +1,1 @@
+"""The weights file: its format, saving, loading, and safety."""

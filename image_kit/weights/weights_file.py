@@ -1,0 +1,103 @@
+"""The self-describing .weights.h5: plain Keras weights, and beside them what a program needs to use them.
+
+`model.load_weights` of Keras reads the file as any other; `description.py` says what else it holds and reads that.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+import models
+from image_kit.compute.device import dtype_policy
+from image_kit.errors import UserError, first_line
+from image_kit.files import replacing
+from image_kit.trust.trust import DATA_SET, Trust
+from image_kit.weights import checksum, hdf5_check
+from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description, describe
+
+ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
+
+
+def save(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
+    """Write weights (and the optimizer's state if the model is compiled) with their description, atomically.
+
+    Args:
+        path: must end in `.weights.h5`, as Keras demands.
+        trained_on: uint64 fingerprints of the photos behind the weights, so that no command scores on them.
+    """
+    with replacing(path) as temporary:
+        model.save_weights(temporary)
+        text = description.to_json()
+        with h5py.File(temporary, "r+") as file:
+            for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
+                file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
+            file.create_dataset(TRAINED_ON, data=trained_on)
+            checksum.write(file)
+
+
+def add_trust(path: Path, trust: Trust) -> None:
+    """Put what the end of a training measured into its weights file, atomically; what it held before goes.
+
+    Raises UserError if the file is damaged, which a new checksum would hide.
+    """
+    checksum.check(path)
+    with replacing(path) as temporary:
+        shutil.copyfile(path, temporary)
+        with h5py.File(temporary, "r+") as file:
+            if DATA_SET in file:
+                del file[DATA_SET]
+            file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
+            checksum.write(file)
+
+
+def load(
+    path: Path, preset_name: str | None = None, class_names: list[str] | None = None
+) -> tuple[keras.Model, Description]:
+    """The network of a weights file, in float32, and its description.
+
+    Args:
+        path: a file written by `save`; or, with `preset_name`, any weights of that preset's network, in
+            the layout of Keras 3 (.weights.h5) or of Keras 2 and before (any .h5 name).
+        preset_name: says which network, for a file that does not.
+        class_names: for such a file too, in index order; default the tutorial's.
+
+    Raises:
+        UserError: the file is missing or damaged, describes itself in no way, or does not fit the network.
+    """
+    description = describe(path, preset_name, class_names)
+    try:
+        model = _network_that_fits(path, description)
+        _load_any_layout(model, path)
+    except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
+        raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
+    checksum.check(path)
+    return model, description
+
+
+def _network_that_fits(path: Path, description: Description) -> keras.Model:
+    """The network in float32; memory is taken only if the file holds as many numbers as the network has weights."""
+    network = description.model, description.preprocessing.image_shape, len(description.class_names)
+    with dtype_policy("float32"):
+        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes only
+            needed = models.build(*network).count_params()
+        held = hdf5_check.check(path)
+        if held < needed:
+            raise ValueError(f"which has {needed:,} weights; the file holds {held:,}")
+        return models.build(*network)
+
+
+def _load_any_layout(model: keras.Model, path: Path) -> None:
+    with h5py.File(path, "r") as file:
+        is_old = "layer_names" in file.attrs or "model_weights" in file
+    with tempfile.TemporaryDirectory() as folder:
+        # Keras chooses its reader by the name alone, and refuses the tutorials' `50_epochs.h5` or any other.
+        link = Path(folder, "old.h5" if is_old else "new.weights.h5")
+        try:
+            link.symlink_to(path.resolve())
+        except OSError:  # Windows refuses links to most users
+            shutil.copy(path, link)
+        model.load_weights(link)

@@ -1,1 +1,0 @@
-"""From files and arrays to batches."""

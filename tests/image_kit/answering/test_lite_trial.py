@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+
+from image_kit.answering import lite_cache, lite_model, lite_trial
+from image_kit.errors import UserError
+
+SOUND = "a" * 64
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def child(monkeypatch):
+    """`child(code)` makes the process that tries run `code` in place of LiteRT."""
+
+    def replace(code):
+        monkeypatch.setattr(lite_trial, "TRY", code)
+
+    return replace
+
+
+def test_what_was_tried_is_not_tried_again(cache, child):
+    lite_trial.remember(SOUND)
+    child("raise SystemExit(1)")
+    lite_trial.check(Path("model.tflite"), SOUND)
+    with pytest.raises(UserError, match="crashes LiteRT"):
+        lite_trial.check(Path("model.tflite"), "b" * 64)
+
+
+def test_what_went_well_is_remembered(cache, child):
+    child("")
+    lite_trial.check(Path("model.tflite"), SOUND)
+    child("raise SystemExit(1)")
+    lite_trial.check(Path("model.tflite"), SOUND)
+
+
+def test_another_version_of_litert_tries_again(cache, child, monkeypatch):
+    lite_trial.remember(SOUND)
+    monkeypatch.setattr("ai_edge_litert.__version__", "0.0.1")
+    child("raise SystemExit(1)")
+    with pytest.raises(UserError, match="crashes LiteRT"):
+        lite_trial.check(Path("model.tflite"), SOUND)
+
+
+def test_a_crash_of_native_code_is_one_line(cache, child):
+    child("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(
+        UserError, match=r"^bad\.tflite: its network crashes LiteRT \(exit status -11\); take another file$"
+    ):
+        lite_trial.check(Path("bad.tflite"), SOUND)
+
+
+def test_a_hang_is_one_line(cache, child, monkeypatch):
+    monkeypatch.setattr(lite_trial, "SECONDS", 0.5)
+    child("import time; time.sleep(60)")
+    with pytest.raises(
+        UserError, match=r"^bad\.tflite: its network hangs in LiteRT \(for 0\.5 s\); take another file$"
+    ):
+        lite_trial.check(Path("bad.tflite"), SOUND)
+
+
+def test_a_refused_file_gives_the_line_of_the_process_that_refused_it(cache, child):
+    child(f"print('bad.tflite: is refused'); raise SystemExit({lite_trial.DAMAGED})")
+    with pytest.raises(UserError, match=r"^bad\.tflite: is refused$"):
+        lite_trial.check(Path("bad.tflite"), SOUND)
+    assert not (cache / lite_trial.TRIED).exists()
+
+
+def test_the_list_does_not_grow_without_bound(cache):
+    for number in range(lite_trial.MAX_LINES + 10):
+        lite_trial.remember(f"{number:064}")
+    lines = (cache / lite_trial.TRIED).read_text().splitlines()
+    assert len(lines) == lite_trial.MAX_LINES
+    assert lines[-1].startswith(f"{lite_trial.MAX_LINES + 9:064} ")
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, child, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
+    child("")
+    lite_trial.check(Path("model.tflite"), SOUND)
+
+
+def test_the_real_trial_refuses_a_forged_network(cache):
+    """A file whose network cannot run, with its recorded hash right: the other process says so, and all live."""
+    forged = Path(__file__).parents[1] / "weights/corpus/no_data.tflite"
+    digest = lite_model.read(forged).flatbuffer_sha256
+    with pytest.raises(UserError, match=r"no_data\.tflite: its network cannot be run \(Input tensor 4 lacks data\)"):
+        lite_trial.check(forged, digest)
+    assert not (cache / lite_trial.TRIED).exists()

@@ -1,0 +1,171 @@
+"""batch_shares: a batch in shares is the same training, and the same files."""
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from image_kit.compute import device as compute
+from image_kit.fast_keras import side_by_side as batch_shares
+from image_kit.fast_keras.side_by_side import SideBySide
+
+
+def pair(name, shape, n_classes, shares=3):
+    """A network and its weights once more, in shares; both compiled."""
+    keras.utils.set_random_seed(0)
+    plain = models.build(name, shape, n_classes)
+    shared = SideBySide(models.build(name, shape, n_classes), shares)
+    shared.set_weights(plain.get_weights())
+    for model in (plain, shared):
+        model.compile("sgd", models.loss_for(model), metrics=["accuracy"], steps_per_execution=2)
+    return plain, shared
+
+
+NETWORKS = [("fashion_mnist", (28, 28, 1), 10), ("cifar10_small", (32, 32, 3), 10), ("one_conv", (12, 12, 3), 2)]
+
+
+@pytest.mark.parametrize(("name", "shape", "n_classes"), NETWORKS)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_training_is_the_same_to_rounding(name, shape, n_classes, size):
+    """Batches of 8 and a last one of `size`: fewer than shares, or uneven ones."""
+    plain, shared = pair(name, shape, n_classes)
+    rng = np.random.default_rng(0)
+    images = rng.random((16 + size, *shape), np.float32)
+    labels = np.arange(16 + size) % 2
+    labels = labels[:, None].astype(np.float32) if n_classes == 2 else labels
+    found = [
+        model.fit(
+            images,
+            labels,
+            batch_size=8,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            class_weight={label: 1 + label for label in range(n_classes)},
+            validation_data=(images[:size], labels[:size]),
+        ).history
+        for model in (plain, shared)
+    ]
+    assert found[0].keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for key, values in found[0].items():
+        np.testing.assert_allclose(found[1][key], values, rtol=1e-5)
+    for one, other in zip(plain.get_weights(), shared.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-6)
+    np.testing.assert_allclose(shared.predict(images, verbose=0), plain.predict(images, verbose=0), atol=1e-6)
+
+
+def test_their_files_are_each_others(tmp_path):
+    plain, shared = pair("cifar10", (32, 32, 3), 10)
+    for source, target in ((plain, shared), (shared, plain)):
+        source.set_weights([weights + 1 for weights in source.get_weights()])
+        path = tmp_path / f"{type(source).__name__}.weights.h5"
+        source.save_weights(path)
+        target.load_weights(path)
+        for one, other in zip(source.get_weights(), target.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert shared.count_params() == plain.count_params() == 276_138
+
+
+def test_shares_draw_dropout_of_their_own():
+    layer = keras.layers.Dropout(0.5)
+    model = SideBySide(keras.Sequential([keras.layers.Input((1000,)), layer]), 2)
+    first, second = np.asarray(model(np.ones((2, 1000), np.float32), training=True))
+    assert 0.4 < (first == second).mean() < 0.6
+
+
+RUN = """
+import sys
+from image_kit.compute import device as compute
+found = compute.set_up("float32", 0, int(sys.argv[1]))
+import tensorflow as tf
+from image_kit.fast_keras import side_by_side as batch_shares
+print(batch_shares.count(), tf.config.threading.get_intra_op_parallelism_threads())
+compute.set_up("float32", 0, 3)  # too late
+print(batch_shares.count())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shares", "said"), [("1", ["1 0", "1"]), ("2", ["2 1", "2"])])
+def test_set_up_decides_once_for_the_process(run_python, shares, said):
+    done = run_python("-c", RUN, shares)
+    assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", said)
+
+
+def test_this_process_splits_operations():
+    assert batch_shares.count() == 1
+
+
+FIT = """
+import os, sys
+from dataclasses import replace
+from image_kit.compute import device as compute
+compute.set_up("float32", 0, 2)
+os.chdir(sys.argv[1])
+import keras, numpy as np, training
+from image_kit.answering.keras_classifier import KerasClassifier
+from image_kit.training.run_folder import RunFolder
+from image_kit.fast_keras.side_by_side import SideBySide
+from image_kit.datasets import data as datasets
+from presets import PRESETS
+
+preset = replace(PRESETS["cifar10"], image_size=(28, 28), batch_size=8, augment=False)
+rng = np.random.default_rng(0)
+
+def part(n):
+    return datasets.ImageSet(rng.integers(0, 256, (n, 28, 28, 3), np.uint8), np.arange(n, dtype=np.int32) % 3, [""] * n)
+
+from image_kit.photos.photo import Preprocessing
+parts = {"train": part(33), "validation": part(9), "test": part(5)}
+data = datasets.Data(("a", "b", "c"), Preprocessing((28, 28, 3)), parts, [])
+
+def run(name, epochs, resumed=None):
+    recipe = replace(preset, epochs=epochs)
+    run = resumed or RunFolder.create(name, "unused")
+    run.write_settings("cifar10", recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    model = training.build(recipe, data)
+    assert type(model) is SideBySide
+    training.run_training(run, model, recipe, None, data)
+    return run, model.get_weights()
+
+whole, weights = run("whole", 3)
+broken, _ = run("broken", 1)
+broken, again = run("broken", 3, RunFolder.open(broken.path))
+for one, other in zip(weights, again, strict=True):
+    np.testing.assert_array_equal(one, other)
+classifier = KerasClassifier.load(whole.file("best.weights.h5"))
+images = data.parts["validation"].images
+together = classifier.probabilities(images)
+alone = np.concatenate([classifier.probabilities(images[i : i + 1]) for i in range(9)])
+np.testing.assert_allclose(together, alone, atol=1e-6)
+print("equal")
+"""
+
+
+@pytest.mark.slow
+def test_a_run_in_shares_resumes_bit_for_bit_and_its_weights_answer(run_python, tmp_path):
+    done = run_python("-c", FIT, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "equal\n"), done.stderr[-3000:]
+
+
+COMMAND = """
+import os, sys
+os.chdir(sys.argv.pop(1))
+sys.argv[0] = "train.py"
+import train
+train.main()
+from image_kit.fast_keras import side_by_side as batch_shares
+print("shares", batch_shares.count())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "is_shared"), [("24", True), ("80", False)])
+def test_train_shares_small_images_only(run_python, tmp_path, coloured_photos, size, is_shared):
+    coloured_photos(tmp_path / "photos", {"train/cats": 6, "train/dogs": 6, "val/cats": 2, "val/dogs": 2})
+    cores = compute.cpu_cores()
+    options = ["--image-size", size, "--batch-size", str(16 * cores), "--epochs", "1"]
+    done = run_python("-c", COMMAND, tmp_path, "photos", *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == f"shares {cores if is_shared else 1}"

@@ -1,0 +1,170 @@
+"""What must hold of every split, whatever the photos, names and counts."""
+
+import io
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from image_kit.photo_sets.split import FRACTIONS, _sizes, split
+from image_kit.photos.photo import content_hash
+
+PARTS = ("train", "validation", "test")
+
+
+def _png(seed: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (3, 3, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PHOTOS = [_png(seed) for seed in range(24)]
+NAMES = st.tuples(st.sampled_from(["", "a", "b", "a/b"]), st.sampled_from(["x", "X", "y", "photo 1", "ö"]))
+
+
+@st.composite
+def sources(draw):
+    """{class: [(photo, sub-folder and name)]} with repeated photos and repeated names; photos of one class only."""
+    classes = {}
+    for name, first in (("cars", 0), ("elephants", 12)):
+        photos = draw(st.lists(st.integers(first, first + 11), min_size=3, max_size=16))
+        classes[name] = [(photo, draw(NAMES)) for photo in photos]
+    return classes
+
+
+def _write(folder: Path, classes: dict) -> None:
+    for name, photos in classes.items():
+        for number, (photo, (below, stem)) in enumerate(photos):
+            # A number in the folder lets equal names stand beside each other.
+            path = folder / name / below / str(number) / f"{stem}.png"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(PHOTOS[photo])
+
+
+def _parts_of(folder: Path) -> dict[str, set[tuple[str, str]]]:
+    """{hash: {(part, class)}} of every file of a split."""
+    places = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            part, name = path.relative_to(folder).parts[:2]
+            places.setdefault(content_hash(path.read_bytes()), set()).add((part, name))
+    return places
+
+
+@settings(max_examples=40, deadline=None)
+@given(sources(), st.data())
+def test_counts_are_exact_and_no_photo_straddles(classes, data):
+    most = min(len({photo for photo, _ in photos}) for photos in classes.values())
+    train = data.draw(st.integers(1, most))
+    validation = data.draw(st.integers(0, most - train))
+    counts = (train, validation, data.draw(st.integers(0, most - train - validation)))
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder, "source"), Path(folder, "set")
+        _write(source, classes)
+        report = split(source, output, counts, FRACTIONS)
+        places = _parts_of(output)
+        files = [path for path in output.rglob("*") if path.is_file()]
+        assert len(files) == len(places) == 2 * sum(counts), "a photo is copied once"
+        assert all(len(where) == 1 for where in places.values())
+        sizes = Counter(where for (where,) in places.values())
+        for name in classes:
+            assert [sizes[part, name] for part in PARTS] == list(counts)
+            assert report.counts[name] == dict(zip(PARTS, counts, strict=True))
+        total = sum(len(photos) for photos in classes.values())
+        assert report.duplicates == total - len({photo for photos in classes.values() for photo, _ in photos})
+
+
+@settings(max_examples=25, deadline=None)
+@given(sources(), st.randoms(use_true_random=False))
+def test_names_order_and_copies_do_not_matter(classes, random):
+    """The same photos under other names, some of them twice, come into the same parts."""
+    renamed = {}
+    for name, photos in classes.items():
+        shuffled = [(photo, ("", f"new {random.random()}")) for photo, _ in photos]
+        shuffled.append(shuffled[0])
+        random.shuffle(shuffled)
+        renamed[name] = shuffled
+    with tempfile.TemporaryDirectory() as folder:
+        for index, photos in enumerate((classes, renamed)):
+            _write(Path(folder, f"source{index}"), photos)
+            split(Path(folder, f"source{index}"), Path(folder, f"set{index}"), (1, 0, 0), FRACTIONS)
+        assert _parts_of(Path(folder, "set0")) == _parts_of(Path(folder, "set1"))
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_sizes_follow_the_fractions(total, weights):
+    fractions = [weight / max(1.0, sum(weights)) for weight in weights]
+    sizes = _sizes(total, fractions)
+    assert min(sizes) >= 0
+    assert sum(sizes) <= total
+    assert all(abs(size - total * share) <= 1.001 for size, share in zip(sizes, fractions, strict=True))
+
+
+def test_ranks_are_those_of_the_content_hash(tmp_path):
+    """The three lowest hashes train, the next validates, the next two test, the rest stay out."""
+    classes = {"cars": [(photo, ("", "x")) for photo in range(12)]}
+    classes["elephants"] = [(photo, ("", "x")) for photo in range(12, 24)]
+    _write(tmp_path / "source", classes)
+    split(tmp_path / "source", tmp_path / "set", (3, 1, 2), FRACTIONS)
+    ranked = sorted(content_hash(PHOTOS[photo]) for photo in range(12))
+    expected = dict(zip(ranked, ["train"] * 3 + ["validation"] + ["test"] * 2, strict=False))
+    places = {
+        digest: part for digest, where in _parts_of(tmp_path / "set").items() for part, name in where if name == "cars"
+    }
+    assert places == expected
+
+
+def test_ctrl_c_leaves_whole_files_only_and_the_rest_can_follow(tmp_path, monkeypatch):
+    classes = {"cars": [(photo, ("", "x")) for photo in range(12)]}
+    classes["elephants"] = [(photo, ("", "x")) for photo in range(12, 24)]
+    _write(tmp_path / "source", classes)
+    real_copy, copied = shutil.copy2, []
+
+    def copy_then_stop(path, target):
+        copied.append(target)
+        if len(copied) == 8:
+            target.write_bytes(path.read_bytes()[:20])
+            raise KeyboardInterrupt
+        return real_copy(path, target)
+
+    monkeypatch.setattr(shutil, "copy2", copy_then_stop)
+    with pytest.raises(KeyboardInterrupt):
+        split(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
+    files = [path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()]
+    assert len(files) == 7
+    assert set(files) < set(PHOTOS)
+
+    report = split(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
+    assert (report.copied, report.present) == (17, 7)
+    assert len(_parts_of(tmp_path / "set")) == 24
+
+
+def test_a_name_that_looks_like_a_second_photos_new_name_is_not_overwritten(tmp_path):
+    """b/x.png is to be x_HASH.png, which another photo has as its own name."""
+    cars, digest = tmp_path / "source" / "cars", content_hash(PHOTOS[1])
+    for name, photo in (("a/x.png", 0), ("b/x.png", 1), (f"a/x_{digest[:8]}.png", 2)):
+        (cars / name).parent.mkdir(parents=True, exist_ok=True)
+        (cars / name).write_bytes(PHOTOS[photo])
+    _write(tmp_path / "source", {"elephants": [(photo, ("", "x")) for photo in (12, 13, 14)]})
+    split(tmp_path / "source", tmp_path / "set", (3, 0, 0), FRACTIONS)
+    copies = [path.read_bytes() for path in (tmp_path / "set" / "train" / "cars").iterdir()]
+    assert sorted(copies) == sorted(PHOTOS[:3])
+
+
+def test_copies_moved_into_a_sub_folder_of_their_part_are_there_already(tmp_path):
+    classes = {"cars": [(photo, ("", "x")) for photo in range(3)]}
+    classes["elephants"] = [(photo, ("", "x")) for photo in (12, 13, 14)]
+    _write(tmp_path / "source", classes)
+    split(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
+    cars = tmp_path / "set" / "test" / "cars"
+    (cars / "sorted").mkdir()
+    (photo,) = cars.glob("*.png")
+    photo.rename(cars / "sorted" / "y.png")
+    report = split(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
+    assert (report.copied, report.present) == (0, 6)

@@ -1,0 +1,165 @@
+"""From what a user points at to photos: files, folders, patterns, pipes."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from image_kit.errors import UserError
+from image_kit.photos import sources as photo_sources
+from image_kit.photos.sources import PhotoSource, find_photos, image_of_test_set
+
+
+def file(path: str) -> PhotoSource:
+    return PhotoSource(path, Path(path))
+
+
+@pytest.fixture
+def here(tmp_path, photo, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.png", "deep/er/c.jpg", "deep/.hidden/d.jpg", "odd[1].jpg", "-"):
+        photo(tmp_path / name, **({"format": "PNG"} if name == "-" else {}))
+    (tmp_path / "deep/notes.txt").write_text("no photo")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def test_files_folders_and_patterns_in_their_order(here):
+    found = find_photos(["b.jpg", "deep", "*.[jp][pn]g", "b.jpg"])
+    assert found == [file(path) for path in ("b.jpg", "deep/er/c.jpg", "a.png", "b.jpg", "odd[1].jpg", "b.jpg")]
+
+
+def test_a_pattern_may_go_deep_and_may_mean_folders(here):
+    assert find_photos(["**/c.*"]) == [file("deep/er/c.jpg")]
+    assert find_photos(["d*"]) == [file("deep/er/c.jpg")]
+
+
+def test_a_pattern_gives_no_photo_twice(here):
+    assert find_photos(["deep/**"]) == [file("deep/er/c.jpg")]
+    assert find_photos(["de*/**/c.jpg", "deep/er"]) == [file("deep/er/c.jpg")] * 2  # each argument for itself
+
+
+def test_a_pattern_means_its_photos_and_other_files_only_where_there_are_none(here):
+    assert find_photos(["deep/*"]) == find_photos(["[de]*"]) == [file("deep/er/c.jpg")]
+    assert find_photos(["deep/*.txt"]) == [file("deep/notes.txt")]
+    assert find_photos(["e*"]) == [PhotoSource("empty", error="holds no photo")]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(here):
+    assert find_photos(["odd[1].jpg"]) == [file("odd[1].jpg")]
+
+
+def test_any_file_that_is_named_is_tried(here):
+    assert find_photos(["deep/notes.txt", "none.jpg", "./-"]) == [
+        file(p) for p in ("deep/notes.txt", "none.jpg", "./-")
+    ]
+
+
+def test_nothing_found_is_an_error_of_its_own(here):
+    assert find_photos(["x*.jpg", "empty"]) == [
+        PhotoSource("x*.jpg", error="matches no file"),
+        PhotoSource("empty", error="holds no photo"),
+    ]
+
+
+@pytest.fixture
+def without_roots_rights(here):
+    """Root may read every folder; for as long it is nobody."""
+    root = os.geteuid() == 0
+    here.chmod(0o755)
+    if root:
+        os.seteuid(65534)
+    yield
+    if root:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, request):
+    (here / "deep/er").chmod(0)
+    request.getfixturevalue("without_roots_rights")
+    refused, other = find_photos(["deep", "b.jpg"])
+    assert refused == PhotoSource(
+        "deep", error="deep/er: cannot be read (Permission denied); photos in it would be lost"
+    )
+    assert other == file("b.jpg")
+
+
+def test_a_list_on_standard_input_means_what_its_lines_mean(here):
+    text = "b.jpg\n\ndeep\r\nnone.jpg\n*.png\n"
+    found = find_photos(["a.png", "-"], io.BytesIO(text.encode()))
+    assert found == [file(path) for path in ("a.png", "b.jpg", "deep/er/c.jpg", "none.jpg", "a.png")]
+
+
+def test_zero_bytes_part_a_list_too(here):
+    (here / "two\nlines.jpg").touch()
+    names = ["none.jpg", "b.jpg", "two\nlines.jpg"]
+    for end in (b"\0", b"\0\n"):
+        found = find_photos(["-"], io.BytesIO(b"none.jpg\0b.jpg\0two\nlines.jpg" + end))
+        assert found == [file(name) for name in names]
+    assert find_photos(["-"], io.BytesIO(b"*.png\0deep\0")) == [file("a.png"), file("deep/er/c.jpg")]
+
+
+def test_in_a_list_a_dash_is_a_file(here):
+    assert find_photos(["-"], io.BytesIO(b"-\n")) == [file("-")]
+
+
+def test_names_that_are_no_text_survive_a_list(here):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    assert find_photos(["-"], io.BytesIO(b"caf\xe9.jpg\n")) == [file(name)]
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_a_list_is_split_at_line_ends_only(mark):
+    names = [f"a{mark}b.jpg", "c.jpg"]
+    assert find_photos(["-"], io.BytesIO("\r\n".join(names).encode())) == [file(name) for name in names]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".webp", ".tiff", ".ppm"])
+def test_an_image_on_standard_input_is_told_by_its_content(tmp_path, photo, suffix):
+    content = photo(tmp_path / f"a{suffix}").read_bytes()
+    assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
+
+
+@pytest.mark.parametrize("content", [b"\xff\0\n\0", b".\0-\0", b"\xff\xd8\xff\x10\0b.jpg\0", b"gone.jpg\0"])
+def test_binary_data_that_is_no_image_is_not_taken_for_names(here, content):
+    assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
+
+
+@pytest.mark.parametrize("stdin", [None, io.BytesIO(b""), io.BytesIO(b"\n\n")])
+def test_nothing_on_standard_input_is_said(stdin):
+    (source,) = find_photos(["-"], stdin)
+    assert source.error == "standard input is empty; pipe an image's bytes or a list of paths into it"
+
+
+def test_standard_input_is_bounded(monkeypatch):
+    monkeypatch.setattr(photo_sources, "MAX_STDIN", 10)
+    assert find_photos(["-"], io.BytesIO(b"123456789a"))[0].error is None
+    assert find_photos(["-"], io.BytesIO(b"123456789ab"))[0].error == "standard input holds more than 10 bytes"
+
+
+def test_an_image_of_a_test_set_says_its_label(tiny_arrays):
+    source = image_of_test_set("fashion_mnist", 12, tiny_arrays, (28, 28, 1))
+    assert source.name == "fashion_mnist test 12 (Pullover)"
+    with np.load(tiny_arrays / "fashion_mnist.npz") as arrays:
+        np.testing.assert_array_equal(source.content, arrays["x_test"][12][..., None])
+
+
+@pytest.mark.parametrize("number", [-1, 60])
+def test_a_number_beyond_the_test_set_is_refused(tiny_arrays, number):
+    with pytest.raises(UserError, match=f"--test-image: must be from 0 to 59, received {number}"):
+        image_of_test_set("mnist", number, tiny_arrays, (28, 28, 1))
+
+
+@pytest.mark.parametrize("dataset", ["photos", None])
+def test_a_network_for_photos_has_no_test_set(dataset):
+    with pytest.raises(UserError, match="--test-image: is for networks trained on fashion_mnist, cifar10, mnist"):
+        image_of_test_set(dataset, 0, None, (28, 28, 1))
+
+
+def test_a_network_for_larger_images_has_no_test_set():
+    message = r"--test-image: mnist has images of \(28, 28, 1\), the network takes \(32, 32, 1\); give photos"
+    with pytest.raises(UserError, match=message):
+        image_of_test_set("mnist", 0, None, (32, 32, 1))

@@ -1,0 +1,335 @@
+"""One run inside this process: what the commands' tests cannot reach, such as a crash between two files."""
+
+import json
+from dataclasses import replace
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from image_kit import files as atomic
+from image_kit.answering import lite_export, lite_model
+from image_kit.answering.keras_classifier import KerasClassifier
+from image_kit.answering.lite_model import LITE
+from image_kit.answering.scores import score_images
+from image_kit.datasets import data as datasets
+from image_kit.datasets.data import ImageSet
+from image_kit.errors import UserError
+from image_kit.photos.photo import Preprocessing
+from image_kit.training import callbacks
+from image_kit.training import run as training
+from image_kit.training.run_folder import BEST, LAST, RunFolder
+from image_kit.trust import measure as trust_measure
+from image_kit.trust import trust
+from image_kit.weights import weights_file
+from image_kit.weights.description import read_description, read_trained_on
+from presets import PRESETS, Augmentation
+
+RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
+COUNTS = {"train/cats": 10, "train/dogs": 10, "val/cats": 3, "val/dogs": 3, "test/cats": 3, "test/dogs": 3}
+
+
+@pytest.fixture
+def photos(tmp_path, coloured_photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return coloured_photos(tmp_path / "photos", COUNTS)
+
+
+def run_it(run, photos, recipe=RECIPE, **options):
+    keras.utils.set_random_seed(recipe.seed)  # as compute.set_up does
+    data = datasets.load_photos(photos, recipe)
+    return training.run_training(run, training.build(recipe, data), recipe, None, data, **options)
+
+
+def new_run(name="run", recipe=RECIPE):
+    run = RunFolder.create(name, "unused")
+    run.write_settings("photos", recipe)
+    return run
+
+
+def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
+    data = datasets.load_photos(photos, RECIPE)
+    images, labels = datasets.batches(data, "validation", 6, binary=True)[0]
+    for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
+        predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
+        np.testing.assert_array_equal(image, predicted_on)
+        assert data.class_names[int(label)] in name
+
+
+def test_the_weights_know_what_they_were_trained_on(photos):
+    run = new_run()
+    run_it(run, photos)
+    data = datasets.load_photos(photos, RECIPE)
+    seen = read_trained_on(run.file(BEST))
+    for part in ("train", "validation"):
+        assert np.isin(data.parts[part].fingerprints, seen).all()
+    assert not np.isin(data.parts["test"].fingerprints, seen).any()
+
+
+def test_look_alikes_stand_beside_the_score(photos):
+    twin, photo = photos / "test/cats/twin.png", photos / "train/cats/000.jpg"
+    Image.open(photo).save(twin)
+    run = new_run()
+    scores = run_it(run, photos)
+    metrics = json.loads(run.file("metrics.json").read_text())
+    assert metrics["look_alikes"] == {"test": {str(twin): str(photo)}}
+    assert scores.keys() == {"test", "test_without_look_alikes"}
+    assert metrics["test"]["total"] == metrics["test_without_look_alikes"]["total"] + 1 == metrics["images"]["test"]
+    twin.unlink()
+    images = datasets.load_photos(photos, RECIPE).parts["test"]
+    alone = score_images(KerasClassifier.load(run.file(BEST)), images)[1]
+    assert metrics["test_without_look_alikes"]["confusion"] == alone.confusion.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "data_set", "message"),
+    [
+        (LAST, "optimizer/vars/2", r"last\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
+        (BEST, "layers/conv2d/vars/0", r"best\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
+        (LAST, None, r"last\.weights\.h5: is missing, so this run cannot go on; put it back, or start a new run"),
+        (BEST, None, r"best\.weights\.h5: no such weights file"),
+    ],
+)
+def test_without_whole_weights_a_run_is_not_resumed_and_nothing_is_lost(photos, name, data_set, message):
+    """Before an epoch is trained: without the best weights a run that becomes no better could never be ended."""
+    run = new_run()
+    run_it(run, photos)
+    if data_set:
+        with h5py.File(run.file(name), "r+") as file:
+            file[data_set][...] += 1
+    else:
+        run.file(name).unlink()
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match=message):
+        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("change", ["rename a class", "move a photo to test"])
+def test_a_run_is_not_resumed_on_other_photos(photos, change):
+    run = new_run()
+    run_it(run, photos)
+    if change == "rename a class":
+        for part in ("train", "val", "test"):
+            (photos / part / "cats").rename(photos / part / "zebras")
+    else:
+        (photos / "train/cats/000.jpg").rename(photos / "test/cats/new.jpg")
+    before = run.file(LAST).read_bytes()
+    with pytest.raises(UserError, match="--resume: the photos have changed since runs/run began"):
+        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
+    assert run.file(LAST).read_bytes() == before
+
+
+def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
+    whole = new_run("whole")
+    run_it(whole, photos)
+    run = new_run("crashed")
+    save = weights_file.save
+
+    def crash_before_last_of_epoch_2(model, path, description, marks):
+        if path.name == LAST and description.epoch == 2:
+            raise KeyboardInterrupt
+        save(model, path, description, marks)
+
+    monkeypatch.setattr(weights_file, "save", crash_before_last_of_epoch_2)
+    with pytest.raises(KeyboardInterrupt):
+        run_it(run, photos)
+    monkeypatch.setattr(weights_file, "save", save)
+    run_it(RunFolder.open(run.path), photos)
+    best, wanted = (weights_file.load(folder.file(BEST)) for folder in (run, whole))
+    assert best[1].epoch == wanted[1].epoch
+    for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch):
+    run = new_run()
+    steps = ((trust_measure, "measure"), (training, "score_images"), (lite_export, "write"), (atomic, "write_json"))
+    for module, name in steps:
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                run_it(run, photos)
+        run = RunFolder.open(run.path)
+        assert run.scored_epochs() == 0  # so that train.py goes on with it
+        assert len(run.history) == 2
+    last = run.file(LAST).read_bytes()
+    scores = run_it(run, photos)
+    assert run.file(LAST).read_bytes() == last  # it was not trained further
+    assert RunFolder.open(run.path).scored_epochs() == 2
+    assert json.loads(run.file("metrics.json").read_text())["test"] == scores["test"].as_dict()
+    assert trust.read(run.file(BEST), read_description(run.file(BEST)))
+    assert lite_model.read(run.file(LITE)).weights_sha256 == lite_model.sha256(run.file(BEST))
+    assert not [path for path in run.path.iterdir() if path.name.startswith(".tmp")]
+
+
+def test_a_moving_average_is_what_is_validated_and_kept(photos):
+    recipe = replace(RECIPE, ema_momentum=0.9)
+    run = new_run(recipe=recipe)
+    run_it(run, photos, recipe)
+    model, description = weights_file.load(run.file(BEST))
+    validation = datasets.batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
+    model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(validation, verbose=0)
+    assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
+    last, last_description = weights_file.load(run.file(LAST))
+    assert last_description.epoch == 2
+    assert any(not np.allclose(*pair) for pair in zip(model.get_weights(), last.get_weights(), strict=True))
+
+
+def test_a_moving_average_survives_a_resume(photos):
+    recipe = replace(RECIPE, ema_momentum=0.9)
+    whole, halves = new_run("whole", recipe), new_run("halves", recipe)
+    run_it(whole, photos, recipe)
+    run_it(halves, photos, replace(recipe, epochs=1))
+    run_it(RunFolder.open(halves.path), photos, recipe)
+    for file in (BEST, LAST):
+        ours, theirs = (weights_file.load(run.file(file))[0].get_weights() for run in (halves, whole))
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_that_stopped_early_is_not_trained_further(photos):
+    recipe = replace(RECIPE, epochs=30, early_stopping=1, learning_rate=0.05)
+    run = new_run(recipe=recipe)
+    run_it(run, photos, recipe)
+    epochs = len(run.history)
+    assert epochs < 30
+    assert callbacks.has_stopped(run.history, 1)
+    assert not callbacks.has_stopped(run.history[:-1], 1)
+    again = RunFolder.open(run.path)
+    run_it(again, photos, recipe)
+    assert again.history == run.history
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "stopped"),
+    [
+        ([], 1, False),
+        ([3, 2, 1], 1, False),
+        ([3, 2, 2], 1, True),  # equal is no improvement
+        ([1, 2, 3], 3, False),
+        ([1, 2, 3, 4], 3, True),
+        ([1, 2, 0.5, 4], 3, False),
+        ([1, 1, 1], None, False),
+    ],
+)
+def test_has_stopped(losses, patience, stopped):
+    assert callbacks.has_stopped([{"val_loss": loss} for loss in losses], patience) == stopped
+
+
+def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_photos):
+    counts = {"train/a": 12, "train/b": 4, "train/c": 8, "val/a": 1, "val/b": 1, "val/c": 1}
+    folder = coloured_photos(tmp_path / "p", counts)
+    recipe = replace(RECIPE, class_weights="balanced")
+    weights = training._class_weights(recipe, datasets.load_photos(folder, recipe))
+    assert weights == {0: pytest.approx(24 / 36), 1: pytest.approx(2), 2: pytest.approx(1)}
+
+
+def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counts = {f"{part}/{name}": count for part, count in (("train", 8), ("val", 2)) for name in ("a", "cats", "dogs")}
+    folder = coloured_photos(tmp_path / "p", counts)
+    run = new_run()
+    recipe = replace(RECIPE, grayscale=True, augment=False, class_weights="balanced")
+    assert run_it(run, folder, recipe) == {}
+    model, description = weights_file.load(run.file(BEST))
+    assert model.input_shape == (None, 24, 24, 1)
+    assert model.output_shape == (None, 3)
+    assert description.class_names == ("a", "cats", "dogs")
+
+
+@pytest.fixture
+def small_arrays():
+    """67 training and 19 validation images of four classes, of noise."""
+    rng = np.random.default_rng(0)
+    parts = {
+        part: ImageSet(rng.integers(0, 256, (count, 20, 20, 3), np.uint8), np.arange(count, dtype=np.int32) % 4, [])
+        for part, count in (("train", 67), ("validation", 19))
+    }
+    return datasets.Data(tuple("abcd"), Preprocessing((20, 20, 3)), parts, [])
+
+
+STILL = replace(PRESETS["cifar10_small"], optimizer="sgd", learning_rate=1e-30, batch_size=4, precision="float32")
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_arrays, augment):
+    """With weights that stand still, and last batches of 3 images: 17 steps of training, two in a call."""
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
+    keras.utils.set_random_seed(0)
+    model = training.build(recipe, small_arrays)
+    assert model.steps_per_execution == 2
+    run = new_run(recipe=recipe)
+    training.run_training(run, model, recipe, None, small_arrays)
+    for prefix, part in (("", "train"), ("val_", "validation")):
+        for epoch, row in enumerate(run.history):
+            batches = training._batches(small_arrays, part, recipe, model)
+            batches.epoch = epoch
+            images, labels = (
+                np.concatenate(arrays) for arrays in zip(*map(batches.__getitem__, range(len(batches))), strict=True)
+            )
+            assert len(labels) == len(small_arrays.parts[part].labels)
+            logits = np.asarray(model(images), np.float64)
+            losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+            assert row[f"{prefix}loss"] == pytest.approx(losses.mean(), abs=3e-6)
+            assert row[f"{prefix}accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == labels), abs=1e-6)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_graphs_are_built_in_the_first_epoch_only(tmp_path, monkeypatch, small_arrays, augment):
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, epochs=3, augment=augment)
+    model, built = training.build(recipe, small_arrays), []
+    for name in ("train_step", "test_step"):
+        step = getattr(model, name)
+        setattr(model, name, lambda data, step=step, name=name: built.append((name, len(run.history))) or step(data))
+    run = new_run(recipe=recipe)
+    training.run_training(run, model, recipe, None, small_arrays)
+    assert built == [("train_step", 0), ("test_step", 0)]
+
+
+def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(STILL, optimizer="adam", learning_rate=0.01, epochs=2)
+    histories = []
+    for profile in (False, True):
+        keras.utils.set_random_seed(0)
+        run = new_run(f"profile-{profile}", recipe)
+        model = training.build(recipe, small_arrays)
+        training.run_training(run, model, recipe, None, small_arrays, profile=profile)
+        histories.append([{**row, "seconds": 0} for row in run.history])
+    assert histories[0] == histories[1]
+    assert len(list(run.file("profile").rglob("*.xplane.pb"))) == 1
+    assert capsys.readouterr().err.count(" s: waiting for data ") == 2
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
+    monkeypatch.setattr("image_kit.photos.store.CACHE_SHARE", 0)  # else it stays in memory
+    gone = next((photos / part / "dogs").iterdir())
+    end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
+    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    with pytest.raises(UserError, match="changed while in use") as caught:
+        run_it(new_run(), photos)
+    assert str(gone) in str(caught.value)
+
+
+def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos, monkeypatch):
+    def interrupt(epoch, logs):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("Exiting device scope without proper scope nesting")
+
+    end = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    with pytest.raises(KeyboardInterrupt):
+        run_it(new_run(), photos)

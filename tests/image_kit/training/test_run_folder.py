@@ -1,0 +1,125 @@
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from image_kit.errors import UserError
+from image_kit.training.run_folder import BEST, RunFolder, UnwrittenRun, find_weights, first_free
+from presets import PRESETS, Augmentation
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def new_run(name, finished=None, weights=0, preset="mnist_cnn"):
+    """A run with best weights written at second `weights`, and finished at second `finished` if that is given."""
+    run = RunFolder.create(name, "unused")
+    run.write_settings(preset, PRESETS[preset])
+    run.file(BEST).touch()
+    os.utime(run.file(BEST), (weights, weights))
+    if finished is not None:
+        run.file("metrics.json").touch()
+        os.utime(run.file("metrics.json"), (finished, finished))
+    return run
+
+
+def test_runs_are_numbered_and_a_name_is_taken_once():
+    assert [RunFolder.create(None, "a").path.name for _ in range(3)] == ["a-1", "a-2", "a-3"]
+    RunFolder.create("mine", "a")
+    with pytest.raises(UserError, match="runs/mine exists and is never overwritten"):
+        RunFolder.create("mine", "a")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", ".hidden"])
+def test_a_name_that_is_a_path_is_refused(name):
+    with pytest.raises(UserError, match="--run: must be a plain name"):
+        RunFolder.create(name, "a")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_settings_come_back_as_they_were(name):
+    preset = replace(
+        PRESETS[name], epochs=3, image_size=(40, 50), augmentation=Augmentation(brightness_range=(0.5, 1.5), cval=3.0)
+    )
+    run = RunFolder.create("a", "a")
+    run.write_settings(name, preset, folder="x", tensorboard=True)
+    assert RunFolder.open(run.path).read_settings() == (preset, {"name": name, "folder": "x", "tensorboard": True})
+
+
+def test_a_machine_that_follows_writes_nothing(folder):
+    chief = RunFolder.create("a", "a")
+    chief.write_settings("mnist_cnn", PRESETS["mnist_cnn"], folder=None)
+    text, before = chief.settings_text(), sorted(folder.rglob("*"))
+    run = UnwrittenRun(chief.path)
+    run.write_settings("other", PRESETS["one_conv"])
+    run.write_environment(device="CPU")
+    run.append_history({"epoch": 1, "loss": 2.0})
+    assert run.history == [{"epoch": 1, "loss": 2.0}]
+    assert run.settings_text() == ""
+    assert run.read_settings(text) == chief.read_settings()
+    assert chief.settings_text() == text
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"name": "x", "recipe": {"model": 1}}'])
+def test_damaged_settings_are_a_users_error(damage):
+    run = RunFolder.create("a", "a")
+    run.file("settings.json").write_text(damage)
+    with pytest.raises(UserError, match=r"settings\.json: damaged"):
+        RunFolder.open(run.path).read_settings()
+
+
+def test_history_comes_back_and_a_row_cut_short_is_dropped():
+    run = RunFolder.create("a", "a")
+    run.write_settings("mnist_cnn", PRESETS["mnist_cnn"])
+    rows = [{"epoch": number, "loss": 1 / number, "seconds": 2.0} for number in (1, 2, 3)]
+    for row in rows:
+        run.append_history(row)
+    assert RunFolder.open(run.path).history == rows
+    text = run.file("history.csv").read_text()
+    run.file("history.csv").write_text(text + "4,0.2")
+    opened = RunFolder.open(run.path)
+    assert opened.history == rows
+    opened.cut_history(2)
+    opened.append_history(rows[2])
+    assert run.file("history.csv").read_bytes().decode() == text.replace("\n", "\r\n")
+    opened.cut_history(0)
+    assert not run.file("history.csv").exists()
+    assert opened.history_columns() == {}
+
+
+def test_the_newest_finished_run_answers():
+    with pytest.raises(UserError, match="no trained run below runs/"):
+        find_weights()
+    half = new_run("half", weights=900)
+    assert find_weights() == half.file(BEST)
+    new_run("early_best", weights=10, finished=500)
+    new_run("late_best", weights=400, finished=450, preset="cifar10")
+    assert find_weights().parent.name == "early_best"
+    assert find_weights(preset_name="cifar10").parent.name == "late_best"
+    with pytest.raises(UserError, match="no trained run of one_conv below runs/"):
+        find_weights(preset_name="one_conv")
+
+
+def test_a_run_folder_stands_for_its_best_weights(folder):
+    run = new_run("a")
+    assert find_weights(run.path) == run.file(BEST)
+    assert find_weights(folder / "b.h5") == folder / "b.h5"
+
+
+def test_the_environment_says_where_a_result_comes_from():
+    run = RunFolder.create("a", "a")
+    run.write_environment(device="CPU")
+    facts = json.loads(run.file("environment.json").read_text())
+    assert facts["device"] == "CPU"
+    assert set(facts["versions"]) >= {"python", "tensorflow", "keras", "numpy"}
+
+
+def test_first_free_counts_from_1(folder):
+    (folder / "x-1").mkdir()
+    (folder / "x-3").touch()
+    assert first_free(folder / "x") == folder / "x-2"
