@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from image_kit import options
-from image_kit import terminal as command_line
+from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos.folders import list_photos
-from image_kit.photos.photo import PhotoError, open_photo
+from image_kit.photos import PhotoError, list_photos, open_photo
 from image_kit.terminal import say
 from presets import PRESETS, PREVIEW_AUGMENTATION, Augmentation
 
@@ -58,10 +56,10 @@ def main() -> None:
         raise UserError(f"--seed: must be at least 0, received {args.seed}")
     augmentation = choose_augmentation(args)
     photos = read_photos(args.photo)
-    from image_kit.compute import device as compute
+    from image_kit.compute import set_up
 
-    compute.set_up("float32")
-    from image_kit.pictures.plots import plot_contact_sheet
+    set_up("float32")
+    from image_kit.pictures import plot_contact_sheet
 
     rows = []
     for number, (path, image) in enumerate(photos):
@@ -109,7 +107,7 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 
 def draw(image: np.ndarray, augmentation: Augmentation, count: int, seed: int, number: int) -> list:
     """`count` pairs of a transformed image (uint8, the shape of `image`) and a caption that says what was drawn."""
-    from image_kit.datasets.data import image_generator
+    from image_kit.datasets import image_generator
 
     generator = image_generator(augmentation)
     drawn = generator.draw_transforms(image.shape, seed, 0, np.arange(count) + number * count)

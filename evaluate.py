@@ -9,13 +9,12 @@ import csv
 import json
 from pathlib import Path
 
-from image_kit import files as atomic
-from image_kit import terminal as command_line
-from image_kit.datasets import data as datasets
-from image_kit.datasets import unseen_photos
+from image_kit import files as atomic, terminal as command_line
+from image_kit.datasets import ImageSet, load_arrays, load_unseen_photos, shifted
 from image_kit.errors import UserError
+from image_kit.files import first_free
 from image_kit.terminal import progress, say
-from image_kit.training.run_folder import find_weights, first_free
+from image_kit.weights import find_weights
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
@@ -53,11 +52,11 @@ def main() -> None:
     if args.output and args.output.exists():
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     weights = find_weights(args.weights, args.what if is_array else None)
-    from image_kit.compute import device as compute
+    from image_kit.compute import set_up
 
-    compute.set_up("float32")
-    from image_kit.answering.keras_classifier import KerasClassifier
-    from image_kit.weights.description import read_description
+    set_up("float32")
+    from image_kit.answering import KerasClassifier
+    from image_kit.weights import read_description
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
@@ -68,19 +67,19 @@ def main() -> None:
     report(args, classifier, images, {"weights": str(weights), "images": args.what, "unreadable": unreadable})
 
 
-def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datasets.ImageSet, list[str], dict]:
+def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[ImageSet, list[str], dict]:
     """The images to score, shifted if asked; notes on them for the user; and what could not be read."""
     unreadable = {}
     if is_array:
-        data = datasets.load_arrays(PRESETS[args.what], args.data_dir)
+        data = load_arrays(PRESETS[args.what], args.data_dir)
         if (data.class_names, data.preprocessing) != (classifier.class_names, classifier.preprocessing):
             raise UserError(f"{weights}: was not trained on {PRESETS[args.what].dataset}; give other --weights")
         images, notes = data.parts["test"], [f"scoring the test set of {note}" for note in data.notes]
     else:
-        from image_kit.weights.description import read_trained_on
+        from image_kit.weights import read_trained_on
 
         seen = read_trained_on(weights)
-        photos = unseen_photos.load(
+        photos = load_unseen_photos(
             Path(args.what),
             classifier.class_names,
             classifier.preprocessing,
@@ -89,14 +88,14 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[datase
         )
         images, notes, unreadable = photos.images, photos.notes, photos.unreadable
     if args.shift:
-        images = datasets.shifted(images, args.shift)
+        images = shifted(images, args.shift)
         notes.append(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
     return images, notes, unreadable
 
 
-def report(args, classifier, images: datasets.ImageSet, facts: dict) -> None:
+def report(args, classifier, images: ImageSet, facts: dict) -> None:
     """Answer every image, write the results into a new folder and print the scores."""
-    from image_kit.answering.scores import score_images
+    from image_kit.answering import score_images
 
     probabilities, scores = score_images(classifier, images)
     result = {**facts, "shift": args.shift, **scores.as_dict()}
@@ -109,7 +108,7 @@ def report(args, classifier, images: datasets.ImageSet, facts: dict) -> None:
     say(f"Confusion matrix, mistakes and predictions are in {output}/")
 
 
-def write_predictions(path: Path, probabilities, images: datasets.ImageSet, class_names: tuple[str, ...]) -> None:
+def write_predictions(path: Path, probabilities, images: ImageSet, class_names: tuple[str, ...]) -> None:
     """One row an image: its name, label, answer, the answer's probability, and every class's."""
     # Names of files that are no text are written byte for byte.
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -121,21 +120,19 @@ def write_predictions(path: Path, probabilities, images: datasets.ImageSet, clas
             writer.writerow([name, class_names[label], class_names[best], *values])
 
 
-def write_pictures(output: Path, probabilities, images: datasets.ImageSet, scores) -> None:
+def write_pictures(output: Path, probabilities, images: ImageSet, scores) -> None:
     """confusion_matrix.png, and mistakes.png with the wrong answers that the network was surest of."""
-    from image_kit.answering.scores import most_confident_mistakes
-    from image_kit.pictures import plots
+    from image_kit.answering import most_confident_mistakes
+    from image_kit.pictures import plot_confusion_matrix, plot_gallery
 
-    plots.plot_confusion_matrix(
-        scores.confusion, scores.class_names, output / "confusion_matrix.png", scores.sentence()
-    )
+    plot_confusion_matrix(scores.confusion, scores.class_names, output / "confusion_matrix.png", scores.sentence())
     worst = most_confident_mistakes(probabilities, images.labels, MISTAKES_SHOWN)
     captions = [
         f"is {scores.class_names[images.labels[i]]}, answered {scores.class_names[probabilities[i].argmax()]} "
         f"{probabilities[i].max():.0%}\n{Path(images.names[i]).name}"
         for i in worst
     ]
-    plots.plot_gallery(list(images.take(worst)), captions, output / "mistakes.png", "Most confident mistakes")
+    plot_gallery(list(images.take(worst)), captions, output / "mistakes.png", "Most confident mistakes")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ the relus, values and gradients alike, for a quarter of the numbers to read and 
 import keras
 from keras import layers
 
-from image_kit.fast_keras.dropout import Dropout
+from image_kit.fast_keras import Dropout
 
 ImageShape = tuple[int, int, int]
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from image_kit import terminal as command_line
-from image_kit.answering import answers
-from image_kit.answering.answers import Answer
+from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError
+from image_kit.files import first_free
 from image_kit.terminal import progress, say
-from image_kit.training.run_folder import find_weights, first_free
-from image_kit.trust.calibration import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
+from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
+from image_kit.weights import find_weights
 from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
@@ -82,10 +82,11 @@ def main() -> None:
     """Load the weights, answer each photo, and save the picture if one is wanted."""
     args = parse()
     weights = find_weights(args.weights)
-    from image_kit.answering import inference
-    from image_kit.photos.sources import find_photos, image_of_test_set
+    from image_kit.answering import answer_photos, load_classifier, load_through_tensorflow
+    from image_kit.datasets import image_of_test_set
+    from image_kit.photos import find_photos
 
-    load = inference.through_tensorflow if args.explain else inference.load_classifier
+    load = load_through_tensorflow if args.explain else load_classifier
     classifier = load(weights, args.preset, args.class_names)
     say(f"weights: {weights}")
     if note := coverage_note(classifier.trust, args.coverage):
@@ -96,7 +97,7 @@ def main() -> None:
         shape = classifier.preprocessing.image_shape
         sources.append(image_of_test_set(preset and preset.dataset, args.test_image, args.data_dir, shape))
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    answered = inference.answer_photos(classifier, sources, args.top, args.coverage)
+    answered = answer_photos(classifier, sources, args.top, args.coverage)
     if not is_terminal:  # there the answers show how far it is
         answered = progress(answered, len(sources), "answering")
     sheet, failed = new_sheet(args, classifier), []
@@ -111,7 +112,7 @@ def main() -> None:
             yield answer
 
     form = "json" if args.json else "csv" if args.csv else "table" if is_terminal and len(sources) > 1 else "listing"
-    answers.write(form, watched(), sys.stdout, [source.name for source in sources])
+    write_answers(form, watched(), sys.stdout, [source.name for source in sources])
     if sheet and sheet.shown:
         say(sheet.save(args.output or first_free(PREDICTIONS / "answers", ".png")))
     if failed:
@@ -132,11 +133,11 @@ def new_sheet(args: argparse.Namespace, classifier):
     """The picture to draw answers on; None if none is wanted."""
     if not args.show:
         return None
-    from image_kit.pictures.answer_sheet import AnswerSheet  # imports matplotlib
+    from image_kit.pictures import AnswerSheet  # imports matplotlib
 
     if not args.explain:
         return AnswerSheet()
-    from image_kit.pictures.heat_maps import HeatMaps  # imports TensorFlow
+    from image_kit.pictures import HeatMaps  # imports TensorFlow
 
     heat_map = HeatMaps(classifier)
     return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
@@ -144,7 +145,7 @@ def new_sheet(args: argparse.Namespace, classifier):
 
 def report(source, answer: Answer, image, dataset: str | None) -> None:
     """Say what is wrong with a photo. `source` is its PhotoSource, `image` what the network saw, if it was read."""
-    from image_kit.datasets.array_datasets import looks_inverted
+    from image_kit.datasets import looks_inverted
 
     if answer.error is not None:
         say(f"{answer.path}: cannot be read: {answer.error}")

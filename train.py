@@ -7,20 +7,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_kit import options
-from image_kit import terminal as command_line
-from image_kit.compute import cluster
-from image_kit.compute import device as compute
-from image_kit.datasets import data as datasets
+from image_kit import options, terminal as command_line
+from image_kit.compute import DEVICES, Cluster, batch_shares, cluster_from_environment, distribute, set_up, unused_gpu
+from image_kit.datasets import Data, describe_data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
-from image_kit.photos import folders as photo_folders
+from image_kit.machine import cpu_cores
+from image_kit.photos import list_photos, scan_folder
 from image_kit.terminal import progress, say
-from image_kit.training.run_folder import BEST, LAST, RunFolder, UnwrittenRun, check_new_name
-from image_kit.weights.description import read_description
+from image_kit.training import RunFolder, UnwrittenRun, check_new_name
+from image_kit.weights import BEST, LAST, read_description
 from presets import DEMO_EPOCHS, PRESETS, Preset
 
 if TYPE_CHECKING:  # which imports TensorFlow
-    from image_kit.compute.distribution import Distribution
+    from image_kit.compute import Distribution
 
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
@@ -52,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--device",
-        choices=compute.DEVICES,
+        choices=DEVICES,
         default="auto",
         help="auto: all GPUs, else the CPU; gpu: the first GPU alone",
     )
@@ -66,7 +65,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         return print_presets()
-    machines = cluster.from_environment()
+    machines = cluster_from_environment()
     follows = machines is not None and not machines.is_chief
     if follows:
         say(machines.sentence())
@@ -76,7 +75,7 @@ def main() -> None:
     begin(args, machines, follows)
 
 
-def begin(args: argparse.Namespace, machines: cluster.Cluster | None, follows: bool) -> None:
+def begin(args: argparse.Namespace, machines: Cluster | None, follows: bool) -> None:
     """Train a preset's network, or one on a folder of photos, as a new run."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
@@ -87,7 +86,7 @@ def begin(args: argparse.Namespace, machines: cluster.Cluster | None, follows: b
     folder, is_demo = None, False
     if preset.dataset == "photos":
         folder, is_demo = choose_photos() if is_preset else (Path(name), False)
-        photo_folders.scan(folder)  # its errors before TensorFlow's three seconds, and before a run folder exists
+        scan_folder(folder)  # its errors before TensorFlow's three seconds, and before a run folder exists
     if is_demo and args.epochs is None:
         preset = replace(preset, epochs=DEMO_EPOCHS)
     settings = {
@@ -122,7 +121,7 @@ def check(args: argparse.Namespace, follows: bool) -> None:
 
 def choose_photos() -> tuple[Path, bool]:
     """The folder that the photo presets train on, and whether it holds drawings, drawn now if need be."""
-    if PHOTOS.is_dir() and photo_folders.list_photos(PHOTOS):
+    if PHOTOS.is_dir() and list_photos(PHOTOS):
         return PHOTOS, False
     say(
         f"No photos in {PHOTOS}/, so this trains on DRAWINGS of elephants and cars in {DEMO}/.\n"
@@ -130,15 +129,13 @@ def choose_photos() -> tuple[Path, bool]:
         "or see: python data/prepare.py --help"
     )
     if not DEMO.is_dir():
-        from image_kit.photo_sets.drawings import draw_demo
+        from image_kit.photo_sets import draw_demo
 
         draw_demo(DEMO)
     return DEMO, True
 
 
-def resume(
-    args: argparse.Namespace, parser: argparse.ArgumentParser, machines: cluster.Cluster | None, follows: bool
-) -> None:
+def resume(args: argparse.Namespace, parser: argparse.ArgumentParser, machines: Cluster | None, follows: bool) -> None:
     """Go on with a run as its settings say; only --epochs may change. Of several machines the chief alone needs it."""
     others = [name for name, value in vars(args).items() if value != parser.get_default(name)]
     if set(others) - {"resume", "epochs", "device"}:
@@ -164,10 +161,10 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     return run
 
 
-def start(device: str, machines: cluster.Cluster | None) -> "Distribution":
+def start(device: str, machines: Cluster | None) -> "Distribution":
     """Who computes; and a word on a GPU that cannot."""
-    distribution = compute.distribute(device, machines)
-    unused = compute.unused_gpu(device)
+    distribution = distribute(device, machines)
+    unused = unused_gpu(device)
     if unused:
         say(unused)
     return distribution
@@ -181,19 +178,18 @@ def train(
     distribution: "Distribution",
 ) -> None:
     """Load the images, then train in the run folder that `open_run()` gives."""
-    cores = 1 if distribution.is_shared else compute.cpu_cores()
-    shares = compute.batch_shares(preset.model, preset.image_shape, preset.batch_size, cores)
-    computing = compute.set_up(preset.precision, preset.seed, shares)
+    cores = 1 if distribution.is_shared else cpu_cores()
+    shares = batch_shares(preset.model, preset.image_shape, preset.batch_size, cores)
+    computing = set_up(preset.precision, preset.seed, shares)
     if settings.get("profile") and distribution.machines > 1:
         raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
     data = load(preset, settings)
-    for line in datasets.describe(data):
+    for line in describe_data(data):
         say(line)
-    from image_kit.training import consistency as agreement
-    from image_kit.training import run as training
+    from image_kit.training import build_model, check_same, run_training
 
-    model = training.build(preset, data, distribution)  # its errors before a run folder exists
-    agreement.check_same(distribution, preset, data)
+    model = build_model(preset, data, distribution)  # its errors before a run folder exists
+    check_same(distribution, preset, data)
     sentence = computing.sentence() + distribution.sentence(
         preset.batch_size, float(model.optimizer.learning_rate.numpy())
     )
@@ -203,7 +199,7 @@ def train(
     say(f"Writing to {run.path}/")
     extras = {name: settings.get(name, False) for name in ("tensorboard", "score_each_epoch", "profile")}
     try:
-        scores = training.run_training(run, model, preset, preset_name, data, distribution=distribution, **extras)
+        scores = run_training(run, model, preset, preset_name, data, distribution=distribution, **extras)
     except (KeyboardInterrupt, MachineLost):
         # The weights are written after the row of the history, and it is they that a resume goes by.
         done = read_description(run.file(LAST)).epoch if run.file(LAST).is_file() else 0
@@ -219,15 +215,15 @@ def train(
         print(f"weights: {run.file(BEST)}")
 
 
-def load(preset: Preset, settings: dict) -> datasets.Data:
+def load(preset: Preset, settings: dict) -> Data:
     """The images that the settings name. Raises UserError if they are not there, or too few."""
     if settings["folder"]:
         folder = Path(settings["folder"])
         if folder.is_relative_to(Path.cwd()):  # the settings hold it whole; the messages are easier to read without
             folder = folder.relative_to(Path.cwd())
-        data = datasets.load_photos(folder, preset, lambda items: progress(items, label="reading"))
+        data = load_photos(folder, preset, lambda items: progress(items, label="reading"))
     else:
-        data = datasets.load_arrays(preset, settings["data_dir"])
+        data = load_arrays(preset, settings["data_dir"])
     if settings["score_each_epoch"] and "test" not in data.parts:
         raise UserError(f"--score-each-epoch: {settings['folder']} has no test photos; leave the option out")
     return data

@@ -34,9 +34,9 @@ from machine import cpu_name
 from photo_files import make_photos
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGenerator
 
-from image_kit.compute.device import cpu_cores
-from image_kit.generator.image_generator import ImageDataGenerator
-from image_kit.photos.photo import KerasLoading, open_photo
+from image_kit.generator import ImageDataGenerator
+from image_kit.machine import cpu_cores
+from image_kit.photos import KerasLoading, open_photo
 from presets import PHOTO_AUGMENTATION, PRESETS, PREVIEW_AUGMENTATION
 
 SIZE, BATCH, ARRAY_BATCH = (300, 300), 16, 256

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
-from image_kit.compute.device import cpu_cores
+from image_kit.machine import cpu_cores
 
 LIBRARIES = {"Albumentations": "albumentations", "DALI": "nvidia.dali"}
 

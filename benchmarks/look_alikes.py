@@ -20,12 +20,18 @@ from PIL import Image, ImageEnhance
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from image_kit.datasets import array_datasets  # noqa: E402
+from image_kit.datasets import CLASS_NAMES, ArrayDataset, load_array_dataset  # noqa: E402
 from image_kit.errors import UserError  # noqa: E402
-from image_kit.photos import folders as photo_folders  # noqa: E402
-from image_kit.photos.look_alikes import ALIKE, UNIFORM, Signatures  # noqa: E402
-from image_kit.photos.photo import PhotoError, Preprocessing, open_photo  # noqa: E402
-from image_kit.pictures import picture_grid  # noqa: E402
+from image_kit.photos import (  # noqa: E402  # noqa: E402
+    ALIKE,
+    UNIFORM,
+    PhotoError,
+    Preprocessing,
+    Signatures,
+    list_classes,
+    open_photo,
+)
+from image_kit.pictures import Grid, save_grid  # noqa: E402
 from image_kit.terminal import progress, run, say  # noqa: E402
 
 SOME = 3_000  # training images: as many as a large folder of photos has
@@ -68,7 +74,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of the data set")
     parser.add_argument("--run", type=Path, help="of a network trained on the data set: score it with and without them")
     args = parser.parse_args()
-    if args.what in array_datasets.CLASS_NAMES:
+    if args.what in CLASS_NAMES:
         of_data_set(args)
     else:
         of_folder(Path(args.what))
@@ -76,7 +82,7 @@ def main() -> None:
 
 def of_data_set(args: argparse.Namespace) -> None:
     """Test images that look like training images."""
-    arrays = array_datasets.load(args.what, args.data_dir)
+    arrays = load_array_dataset(args.what, args.data_dir)
     images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
     signatures = Signatures(len(images), images.shape[-1])
     for number, image in enumerate(progress(images, label="reading")):
@@ -90,20 +96,20 @@ def of_data_set(args: argparse.Namespace) -> None:
     )
     if args.picture and pairs:
         chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
-        grid = picture_grid.Grid(columns=8, side=0.7, size=6)
+        grid = Grid(columns=8, side=0.7, size=6)
         shown = [(images[k], str(k)) for number in chosen for k in pairs[number]]
-        picture_grid.save_grid([shown], grid, args.picture, "test image, training image, ...")
+        save_grid([shown], grid, args.picture, "test image, training image, ...")
     if args.run:
         score(args.run, arrays, np.array([photo - n for photo, _ in pairs], int))
 
 
-def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) -> None:
+def score(folder: Path, arrays: ArrayDataset, twins: np.ndarray) -> None:
     """The accuracy of a run's best weights on all test images, on those that look like training images, and without."""
-    from image_kit.compute import device as compute
+    from image_kit.compute import set_up
 
-    compute.set_up("float32")
-    from image_kit.answering.keras_classifier import KerasClassifier
-    from image_kit.training.run_folder import BEST
+    set_up("float32")
+    from image_kit.answering import KerasClassifier
+    from image_kit.weights import BEST
 
     right = KerasClassifier.load(folder / BEST).probabilities(arrays.x_test).argmax(axis=1) == arrays.y_test
     for which, some in (("all", right), ("these", right[twins]), ("the rest", np.delete(right, twins))):
@@ -112,7 +118,7 @@ def score(folder: Path, arrays: array_datasets.ArrayDataset, twins: np.ndarray) 
 
 def of_folder(folder: Path) -> None:
     """How much copies differ, and other photos."""
-    paths = [path for photos in photo_folders.list_classes(folder).values() for path in photos]
+    paths = [path for photos in list_classes(folder).values() for path in photos]
     preprocessing, stride, readable = Preprocessing((SIDE, SIDE, 3)), len(COPIES) + 1, []
     signatures = Signatures(len(paths) * stride, 3)  # each photo, then its copies
     for number, path in enumerate(progress(paths, label="reading")):

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machine import cpu_name
 from photo_files import make_photos
 
-from image_kit.compute.device import cpu_cores
+from image_kit.machine import cpu_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 # What one writes with Keras alone: load the weights, and feed `model.predict` from Keras's own loader.
@@ -91,17 +91,17 @@ def write_network(folder: Path) -> None:
 import sys
 from pathlib import Path
 import numpy as np
-from image_kit.compute import device as compute
-compute.set_up("float32", seed=0)
+from image_kit.compute import set_up
+set_up("float32", seed=0)
 import models
-from image_kit.answering import lite_export
-from image_kit.weights import weights_file
-from image_kit.weights.description import describe_old
-from image_kit.answering.keras_classifier import KerasClassifier
+from image_kit.answering import write_lite_model
+from image_kit.weights import save_weights
+from image_kit.weights import describe_old
+from image_kit.answering import KerasClassifier
 model, description = models.elephants_cars((300, 300, 3)), describe_old("elephants_cars")
 weights = Path(sys.argv[1], "best.weights.h5")
-weights_file.save(model, weights, description, np.empty(0, np.uint64))
-lite_export.write(KerasClassifier(model, description), weights, weights.with_name("model.tflite"))
+save_weights(model, weights, description, np.empty(0, np.uint64))
+write_lite_model(KerasClassifier(model, description), weights, weights.with_name("model.tflite"))
 """
     subprocess.run([sys.executable, "-c", code, folder], check=True, cwd=ROOT)
 

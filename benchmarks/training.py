@@ -31,7 +31,7 @@ import numpy as np
 from machine import cpu_name
 from photo_files import make_photos
 
-from image_kit.compute.device import cpu_cores
+from image_kit.machine import cpu_cores
 from presets import PRESETS
 
 HERE = Path(__file__).resolve().parent

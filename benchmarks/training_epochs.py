@@ -74,39 +74,38 @@ def tutorial(task: dict) -> dict:
 
 def prepare(task: dict):
     """The preset, the tutorial's own images as this project's data, and the compiled network, as train.py has them."""
-    from image_kit.compute import device as compute
-    from image_kit.datasets import data as datasets
-    from image_kit.datasets.array_datasets import CLASS_NAMES
-    from image_kit.photos.photo import Preprocessing
-    from image_kit.training import run as training
+    from image_kit.compute import batch_shares, set_up
+    from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_photos
+    from image_kit.machine import cpu_cores
+    from image_kit.photos import Preprocessing
+    from image_kit.training import build_model
     from presets import PRESETS
 
     preset = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
     preset = replace(preset, augment=preset.augment and task["augment"])
-    shares = compute.batch_shares(preset.model, preset.image_shape, preset.batch_size, compute.cpu_cores())
-    computing = compute.set_up(preset.precision, preset.seed, shares)
+    shares = batch_shares(preset.model, preset.image_shape, preset.batch_size, cpu_cores())
+    computing = set_up(preset.precision, preset.seed, shares)
     if preset.dataset == "photos":
-        data = datasets.load_photos(Path(task["data"]), preset)
+        data = load_photos(Path(task["data"]), preset)
     else:
         arrays, parts = load(task), {}
         for part, name in (("train", "train"), ("validation", "test")):
             images = arrays[f"x_{name}"].reshape(-1, *preset.image_shape)
-            parts[part] = datasets.ImageSet(images, arrays[f"y_{name}"].reshape(-1).astype(np.int32), [])
-        data = datasets.Data(CLASS_NAMES[preset.dataset], Preprocessing(preset.image_shape), parts, [])
-    return preset, data, training.build(preset, data), computing.policy
+            parts[part] = ImageSet(images, arrays[f"y_{name}"].reshape(-1).astype(np.int32), [])
+        data = Data(CLASS_NAMES[preset.dataset], Preprocessing(preset.image_shape), parts, [])
+    return preset, data, build_model(preset, data), computing.policy
 
 
 def ours(task: dict) -> dict:
     """What train.py does from the run folder on: every callback, file and bar."""
-    from image_kit.training import run as training
-    from image_kit.training.run_folder import RunFolder
+    from image_kit.training import RunFolder, run_training
 
     os.chdir(task["folder"])
     preset, data, model, policy = prepare(task)
     run, stamps, fit = RunFolder.create(None, "run"), Stamps(), model.fit
     run.write_settings(preset.dataset, preset)
     model.fit = lambda *args, callbacks, **options: fit(*args, callbacks=[stamps, *callbacks], **options)
-    training.run_training(run, model, preset, None, data)
+    run_training(run, model, preset, None, data)
     return {**stamped(task, stamps), "note": policy, "flops": flops(model)}
 
 

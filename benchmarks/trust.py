@@ -22,15 +22,19 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from image_kit.answering.scores import wilson_interval  # noqa: E402
-from image_kit.compute import device as compute  # noqa: E402
-from image_kit.datasets import array_datasets  # noqa: E402
-from image_kit.datasets import data as datasets  # noqa: E402
-from image_kit.datasets.data import Data, ImageSet  # noqa: E402
-from image_kit.photos.photo import Preprocessing, is_photo_name  # noqa: E402
-from image_kit.training.run_folder import BEST, RunFolder  # noqa: E402
-from image_kit.trust import calibration  # noqa: E402
-from image_kit.trust import measure as trust_measure  # noqa: E402
+from image_kit.answering import wilson_interval  # noqa: E402
+from image_kit.compute import set_up  # noqa: E402
+from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_array_dataset, load_arrays, load_photos  # noqa: E402
+from image_kit.photos import Preprocessing, is_photo_name  # noqa: E402
+from image_kit.training import RunFolder  # noqa: E402
+from image_kit.trust import (  # noqa: E402
+    COVERAGE,
+    expected_calibration_error,
+    measure_trust,
+    with_temperature,
+)
+from image_kit.trust.measure import CHUNK  # noqa: E402
+from image_kit.weights import BEST  # noqa: E402
 
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # by training data
 MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
@@ -55,10 +59,10 @@ def main() -> None:
     """Print a row for each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
-    parser.add_argument("--coverage", type=float, default=calibration.COVERAGE, help="default: %(default)s")
+    parser.add_argument("--coverage", type=float, default=COVERAGE, help="default: %(default)s")
     parser.add_argument("--unknown", nargs="*", metavar="NAME|DIR", help="data sets or folders not trained on")
     args = parser.parse_args()
-    compute.set_up("float32")
+    set_up("float32")
     print(f"coverage {args.coverage:g}")
     print("| " + " | ".join(COLUMNS) + " |")
     print("|---" * len(COLUMNS) + "|")
@@ -68,17 +72,17 @@ def main() -> None:
 
 def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...]:
     """Calibrate a run's network and measure it."""
-    from image_kit.answering.keras_classifier import KerasClassifier
+    from image_kit.answering import KerasClassifier
 
     classifier, (data, dataset) = KerasClassifier.load(run / BEST), images_of(run)
-    calibrated = trust_measure.measure(classifier, data.parts["train"], data.parts["validation"])[0].calibration
+    calibrated = measure_trust(classifier, data.parts["train"], data.parts["validation"])[0].calibration
     probabilities, unlike = answers(classifier, calibrated, data.parts["test"])
     labels = data.parts["test"].labels
     sets = calibrated.prediction_sets(probabilities, unlike, coverage)
     covered = sum(int(label) in each for label, each in zip(labels, sets, strict=True))
     refused = share(sets)
-    cooled = calibration.with_temperature(probabilities, calibrated.temperature)
-    errors = [calibration.expected_calibration_error(each, labels) for each in (probabilities, cooled)]
+    cooled = with_temperature(probabilities, calibrated.temperature)
+    errors = [expected_calibration_error(each, labels) for each in (probabilities, cooled)]
     strange = []
     for name in UNKNOWN.get(dataset, ("cifar10",)) if unknown is None else unknown:
         pictures = unknown_pictures(name, classifier.preprocessing)
@@ -111,17 +115,17 @@ def images_of(run: Path) -> tuple[Data, str]:
     """A run's images in the parts that it was trained with, and the name of its data set."""
     preset, settings = RunFolder(run).read_settings()
     if preset.dataset == "photos":
-        return datasets.load_photos(Path(settings["folder"]), preset), preset.dataset
-    return datasets.load_arrays(preset, settings["data_dir"]), preset.dataset
+        return load_photos(Path(settings["folder"]), preset), preset.dataset
+    return load_arrays(preset, settings["data_dir"]), preset.dataset
 
 
 def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
     """The test images of a data set, or a folder's photos, prepared for another network."""
-    if name not in array_datasets.CLASS_NAMES:
+    if name not in CLASS_NAMES:
         paths = sorted(path for path in Path(name).rglob("*") if is_photo_name(path))
         pictures = np.stack([preprocessing.photo(path) for path in paths])
         return ImageSet(pictures, np.zeros(len(paths), np.int32), [str(path) for path in paths])
-    arrays = array_datasets.load(name)
+    arrays = load_array_dataset(name)
     count = len(arrays.y_test) if max(preprocessing.image_shape) <= 64 else MAX_LARGE
     pictures = [preprocessing.resize(Image.fromarray(each.squeeze()).convert("RGB")) for each in arrays.x_test[:count]]
     return ImageSet(np.stack(pictures), arrays.y_test[:count], [str(number) for number in range(count)])
@@ -129,8 +133,8 @@ def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
 
 def answers(classifier, calibrated, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities as the network gives them, and novelty scores."""
-    starts = range(0, len(images.labels), trust_measure.CHUNK)
-    chunks = [images.take(np.arange(start, min(start + trust_measure.CHUNK, len(images.labels)))) for start in starts]
+    starts = range(0, len(images.labels), CHUNK)
+    chunks = [images.take(np.arange(start, min(start + CHUNK, len(images.labels)))) for start in starts]
     parts = [(classifier.uncalibrated(chunk), calibrated.novelty.scores(chunk)) for chunk in chunks]
     return tuple(map(np.concatenate, zip(*parts, strict=True)))
 

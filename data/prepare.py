@@ -11,9 +11,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # it is run as a script: python data/prepare.py
 
 from image_kit.errors import UserError
-from image_kit.photo_sets import drawings, pixabay
-from image_kit.photo_sets.split import FRACTIONS, SplitReport, split
-from image_kit.photos.folders import PARTS
+from image_kit.photo_sets import (
+    DEMO_COUNTS,
+    FRACTIONS,
+    MAX_HITS,
+    PIXABAY_URL,
+    SUBJECTS,
+    PixabayClient,
+    SplitReport,
+    class_folder,
+    download_photos,
+    draw_demo,
+    split_photos,
+)
+from image_kit.photos import PARTS
 from image_kit.terminal import run, say
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
@@ -50,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--output", type=Path, default=Path("data/elephants_cars_demo"), metavar="FOLDER")
     demo.add_argument("--seed", type=int, default=0, help="another seed, other pictures")
-    per_class = list(drawings.COUNTS.values())
+    per_class = list(DEMO_COUNTS.values())
     _add_three(demo, "--per-class", int, per_class, "pictures of each class")
     demo.set_defaults(command=_demo)
 
@@ -68,9 +79,9 @@ def parser() -> argparse.ArgumentParser:
     web = _styled(commands.add_parser, name="pixabay", help="download photos from Pixabay", epilog=PIXABAY_EXAMPLES)
     web.add_argument("queries", nargs="+", metavar="QUERY", help="what to search for; each is a class")
     web.add_argument("--key", help="your Pixabay API key; default: the environment variable PIXABAY_KEY")
-    web.add_argument("--count", type=int, default=pixabay.MAX_HITS, help="photos of each class (default: %(default)s)")
+    web.add_argument("--count", type=int, default=MAX_HITS, help="photos of each class (default: %(default)s)")
     web.add_argument("--output", type=Path, default=Path("data/pixabay"), metavar="FOLDER", help="default: %(default)s")
-    web.add_argument("--base-url", default=pixabay.BASE_URL, metavar="URL", help="default: %(default)s")
+    web.add_argument("--base-url", default=PIXABAY_URL, metavar="URL", help="default: %(default)s")
     web.set_defaults(command=_pixabay)
     return top
 
@@ -92,8 +103,8 @@ def _demo(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise UserError(f"--seed {arguments.seed}: must not be negative; give 0, 1, 2, ...")
     counts = dict(zip(PARTS, arguments.per_class, strict=True))
-    folder = drawings.draw_demo(arguments.output, arguments.seed, counts)
-    print(f"{folder}: {sum(counts.values()) * len(drawings.SUBJECTS)} pictures")
+    folder = draw_demo(arguments.output, arguments.seed, counts)
+    print(f"{folder}: {sum(counts.values()) * len(SUBJECTS)} pictures")
 
 
 def _check_counts(option: str, counts: Sequence[int]) -> None:
@@ -116,7 +127,7 @@ def _split(arguments: argparse.Namespace) -> None:
     if arguments.counts:
         _check_counts("--counts", arguments.counts)
     _check_fractions(arguments.fractions)
-    report = split(arguments.source, arguments.output, arguments.counts, arguments.fractions)
+    report = split_photos(arguments.source, arguments.output, arguments.counts, arguments.fractions)
     if arguments.json:
         print(json.dumps(vars(report), ensure_ascii=False))
     else:
@@ -137,17 +148,17 @@ def _pixabay(arguments: argparse.Namespace) -> None:
     key = arguments.key or os.environ.get("PIXABAY_KEY")
     if not key:
         raise UserError("no Pixabay key; give --key KEY or set PIXABAY_KEY (free: https://pixabay.com/api/docs/)")
-    if not 1 <= arguments.count <= pixabay.MAX_HITS:
-        rule = f"Pixabay gives 1 to {pixabay.MAX_HITS} photos a query"
+    if not 1 <= arguments.count <= MAX_HITS:
+        rule = f"Pixabay gives 1 to {MAX_HITS} photos a query"
         raise UserError(f"--count {arguments.count}: {rule}; give such a number, and more queries for more photos")
     query_by_class = {}
     for query in arguments.queries:
-        other = query_by_class.setdefault(pixabay.class_folder(query).lower(), query)
+        other = query_by_class.setdefault(class_folder(query).lower(), query)
         if other != query:
             raise UserError(f"queries {other!r} and {query!r}: would share one class folder; give one of them")
-    client = pixabay.Client(key, arguments.output / ".cache", arguments.base_url)
+    client = PixabayClient(key, arguments.output / ".cache", arguments.base_url)
     for query in query_by_class.values():
-        brought = pixabay.download(client, query, arguments.count, arguments.output)
+        brought = download_photos(client, query, arguments.count, arguments.output)
         print(
             f"{brought.class_name}: {brought.photos} photos, {brought.new} new, {brought.left_out} left out", flush=True
         )

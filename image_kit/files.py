@@ -1,6 +1,7 @@
 """Files that are either the old one or the complete new one, whatever interrupts the writing."""
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -81,6 +82,12 @@ def write_json(path: Path | str, value: Any) -> None:
     if not _is_utf8(text):  # Linux allows folder names that are no text; \udcXX escapes survive a round trip
         text = json.dumps(plain, indent=2, ensure_ascii=True, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def first_free(path: Path, suffix: str = "") -> Path:
+    """The first of path-1, path-2, ..., with a suffix such as ".png" after it, that does not exist."""
+    numbered = (path.with_name(f"{path.name}-{number}{suffix}") for number in itertools.count(1))
+    return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def _plain(value: Any) -> Any:

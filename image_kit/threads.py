@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from image_kit.compute.device import cpu_cores
+from image_kit.machine import cpu_cores
 
 
 def threads() -> ThreadPoolExecutor:

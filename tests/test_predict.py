@@ -189,7 +189,9 @@ def test_explain_adds_heat_maps(trained, red, run_command, tmp_path):
 @pytest.mark.slow
 def test_what_cannot_be_explained_is_refused_before_the_first_answer(red, run_command, tmp_path):
     weights = tmp_path / "dense.weights.h5"
-    weights_file.save(models.mnist_dense((28, 28, 1)), weights, describe_old("mnist_dense"), np.empty(0, np.uint64))
+    weights_file.save_weights(
+        models.mnist_dense((28, 28, 1)), weights, describe_old("mnist_dense"), np.empty(0, np.uint64)
+    )
     process = run_command(tmp_path, "predict.py", red, "--explain", "--csv", "--weights", weights)
     assert (process.returncode, process.stdout) == (2, "")
     message = "--explain: mnist_dense has no convolution, so there is no map of places; leave it out"
@@ -199,7 +201,7 @@ def test_what_cannot_be_explained_is_refused_before_the_first_answer(red, run_co
 @pytest.mark.slow
 def test_an_array_preset_answers_its_test_images_and_photos(tmp_path, tiny_arrays, run_command):
     model = models.fashion_mnist((28, 28, 1))
-    weights_file.save(model, tmp_path / "a.weights.h5", describe_old("fashion_mnist"), np.empty(0, np.uint64))
+    weights_file.save_weights(model, tmp_path / "a.weights.h5", describe_old("fashion_mnist"), np.empty(0, np.uint64))
     Image.fromarray(np.full((90, 60), 250, np.uint8)).save(tmp_path / "white.png")
     Image.fromarray(np.full((90, 60), 10, np.uint8)).save(tmp_path / "black.png")
     photos = ("white.png", "black.png", "--test-image", "12")

@@ -15,7 +15,7 @@ from PIL import Image
 import train
 from image_kit.errors import UserError
 from image_kit.training.run_folder import RunFolder
-from image_kit.trust import trust
+from image_kit.weights import trust_data
 from image_kit.weights.description import read_description
 from presets import PRESETS
 
@@ -79,8 +79,8 @@ def test_what_train_says_is_about_this_run_and_nothing_else(trained):
 def test_the_best_weights_carry_their_calibration_and_the_last_none(trained):
     run = trained[0] / "runs/first"
     metrics = json.loads((run / "metrics.json").read_text())
-    known = trust.read(run / "best.weights.h5", read_description(run / "best.weights.h5")).calibration
-    assert trust.read(run / "last.weights.h5", read_description(run / "last.weights.h5")) is None
+    known = trust_data.read_trust(run / "best.weights.h5", read_description(run / "best.weights.h5")).calibration
+    assert trust_data.read_trust(run / "last.weights.h5", read_description(run / "last.weights.h5")) is None
     assert len(known.set_scores) == metrics["images"]["validation"] == metrics["calibration"].pop("images")
     assert known.temperature == metrics["calibration"].pop("temperature")
     assert metrics["calibration"].keys() == {"validation_ece_before", "validation_ece_after"}

@@ -1,1 +1,48 @@
 """One interface to trained networks, two engines (LiteRT and Keras), and their answers."""
+
+from typing import TYPE_CHECKING
+
+from image_kit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from image_kit.answering.answers import (
+        Answer as Answer,
+        write_answers as write_answers,
+    )
+    from image_kit.answering.classifier import (
+        Classifier as Classifier,
+    )
+    from image_kit.answering.inference import (
+        answer_photos as answer_photos,
+        load_classifier as load_classifier,
+        load_through_tensorflow as load_through_tensorflow,
+    )
+    from image_kit.answering.keras_classifier import (
+        KerasClassifier as KerasClassifier,
+    )
+    from image_kit.answering.lite_export import (
+        write_lite_model as write_lite_model,
+    )
+    from image_kit.answering.lite_model import (
+        LITE as LITE,
+    )
+    from image_kit.answering.scores import (
+        Scores as Scores,
+        most_confident_mistakes as most_confident_mistakes,
+        score as score,
+        score_images as score_images,
+        wilson_interval as wilson_interval,
+    )
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "answers": "Answer write_answers",
+        "classifier": "Classifier",
+        "inference": "answer_photos load_classifier load_through_tensorflow",
+        "keras_classifier": "KerasClassifier",
+        "lite_export": "write_lite_model",
+        "lite_model": "LITE",
+        "scores": "Scores most_confident_mistakes score score_images wilson_interval",
+    },
+)

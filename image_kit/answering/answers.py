@@ -73,7 +73,7 @@ def answer(
     return Answer(path, label, ranked[label], ranked, names, n_classes=len(class_names))
 
 
-def write(form: str, answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
+def write_answers(form: str, answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
     """Each answer as soon as it is there, as "json", "csv", "table" or "listing"; `names` are all the photos'."""
     if form == "table":
         write_table(answers, out, names)

@@ -3,10 +3,8 @@
 import numpy as np
 
 from image_kit.errors import UserError
-from image_kit.trust.calibration import COVERAGE, with_temperature
-from image_kit.weights.description import Description
-
-HEADS = ("sigmoid", "softmax", "logits")  # what the last layer gives: one unit, or one a class
+from image_kit.trust import COVERAGE, to_probabilities, with_temperature
+from image_kit.weights import Description
 
 
 class Classifier:
@@ -88,13 +86,3 @@ class Classifier:
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
         return to_probabilities(self.outputs_and_features(images)[0], self.head)
-
-
-def to_probabilities(outputs: np.ndarray, head: str) -> np.ndarray:
-    """What a head gives, (n, units), as a distribution over the classes, (n, classes)."""
-    if head == "sigmoid":
-        return np.concatenate([1 - outputs, outputs], axis=-1)
-    if head == "logits":
-        exponentials = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return outputs

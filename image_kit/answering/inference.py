@@ -12,13 +12,12 @@ import numpy as np
 from image_kit.answering import lite_cache, lite_model
 from image_kit.answering.answers import Answer, answer
 from image_kit.answering.classifier import Classifier
-from image_kit.compute.device import cpu_cores
 from image_kit.errors import UserError
-from image_kit.photos.photo import PhotoError
-from image_kit.photos.sources import PhotoSource
+from image_kit.machine import cpu_cores
+from image_kit.photos import PhotoError, PhotoSource
 from image_kit.terminal import say
-from image_kit.trust.calibration import COVERAGE
-from image_kit.weights.description import describe, read_description, refuse_contradiction
+from image_kit.trust import COVERAGE
+from image_kit.weights import describe, read_description, refuse_contradiction
 
 INSTALL = "pip install ai-edge-litert"
 
@@ -42,7 +41,7 @@ def load_classifier(weights: Path, preset_name: str | None = None, class_names: 
         if weights.suffix == ".tflite":
             raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
         say(f"LiteRT is not installed, so TensorFlow answers and takes seconds to start: {INSTALL}")
-        return through_tensorflow(weights, preset_name, class_names)
+        return load_through_tensorflow(weights, preset_name, class_names)
     if weights.suffix == ".tflite":
         classifier = LiteClassifier.load(weights)
     elif not weights.is_file():
@@ -68,12 +67,12 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
                 return LiteClassifier(model)
         except UserError as error:
             say(str(error))
-    classifier = through_tensorflow(weights, preset_name, class_names)
+    classifier = load_through_tensorflow(weights, preset_name, class_names)
     from image_kit.answering import lite_export
 
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
     try:
-        lite_export.write(classifier, weights, cached)
+        lite_export.write_lite_model(classifier, weights, cached)
     except OSError as error:
         say(f"{cached.parent}: cannot be written ({error.strerror}), so the next time takes as long")
         return classifier
@@ -81,12 +80,12 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
     return LiteClassifier.load(cached)
 
 
-def through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+def load_through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
     """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
     describe(weights, preset_name, class_names)  # says what is wrong before TensorFlow has taken its seconds
-    from image_kit.compute import device as compute
+    from image_kit.compute import set_up
 
-    compute.set_up("float32")
+    set_up("float32")
     from image_kit.answering.keras_classifier import KerasClassifier
 
     return KerasClassifier.load(weights, preset_name, class_names)

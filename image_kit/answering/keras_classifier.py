@@ -7,11 +7,9 @@ import numpy as np
 
 import models
 from image_kit.answering.classifier import Classifier
-from image_kit.fast_keras import side_by_side as batch_shares
+from image_kit.fast_keras import shares_in_use
 from image_kit.threads import threads
-from image_kit.trust import trust
-from image_kit.weights import weights_file
-from image_kit.weights.description import Description
+from image_kit.weights import Description, load_weights, read_trust
 
 
 class KerasClassifier(Classifier):
@@ -29,16 +27,16 @@ class KerasClassifier(Classifier):
 
     @classmethod
     def load(cls, path: Path | str, preset_name: str | None = None, class_names: list[str] | None = None):
-        """From a weights file; arguments and errors as `weights_file.load`, and as `Golden.check`."""
-        classifier = cls(*weights_file.load(Path(path), preset_name, class_names))
-        classifier.trust = trust.read(Path(path), classifier.description)
+        """From a weights file; arguments and errors as `load_weights`, and as `Golden.check`."""
+        classifier = cls(*load_weights(Path(path), preset_name, class_names))
+        classifier.trust = read_trust(Path(path), classifier.description)
         if classifier.trust:
             classifier.trust.golden.check(classifier, path)
         return classifier
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.run`."""
-        shares = np.array_split(batch, min(batch_shares.count(), len(batch)))
+        shares = np.array_split(batch, min(shares_in_use(), len(batch)))
         answers = threads().map(self._answer, shares) if len(shares) > 1 else [self._answer(batch)]
         outputs, features = zip(*answers, strict=True)
         return np.concatenate(outputs), np.concatenate(features)

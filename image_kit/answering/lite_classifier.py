@@ -9,8 +9,9 @@ from ai_edge_litert.interpreter import Interpreter
 from image_kit.answering import lite_model, lite_trial
 from image_kit.answering.classifier import Classifier
 from image_kit.answering.lite_model import LiteModel
-from image_kit.compute.device import cpu_cores, native_stderr_held_back
+from image_kit.compute import native_stderr_held_back
 from image_kit.errors import UserError, first_line
+from image_kit.machine import cpu_cores
 
 OUTPUTS, FEATURES = "output_0", "output_1"  # Keras's names for the outputs in their order
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from image_kit.answering import lite_model, lite_trial
 from image_kit.answering.keras_classifier import KerasClassifier
-from image_kit.compute.device import native_stderr_held_back
+from image_kit.compute import native_stderr_held_back
 from image_kit.errors import UserError
 from image_kit.files import replacing
 
 
-def write(classifier: KerasClassifier, weights: Path, path: Path) -> None:
+def write_lite_model(classifier: KerasClassifier, weights: Path, path: Path) -> None:
     """Convert a float32 network, quietly, and write it with its description and `trust`, whole or not at all.
 
     Args:

@@ -11,10 +11,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_kit.answering.classifier import HEADS
 from image_kit.errors import UserError, first_line
-from image_kit.trust.trust import Trust
-from image_kit.weights.description import Description
+from image_kit.trust import HEADS, Trust
+from image_kit.weights import Description
 
 LITE = "model.tflite"
 DESCRIPTION, ORIGIN, TRUST = "description.json", "origin.json", "trust.bin"  # the archive's members

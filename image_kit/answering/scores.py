@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from image_kit.answering.classifier import Classifier
-from image_kit.datasets.data import ImageSet
+from image_kit.datasets import ImageSet
 from image_kit.terminal import progress
 
 CONFIDENCE = 0.95  # of every interval that the kit reports

@@ -1,1 +1,40 @@
 """Device, precision, and who computes: one device, several GPUs, or several machines."""
+
+from typing import TYPE_CHECKING
+
+from image_kit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from image_kit.compute.cluster import (
+        Cluster as Cluster,
+        cluster_from_environment as cluster_from_environment,
+    )
+    from image_kit.compute.device import (
+        DEVICES as DEVICES,
+        Compute as Compute,
+        batch_shares as batch_shares,
+        distribute as distribute,
+        dtype_policy as dtype_policy,
+        set_up as set_up,
+        steps_per_execution as steps_per_execution,
+        unused_gpu as unused_gpu,
+        validation_batch_size as validation_batch_size,
+    )
+    from image_kit.compute.distribution import (
+        ALONE as ALONE,
+        Distribution as Distribution,
+    )
+    from image_kit.compute.quiet import (
+        native_stderr_held_back as native_stderr_held_back,
+    )
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "cluster": "Cluster cluster_from_environment",
+        "device": "Compute DEVICES batch_shares distribute dtype_policy set_up steps_per_execution unused_gpu "
+        "validation_batch_size",
+        "distribution": "ALONE Distribution",
+        "quiet": "native_stderr_held_back",
+    },
+)

@@ -77,7 +77,7 @@ class Cluster:
         return f"Machine {self.place + 1} of {len(self.addresses)}: {self.addresses[0]} says and writes everything."
 
 
-def from_environment() -> Cluster | None:
+def cluster_from_environment() -> Cluster | None:
     """What TF_CONFIG says; None where it is not set, or names no other machine.
 
     Raises UserError if it is set and TensorFlow would not understand it, or would wait for ever.

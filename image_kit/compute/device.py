@@ -3,13 +3,12 @@
 import contextlib
 import math
 import os
-import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from image_kit.compute.quiet import native_stderr_held_back
 from image_kit.errors import UserError
+from image_kit.machine import cpu_cores, cpu_flags
 
 if TYPE_CHECKING:  # which imports TensorFlow
     from image_kit.compute.cluster import Cluster
@@ -167,21 +166,6 @@ def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None]
     return "mixed_bfloat16" if flags & BFLOAT16_CPU_FLAGS else "float32"
 
 
-def cpu_cores() -> int:
-    """How many CPU cores this process may use."""
-    # Only Linux tells a process from its machine (a container, taskset).
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cpu_flags() -> set[str]:
-    """The instruction sets of the first CPU as Linux names them; empty where Linux does not say."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                return set(line.partition(":")[2].split())
-    return set()
-
-
 def steps_per_execution(image_shape: tuple[int, int, int], batch_size: int, steps: int) -> int:
     """How many steps to run in one call: 1 for photos, up to STEPS_PER_EXECUTION for small images."""
     height, width, channels = image_shape
@@ -214,34 +198,3 @@ def dtype_policy(name: str):
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-@contextlib.contextmanager
-def native_stderr_held_back():
-    """Hold back what C++ code writes to file descriptor 2 while the block runs.
-
-    It is replayed if the block fails, unless with a UserError, which says all in its one line.
-    TensorFlow writes its first lines before any logging level applies to them.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
-    if sys.stderr:  # None where a program was started without one
-        sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # stderr is closed: nothing to hold back
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception:
-            os.dup2(saved, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

@@ -47,7 +47,9 @@ class ArrayDataset:
     origin: str
 
 
-def load(name: str, data_dir: Path | str | None = None, debian: Path = DEBIAN_FASHION_MNIST) -> ArrayDataset:
+def load_array_dataset(
+    name: str, data_dir: Path | str | None = None, debian: Path = DEBIAN_FASHION_MNIST
+) -> ArrayDataset:
     """Load "fashion_mnist", "cifar10" or "mnist" from the first place that has it.
 
     The places: `data_dir`, else the environment's DATASETS_DIR, holding NAME.npz (with x_train, y_train,

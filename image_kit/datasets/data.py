@@ -8,10 +8,17 @@ import numpy as np
 
 from image_kit.datasets import array_datasets
 from image_kit.errors import UserError
-from image_kit.photos import folders as photo_folders
-from image_kit.photos import look_alikes
-from image_kit.photos.photo import Preprocessing
-from image_kit.photos.store import PhotoStore, Subset
+from image_kit.photos import (
+    PARTS,
+    PhotoStore,
+    Preprocessing,
+    Signatures,
+    Subset,
+    assign_parts,
+    look_alikes_across_parts,
+    passed_over,
+    scan_folder,
+)
 from presets import Augmentation, Preset
 
 # Of an array data set's training images, cut off for validation: 6,000 of 60,000, as many a class.
@@ -66,7 +73,7 @@ def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
 
     Raises UserError if the data set is nowhere, or if the preset asks for another image shape.
     """
-    arrays = array_datasets.load(preset.dataset, data_dir)
+    arrays = array_datasets.load_array_dataset(preset.dataset, data_dir)
     shape = arrays.x_train.shape[1:]
     if shape != preset.image_shape:
         raise UserError(
@@ -106,23 +113,28 @@ def load_photos(
         budget: bytes of memory for decoded photos, see `PhotoStore`.
 
     Raises:
-        UserError: see `photo_folders.scan` and `assign_parts`.
+        UserError: see `scan_folder` and `assign_parts`.
     """
-    photos = photo_folders.scan(folder)
+    photos = scan_folder(folder)
     preprocessing = Preprocessing(preset.image_shape)
     store = PhotoStore(photos.paths, preprocessing, budget)
-    signatures = look_alikes.Signatures(len(photos.paths), preset.image_shape[2])
+    signatures = Signatures(len(photos.paths), preset.image_shape[2])
     hashes, errors = store.load(progress, signatures.see)
-    assigned, left_out = photo_folders.assign_parts(photos, hashes)
+    assigned, left_out = assign_parts(photos, hashes)
     labels, assigned = np.asarray(photos.labels, np.int32), np.asarray(assigned, object)
     parts = {}
-    for part in photo_folders.PARTS:
+    for part in PARTS:
         indices = np.flatnonzero(assigned == part)
         if len(indices):
             parts[part] = photo_set(store, indices, labels, hashes)
-    passed_over = photo_folders.passed_over(folder, photos.paths)
-    alike, alike_notes = look_alikes.across_parts(signatures, photos.paths, assigned)
-    notes = [f"{folder}: {photos.layout}", *passed_over, *unreadable_notes(errors), *left_out, *alike_notes]
+    alike, alike_notes = look_alikes_across_parts(signatures, photos.paths, assigned)
+    notes = [
+        f"{folder}: {photos.layout}",
+        *passed_over(folder, photos.paths),
+        *unreadable_notes(errors),
+        *left_out,
+        *alike_notes,
+    ]
     unreadable = {str(path): why for path, why in errors.items()}
     return Data(photos.class_names, preprocessing, parts, notes, unreadable, alike)
 
@@ -169,7 +181,7 @@ def unreadable_notes(errors: dict[Path, str]) -> list[str]:
     return [*notes, f"{len(errors)} unreadable photos left out"] if errors else []
 
 
-def describe(data: Data) -> list[str]:
+def describe_data(data: Data) -> list[str]:
     """Lines for the user: the notes, then how many images, and of each class if the classes are few, each part has."""
     lines = [*data.notes, f"{len(data.class_names)} classes: {_listed(data.class_names)}"]
     for part, images in data.parts.items():
@@ -189,7 +201,7 @@ def trained_on(data: Data) -> np.ndarray:
     return np.concatenate(seen) if seen[0] is not None else np.empty(0, np.uint64)
 
 
-def batches(
+def make_batches(
     data: Data,
     part: str,
     batch_size: int,
@@ -211,6 +223,6 @@ def batches(
 
 def image_generator(augmentation: Augmentation, rescale: float | None = None):
     """The `ImageDataGenerator` that applies an `Augmentation`."""
-    from image_kit.generator.image_generator import ImageDataGenerator  # imports TensorFlow
+    from image_kit.generator import ImageDataGenerator  # imports TensorFlow
 
     return ImageDataGenerator(rescale=rescale, **asdict(augmentation))

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from image_kit.compute.device import cpu_cores
 from image_kit.datasets.batches import Batches
-from image_kit.photos.store import CACHE_SHARE, free_memory
 
 # Batches made ahead of the step, in case one takes longer than another; of small images they are a few MB.
+from image_kit.machine import cpu_cores, free_memory
+from image_kit.photos import CACHE_SHARE
+
 PREFETCHED = 8
 # Images that one call into Python augments: enough to make the call itself cheap, few enough to begin soon.
 AUGMENTED_AT_ONCE = 1024

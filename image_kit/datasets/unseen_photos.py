@@ -8,9 +8,7 @@ import numpy as np
 
 from image_kit.datasets.data import ImageSet, fingerprints, photo_set, unreadable_notes
 from image_kit.errors import UserError
-from image_kit.photos import folders as photo_folders
-from image_kit.photos.photo import Preprocessing
-from image_kit.photos.store import PhotoStore
+from image_kit.photos import PhotoStore, Preprocessing, find_test_folder, list_classes, passed_over
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class UnseenPhotos:
     unreadable: dict[str, str]
 
 
-def load(
+def load_unseen_photos(
     folder: Path,
     class_names: tuple[str, ...],
     preprocessing: Preprocessing,
@@ -46,7 +44,7 @@ def load(
     Raises:
         UserError: a class that the network does not know, or no photo left to score.
     """
-    folder = photo_folders.find_test_folder(folder)
+    folder = find_test_folder(folder)
     paths, labels = _labelled_photos(folder, class_names)
     store = PhotoStore(paths, preprocessing)
     hashes, errors = store.load(progress)
@@ -60,7 +58,7 @@ def load(
     if not len(chosen):
         left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
-    notes = [f"scoring the photos of {folder}", *unreadable_notes(errors), *photo_folders.passed_over(folder, paths)]
+    notes = [f"scoring the photos of {folder}", *unreadable_notes(errors), *passed_over(folder, paths)]
     if seen.any():
         notes.append(f"{seen.sum()} photos left out: the network was trained or validated on them")
     if copies.any():
@@ -70,7 +68,7 @@ def load(
 
 
 def _labelled_photos(folder: Path, class_names: tuple[str, ...]) -> tuple[list[Path], list[int]]:
-    listed = photo_folders.list_classes(folder)
+    listed = list_classes(folder)
     unknown = [name for name, photos in listed.items() if photos and name not in class_names]
     if unknown:
         raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")

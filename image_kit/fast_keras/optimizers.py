@@ -8,7 +8,7 @@ import tensorflow as tf
 MANY = 1_000_000
 
 
-def get(name: str) -> keras.optimizers.Optimizer:
+def get_optimizer(name: str) -> keras.optimizers.Optimizer:
     """A new optimizer with Keras's defaults: "adam", "rmsprop" or "sgd"."""
     return {"adam": Adam, "rmsprop": RMSprop, "sgd": keras.optimizers.SGD}[name]()
 

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 
-def count() -> int:
+def shares_in_use() -> int:
     """How many shares this process computes a batch in, as `compute.set_up` chose; 1: operations are split instead."""
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
         return 1

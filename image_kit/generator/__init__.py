@@ -1,1 +1,12 @@
 """ImageDataGenerator with Keras's interface and pixels, faster."""
+
+from image_kit.generator.batch_memory import (
+    BatchMemory as BatchMemory,
+)
+from image_kit.generator.image_generator import (
+    ImageDataGenerator as ImageDataGenerator,
+)
+from image_kit.generator.transform import (
+    standardise as standardise,
+    transform_batch as transform_batch,
+)

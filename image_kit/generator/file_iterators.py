@@ -10,8 +10,7 @@ from keras.src.legacy.preprocessing import image as keras_image
 from keras.src.utils import io_utils
 
 from image_kit.generator.flow_iterator import FlowIterator, split_places
-from image_kit.photos.photo import PROGRAMS_FILES, KerasLoading, PhotoError
-from image_kit.photos.store import PhotoStore
+from image_kit.photos import PROGRAMS_FILES, KerasLoading, PhotoError, PhotoStore
 from image_kit.terminal import say
 
 # Keras's own eight, and .webp, which it passes over silently.

@@ -10,9 +10,9 @@ import numpy as np
 # Keras exports only some of its iterators, and under names that differ between versions.
 from keras.src.legacy.preprocessing import image as keras_image
 
-from image_kit.datasets.batches import transform_batch
 from image_kit.generator.batch_memory import BatchMemory
 from image_kit.generator.image_draws import ImageDraws
+from image_kit.generator.transform import transform_batch
 
 _LARGEST_SEED = 2**31  # what is drawn where no seed is given stays below
 

@@ -16,7 +16,7 @@ from image_kit.photo_sets.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pi
 from image_kit.terminal import progress
 
 WIDTH, HEIGHT = 640, 427  # pixels, the size of Pixabay's small photos that tutorial 1 uses
-COUNTS = {"train": 200, "validation": 80, "test": 200}  # images of each class, as in tutorial 1
+DEMO_COUNTS = {"train": 200, "validation": 80, "test": 200}  # images of each class, as in tutorial 1
 JPEG_QUALITY = 88  # of 100
 
 # (top of the sky or wall, its foot, far ground, near ground)
@@ -90,7 +90,7 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
     Args:
         folder: where the set shall be; must not exist.
         seed: equal seeds give equal files, byte for byte, with the same release of Pillow and NumPy.
-        counts: pictures of each class by part (keys of COUNTS, which is the default).
+        counts: pictures of each class by part (keys of DEMO_COUNTS, which is the default).
 
     Returns:
         `folder`.
@@ -101,14 +101,14 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
     folder = Path(folder)
     if os.path.lexists(folder):
         raise UserError(f"{folder}: already exists and is never overwritten; remove it or give another folder")
-    counts = COUNTS if counts is None else counts
+    counts = DEMO_COUNTS if counts is None else counts
     jobs = [(part, name, index) for part in counts for name in SUBJECTS for index in range(counts[part])]
     try:
         with new_folder(folder) as unfinished:
             for part, name, index in progress(jobs, label="drawing"):
                 path = unfinished / part / name / f"{index:04d}.jpg"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                identity = (seed, list(COUNTS).index(part), list(SUBJECTS).index(name), index)
+                identity = (seed, list(DEMO_COUNTS).index(part), list(SUBJECTS).index(name), index)
                 draw_scene(name, np.random.default_rng(identity)).save(path, quality=JPEG_QUALITY)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror or error}; give another folder") from None

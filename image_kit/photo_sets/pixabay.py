@@ -19,10 +19,10 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos.photo import PhotoError, open_photo
+from image_kit.photos import PhotoError, open_photo
 from image_kit.terminal import progress, say
 
-BASE_URL = "https://pixabay.com/api/"
+PIXABAY_URL = "https://pixabay.com/api/"
 MAX_HITS = 500  # of one query, whatever its total
 PAGE_SIZE = 200  # hits in one answer, the largest allowed
 MAX_QUERY_LENGTH = 100  # characters
@@ -67,10 +67,10 @@ def class_folder(query: str) -> str:
     return name
 
 
-class Client:
+class PixabayClient:
     """Requests to the API and to its photo server, with retries and the rate limit kept."""
 
-    def __init__(self, key: str, cache: Path, base_url: str = BASE_URL, sleep: Callable[[float], None] = time.sleep):
+    def __init__(self, key: str, cache: Path, base_url: str = PIXABAY_URL, sleep: Callable[[float], None] = time.sleep):
         """`cache` is a folder for the API's answers; `sleep` waits for so many seconds."""
         if not base_url.startswith(("http://", "https://")):
             raise UserError(f"--base-url {base_url}: must begin with http:// or https://")
@@ -219,7 +219,7 @@ class Record:
             writer.writerow([class_name, f"{class_name}/{file_name}", hit["pageURL"], author, hit["id"]])
 
 
-def download(client: Client, query: str, count: int, output: Path) -> Download:
+def download_photos(client: PixabayClient, query: str, count: int, output: Path) -> Download:
     """Bring the photos of a query to output/CLASS/ID_640.jpg until there are `count`; those there are not fetched.
 
     Args:
@@ -252,7 +252,7 @@ def download(client: Client, query: str, count: int, output: Path) -> Download:
     return Download(class_name, have, new, left_out)
 
 
-def _bring_photo(client: Client, hit: dict, path: Path, record: Record) -> bool:
+def _bring_photo(client: PixabayClient, hit: dict, path: Path, record: Record) -> bool:
     """Download, check, store and record one photo; False, and a message, if it is left out."""
     class_name = path.parent.name
     try:
@@ -269,7 +269,7 @@ def _bring_photo(client: Client, hit: dict, path: Path, record: Record) -> bool:
     return True
 
 
-def _hits(client: Client, query: str, count: int) -> Iterator[dict]:
+def _hits(client: PixabayClient, query: str, count: int) -> Iterator[dict]:
     """Every hit of a query, its pages asked for only as they are needed."""
     number, seen, available = 1, 0, MAX_HITS
     while seen < available:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from image_kit.compute.device import cpu_cores
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos.folders import PART_NAMES, PARTS, list_classes
-from image_kit.photos.photo import PhotoError, content_hash, open_photo
+from image_kit.machine import cpu_cores
+from image_kit.photos import PART_NAMES, PARTS, PhotoError, content_hash, list_classes, open_photo
 from image_kit.terminal import progress, say
 
 FRACTIONS = (0.7, 0.15, 0.15)  # of each class, where neither counts nor fractions are given
@@ -39,7 +38,7 @@ class SplitReport:
     unreadable: int
 
 
-def split(source: Path, output: Path, counts: Sequence[int] | None, fractions: Sequence[float]) -> SplitReport:
+def split_photos(source: Path, output: Path, counts: Sequence[int] | None, fractions: Sequence[float]) -> SplitReport:
     """Copy source/CLASS/* to output/PART/CLASS/, each photo to the part that its content says.
 
     The photos of a class are ranked by the SHA-256 of their bytes, and the ranks cut into train, validation

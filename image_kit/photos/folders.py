@@ -134,7 +134,7 @@ def find_test_folder(folder: Path) -> Path:
     return parts.get("test", folder)
 
 
-def scan(folder: Path) -> PhotoFolder:
+def scan_folder(folder: Path) -> PhotoFolder:
     """Recognise the layout of `folder` and list its photos, without opening any.
 
     Raises:

@@ -81,7 +81,7 @@ class Signatures:
         return float(np.median(self.nearest(some, others)[1]))
 
 
-def across_parts(
+def look_alikes_across_parts(
     signatures: Signatures, paths: Sequence[Path], parts: np.ndarray
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Which photos look like one of an earlier part (train before validation before test).

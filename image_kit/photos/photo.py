@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from image_kit.compute.device import cpu_cores
+from image_kit.machine import cpu_cores
 
 PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")

@@ -12,22 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.errors import UserError
+from image_kit.machine import free_memory
 from image_kit.photos.photo import KerasLoading, PhotoError, Preprocessing, content_hash
 from image_kit.threads import threads
 
 # Of the memory that is free, for all stores of a process together: the rest is for the network and other programs.
 CACHE_SHARE = 1 / 4
-
-
-def free_memory() -> int:
-    """Bytes that a program can take without pushing others out, as Linux estimates it; 4 GiB where it does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 4 * 2**30
 
 
 def _left_for_caches() -> int:

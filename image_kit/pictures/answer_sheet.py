@@ -7,9 +7,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from image_kit.answering.answers import Answer
-from image_kit.photos.photo import PhotoError, open_photo
-from image_kit.photos.sources import PhotoSource
+from image_kit.answering import Answer
+from image_kit.photos import PhotoError, PhotoSource, open_photo
 from image_kit.pictures.lettering import SMALL_SIZE
 from image_kit.pictures.picture_grid import Grid, save_grid
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from image_kit.answering.keras_classifier import KerasClassifier
+from image_kit.answering import KerasClassifier
 from image_kit.errors import UserError
 
 

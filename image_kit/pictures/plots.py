@@ -14,7 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from image_kit.answering.scores import wilson_interval
+from image_kit.answering import wilson_interval
 from image_kit.pictures.lettering import (
     DPI,
     HALO,

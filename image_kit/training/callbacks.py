@@ -6,14 +6,12 @@ import time
 import keras
 import numpy as np
 
-from image_kit.answering.keras_classifier import KerasClassifier
-from image_kit.answering.scores import score_images
-from image_kit.datasets.data import Data
+from image_kit.answering import KerasClassifier, score_images
+from image_kit.datasets import Data
 from image_kit.errors import UserError
-from image_kit.pictures import plots
-from image_kit.training.run_folder import BEST, LAST, RunFolder
-from image_kit.weights import weights_file
-from image_kit.weights.description import with_progress
+from image_kit.pictures import plot_test_scores
+from image_kit.training.run_folder import RunFolder
+from image_kit.weights import BEST, LAST, save_weights, with_progress
 
 
 def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
@@ -80,9 +78,9 @@ class Checkpoints(keras.callbacks.Callback):
         description = with_progress(self.classifier.description, epoch + 1, logs)
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
         if not earlier or this > max(earlier):
-            weights_file.save(self.classifier.model, self.run.file(BEST), description, self.trained_on)
+            save_weights(self.classifier.model, self.run.file(BEST), description, self.trained_on)
         # After the best: an epoch without its last weights is trained again, so no crash can lose the best.
-        weights_file.save(self.model, self.run.file(LAST), description, self.trained_on)
+        save_weights(self.model, self.run.file(LAST), description, self.trained_on)
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -117,4 +115,4 @@ class ScoreEachEpoch(keras.callbacks.Callback):
             csv.writer(file).writerow([epoch + 1, scores.accuracy])
         with open(self.file, newline="") as file:
             points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
-        plots.plot_test_scores(points, scores.total, self.run.file("test_each_epoch.png"), self.run.path.name)
+        plot_test_scores(points, scores.total, self.run.file("test_each_epoch.png"), self.run.path.name)

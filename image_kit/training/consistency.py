@@ -7,8 +7,8 @@ from dataclasses import asdict
 import keras
 import numpy as np
 
-from image_kit.compute.distribution import Distribution
-from image_kit.datasets.data import Data
+from image_kit.compute import Distribution
+from image_kit.datasets import Data
 from image_kit.errors import UserError
 from image_kit.training.run_folder import DESCRIPTIVE, RunFolder, versions
 from presets import Preset

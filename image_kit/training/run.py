@@ -9,30 +9,23 @@ import tensorflow as tf
 
 import models
 from image_kit import files as atomic
-from image_kit.answering import lite_export
-from image_kit.answering.keras_classifier import KerasClassifier
-from image_kit.answering.lite_model import LITE
-from image_kit.answering.scores import Scores, score, score_images
-from image_kit.compute.device import dtype_policy, steps_per_execution, validation_batch_size
-from image_kit.compute.distribution import ALONE, Distribution
-from image_kit.datasets.data import Data, batches, trained_on
-from image_kit.datasets.tensor_batches import TensorBatches
+from image_kit.answering import LITE, KerasClassifier, Scores, score, score_images, write_lite_model
+from image_kit.compute import ALONE, Distribution, dtype_policy, steps_per_execution, validation_batch_size
+from image_kit.datasets import Data, TensorBatches, make_batches, trained_on
 from image_kit.errors import UserError
-from image_kit.fast_keras import optimizers
-from image_kit.fast_keras import side_by_side as batch_shares
-from image_kit.pictures import plots
+from image_kit.fast_keras import SideBySide, get_optimizer, shares_in_use
+from image_kit.pictures import plot_curves, plot_mosaic
 from image_kit.terminal import say
 from image_kit.training import consistency as agreement
 from image_kit.training.callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
 from image_kit.training.epoch_times import EpochTimes
-from image_kit.training.run_folder import BEST, LAST, RunFolder, versions
-from image_kit.trust import measure as trust_measure
-from image_kit.weights import checksum, weights_file
-from image_kit.weights.description import Description, read_description, read_trained_on
+from image_kit.training.run_folder import RunFolder, versions
+from image_kit.trust import measure_trust
+from image_kit.weights import BEST, LAST, Description, add_trust, check_checksum, read_description, read_trained_on
 from presets import Preset
 
 
-def build(preset: Preset, data: Data, distribution: Distribution = ALONE) -> keras.Sequential:
+def build_model(preset: Preset, data: Data, distribution: Distribution = ALONE) -> keras.Sequential:
     """The preset's network for these images, compiled: optimizer, the loss that its head demands, accuracy.
 
     Raises UserError if the images are too small for the network.
@@ -50,9 +43,9 @@ def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequ
             raise
         size = f"{shape[0]} x {shape[1]}"
         raise UserError(f"--image-size: {size} pixels are too few for the network {preset.model}") from None
-    if batch_shares.count() > 1 and not distribution.is_shared:
-        model = batch_shares.SideBySide(model, batch_shares.count())
-    optimizer = optimizers.get(preset.optimizer)
+    if shares_in_use() > 1 and not distribution.is_shared:
+        model = SideBySide(model, shares_in_use())
+    optimizer = get_optimizer(preset.optimizer)
     if preset.learning_rate is not None:
         optimizer.learning_rate = preset.learning_rate
     if preset.ema_momentum:
@@ -151,7 +144,7 @@ def _batches(data: Data, part: str, preset: Preset, model: keras.Model, distribu
     if not is_train:
         size = validation_batch_size(data.preprocessing.image_shape, size)
     share = distribution.machine, distribution.machines
-    return batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, share)
+    return make_batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, share)
 
 
 @contextlib.contextmanager
@@ -221,7 +214,7 @@ def _resume(run: RunFolder, model: keras.Model, description: Description, marks:
     before = read_description(last)
     for path in (last, run.file(BEST)):
         read_description(path)
-        checksum.check(path, "this run cannot go on: put back a copy of the file, or start a new run")
+        check_checksum(path, "this run cannot go on: put back a copy of the file, or start a new run")
     same = (before.class_names, before.preprocessing) == (description.class_names, description.preprocessing)
     if not same or not np.array_equal(np.sort(read_trained_on(last)), np.sort(marks)):
         raise UserError(f"--resume: the photos have changed since {run.path} began; put them back, or start a new run")
@@ -235,16 +228,16 @@ def _resume(run: RunFolder, model: keras.Model, description: Description, marks:
 def _plot_first_batch(run: RunFolder, data: Data, train_batches) -> None:
     images, labels = train_batches.uint8_batch(0)
     names = [data.class_names[int(label)] for label in np.ravel(labels)]
-    plots.plot_mosaic(images, names, run.file("first_batch.png"), "First training batch")
+    plot_mosaic(images, names, run.file("first_batch.png"), "First training batch")
 
 
 def _finish(run: RunFolder, data: Data) -> dict[str, Scores]:
     best = KerasClassifier.load(run.file(BEST))
-    best.trust, calibrated = trust_measure.measure(best, data.parts["train"], data.parts["validation"])
-    weights_file.add_trust(run.file(BEST), best.trust)
-    plots.plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
+    best.trust, calibrated = measure_trust(best, data.parts["train"], data.parts["validation"])
+    add_trust(run.file(BEST), best.trust)
+    plot_curves(run.history_columns(), run.file("curves.png"), run.path.name)
     scores = _test_scores(best, data)
-    lite_export.write(best, run.file(BEST), run.file(LITE))
+    write_lite_model(best, run.file(BEST), run.file(LITE))
     atomic.write_json(  # last: with this file a run is complete, without it --resume ends it
         run.file("metrics.json"),
         {

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import itertools
 import json
 import platform
 import subprocess
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from image_kit import files as atomic
 from image_kit.errors import UserError
+from image_kit.files import first_free
+from image_kit.weights import RUNS
 from presets import PRESETS, Augmentation, Preset
 
-RUNS = Path("runs")
 DESCRIPTIVE = {"source", "parameters", "measured", "minutes"}  # of the preset as it stands, not of this run
-BEST, LAST = "best.weights.h5", "last.weights.h5"
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", "h5py")
 
 
@@ -24,12 +23,6 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version  # 0.03 s that a prediction does not need
 
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
-
-
-def first_free(path: Path, suffix: str = "") -> Path:
-    """The first of path-1, path-2, ..., with a suffix such as ".png" after it, that does not exist."""
-    numbered = (path.with_name(f"{path.name}-{number}{suffix}") for number in itertools.count(1))
-    return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def check_new_name(name: str) -> None:
@@ -171,38 +164,4 @@ def git_commit(folder: Path) -> str | None:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def find_weights(given: Path | None = None, preset_name: str | None = None) -> Path:
-    """The weights file that a command means.
-
-    Args:
-        given: a weights file, or a run folder, whose best weights are taken.
-        preset_name: with nothing given, the newest run must be of this preset.
-
-    Raises UserError if nothing is given and there is no run.
-    """
-    if given is not None:
-        return given / BEST if given.is_dir() else given
-    found = [path for path in RUNS.glob(f"*/{BEST}") if preset_name is None or _name_of(path.parent) == preset_name]
-    if not found:
-        of = f" of {preset_name}" if preset_name else ""
-        raise UserError(
-            f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file"
-        )
-    return max(found, key=_finished)
-
-
-def _finished(weights: Path) -> tuple[bool, float]:
-    """Finished runs before unfinished ones, then by the time of their end."""
-    end = weights.with_name("metrics.json")
-    return (True, end.stat().st_mtime) if end.exists() else (False, weights.stat().st_mtime)
-
-
-def _name_of(run: Path) -> str | None:
-    """The preset or folder that a run was called with; None if its settings cannot be read."""
-    try:
-        return json.loads((run / "settings.json").read_text())["name"]
-    except (OSError, ValueError, KeyError):
         return None

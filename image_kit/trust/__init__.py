@@ -1,1 +1,35 @@
 """How far an answer can be trusted: calibration, prediction sets, refusal, golden self-test."""
+
+from typing import TYPE_CHECKING
+
+from image_kit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from image_kit.trust.calibration import (
+        COVERAGE as COVERAGE,
+        MAX_COVERAGE as MAX_COVERAGE,
+        MIN_COVERAGE as MIN_COVERAGE,
+        Calibration as Calibration,
+        expected_calibration_error as expected_calibration_error,
+        with_temperature as with_temperature,
+    )
+    from image_kit.trust.heads import (
+        HEADS as HEADS,
+        to_probabilities as to_probabilities,
+    )
+    from image_kit.trust.measure import (
+        measure_trust as measure_trust,
+    )
+    from image_kit.trust.trust import (
+        Trust as Trust,
+    )
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "calibration": "COVERAGE Calibration MAX_COVERAGE MIN_COVERAGE expected_calibration_error with_temperature",
+        "heads": "HEADS to_probabilities",
+        "measure": "measure_trust",
+        "trust": "Trust",
+    },
+)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.answering.classifier import Classifier, to_probabilities
+from image_kit.answering import Classifier
 from image_kit.errors import UserError
+from image_kit.trust.heads import to_probabilities
 
 COUNT, SIDE, SEED = 3, 8, 0
 PROBABILITY_TOLERANCE = 1e-3  # what LiteRT and TensorFlow may differ by

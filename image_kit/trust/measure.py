@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from image_kit.answering.classifier import Classifier
-from image_kit.datasets.data import ImageSet
+from image_kit.answering import Classifier
+from image_kit.datasets import ImageSet
 from image_kit.trust import calibration, golden, novelty
 from image_kit.trust.trust import Trust
 
 CHUNK = 256  # images of the data at once: bounds the memory
 
 
-def measure(classifier: Classifier, train: ImageSet, validation: ImageSet) -> tuple[Trust, dict[str, Any]]:
+def measure_trust(classifier: Classifier, train: ImageSet, validation: ImageSet) -> tuple[Trust, dict[str, Any]]:
     """Calibrate a trained classifier.
 
     Args:

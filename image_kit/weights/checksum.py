@@ -23,7 +23,7 @@ def write(file: h5py.File) -> None:
     file.attrs[ATTRIBUTE] = _of(file)
 
 
-def check(path: Path, advice: str = "take another copy of it") -> None:
+def check_checksum(path: Path, advice: str = "take another copy of it") -> None:
     """Raise UserError, with this advice, unless a file holds what was written; one that has no checksum passes."""
     try:
         with h5py.File(path, "r") as file:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from image_kit.datasets.array_datasets import CLASS_NAMES
+from image_kit.datasets import CLASS_NAMES
 from image_kit.errors import UserError, first_line
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from presets import MODELS, PRESETS
 
 ATTRIBUTE = "image_classifier_"

@@ -12,17 +12,18 @@ import keras
 import numpy as np
 
 import models
-from image_kit.compute.device import dtype_policy
+from image_kit.compute import dtype_policy
 from image_kit.errors import UserError, first_line
 from image_kit.files import replacing
-from image_kit.trust.trust import DATA_SET, Trust
+from image_kit.trust import Trust
 from image_kit.weights import checksum, hdf5_check
 from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description, describe
+from image_kit.weights.trust_data import DATA_SET
 
 ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
 
 
-def save(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
+def save_weights(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
     """Write weights (and the optimizer's state if the model is compiled) with their description, atomically.
 
     Args:
@@ -44,7 +45,7 @@ def add_trust(path: Path, trust: Trust) -> None:
 
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
-    checksum.check(path)
+    checksum.check_checksum(path)
     with replacing(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:
@@ -54,7 +55,7 @@ def add_trust(path: Path, trust: Trust) -> None:
             checksum.write(file)
 
 
-def load(
+def load_weights(
     path: Path, preset_name: str | None = None, class_names: list[str] | None = None
 ) -> tuple[keras.Model, Description]:
     """The network of a weights file, in float32, and its description.
@@ -74,7 +75,7 @@ def load(
         _load_any_layout(model, path)
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
-    checksum.check(path)
+    checksum.check_checksum(path)
     return model, description
 
 

@@ -9,13 +9,13 @@ from PIL import Image
 import models
 from image_kit.answering import inference, lite_cache, lite_export, lite_model
 from image_kit.answering.answers import Answer
-from image_kit.answering.classifier import to_probabilities
 from image_kit.answering.inference import answer_photos, load_classifier
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.photos.sources import PhotoSource
+from image_kit.trust.heads import to_probabilities
 from image_kit.weights import weights_file
 from image_kit.weights.description import Description
 
@@ -27,7 +27,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
 def save(path):
     """Fresh random weights; returns their classifier."""
     model = models.mnist_dense(SHAPE, 3)
-    weights_file.save(model, path, DESCRIPTION, np.empty(0, np.uint64))
+    weights_file.save_weights(model, path, DESCRIPTION, np.empty(0, np.uint64))
     return KerasClassifier(model, DESCRIPTION)
 
 
@@ -43,7 +43,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_the_model_beside_the_weights_answers(tmp_path, cache):
     theirs = save(tmp_path / "best.weights.h5")
-    lite_export.write(theirs, tmp_path / "best.weights.h5", tmp_path / "model.tflite")
+    lite_export.write_lite_model(theirs, tmp_path / "best.weights.h5", tmp_path / "model.tflite")
     ours = load_classifier(tmp_path / "best.weights.h5")
     assert isinstance(ours, LiteClassifier)
     assert same(ours, theirs)
@@ -53,7 +53,7 @@ def test_the_model_beside_the_weights_answers(tmp_path, cache):
 
 
 def test_a_model_made_from_other_weights_is_not_used(tmp_path, cache, capfd):
-    lite_export.write(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
+    lite_export.write_lite_model(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
     theirs = save(tmp_path / "a.weights.h5")
     assert same(load_classifier(tmp_path / "a.weights.h5"), theirs)
     (made,) = cache.glob("*.tflite")
@@ -112,7 +112,7 @@ def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
 
 
 def test_options_that_contradict_the_file_are_refused_by_either_kind(tmp_path, cache):
-    lite_export.write(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
+    lite_export.write_lite_model(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
     for name in ("a.weights.h5", "model.tflite"):
         load_classifier(tmp_path / name, "mnist_dense", ["a", "b", "c"])
         with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of mnist_dense"):

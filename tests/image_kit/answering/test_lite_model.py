@@ -27,9 +27,9 @@ def write(folder, description=DESCRIPTION):
     rng = np.random.default_rng(0)
     *before, kernel, bias = model.get_weights()
     model.set_weights([*before, 8 * kernel, rng.normal(size=bias.shape)])
-    weights_file.save(model, folder / "best.weights.h5", description, NOTHING)
+    weights_file.save_weights(model, folder / "best.weights.h5", description, NOTHING)
     classifier = KerasClassifier.load(folder / "best.weights.h5")
-    lite_export.write(classifier, folder / "best.weights.h5", folder / "model.tflite")
+    lite_export.write_lite_model(classifier, folder / "best.weights.h5", folder / "model.tflite")
     return classifier
 
 
@@ -95,8 +95,10 @@ def test_answers_that_are_no_numbers_are_an_error(tmp_path):
     model = models.mnist_dense((8, 8, 1), 3)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     description = Description("mnist_dense", ("a", "b", "c"), Preprocessing((8, 8, 1)))
-    weights_file.save(model, tmp_path / "a.weights.h5", description, NOTHING)
-    lite_export.write(KerasClassifier(model, description), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
+    weights_file.save_weights(model, tmp_path / "a.weights.h5", description, NOTHING)
+    lite_export.write_lite_model(
+        KerasClassifier(model, description), tmp_path / "a.weights.h5", tmp_path / "model.tflite"
+    )
     with pytest.raises(UserError, match="no number"):
         LiteClassifier.load(tmp_path / "model.tflite").probabilities(np.zeros((1, 8, 8, 1), np.uint8))
 
@@ -190,6 +192,6 @@ def test_a_failed_export_leaves_the_old_file(made, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"old")
     broken = KerasClassifier(made[1].model, replace(DESCRIPTION, metrics={"a": object()}))
     with pytest.raises(TypeError):
-        lite_export.write(broken, made[0] / "best.weights.h5", tmp_path / "model.tflite")
+        lite_export.write_lite_model(broken, made[0] / "best.weights.h5", tmp_path / "model.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
     assert (tmp_path / "model.tflite").read_bytes() == b"old"

@@ -55,7 +55,7 @@ def test_without_the_variable_there_is_no_cluster(monkeypatch, text):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
-    assert cluster.from_environment() is None
+    assert cluster.cluster_from_environment() is None
 
 
 @pytest.mark.parametrize(

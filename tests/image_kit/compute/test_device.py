@@ -49,13 +49,13 @@ def test_flags_of_this_cpu_or_none(monkeypatch):
     assert all(isinstance(flag, str) and " " not in flag for flag in cpu_flags())
     texts = {"processor : 0\nflags\t\t: fpu avx2\nprocessor : 1\nflags : other\n": {"fpu", "avx2"}, "": set()}
     for text, flags in texts.items():
-        monkeypatch.setattr(compute.Path, "read_text", lambda self, text=text: text)
+        monkeypatch.setattr(Path, "read_text", lambda self, text=text: text)
         assert cpu_flags() == flags
 
     def absent(self):
         raise FileNotFoundError
 
-    monkeypatch.setattr(compute.Path, "read_text", absent)
+    monkeypatch.setattr(Path, "read_text", absent)
     assert cpu_flags() == set()
 
 
@@ -153,11 +153,13 @@ def test_setting_up_says_nothing_and_seeds_everything(run_python):
 def test_what_was_held_back_is_shown_when_the_import_fails(run_python):
     code = """
 import os
+from pathlib import Path
 from image_kit.compute import device as compute
-with compute.native_stderr_held_back():
+from image_kit.compute import quiet
+with quiet.native_stderr_held_back():
     os.write(2, b"quiet\\n")
 os.write(2, b"between\\n")
-with compute.native_stderr_held_back():
+with quiet.native_stderr_held_back():
     os.write(2, b"the cause\\n")
     raise ImportError("no such library")
 """
@@ -170,8 +172,8 @@ with compute.native_stderr_held_back():
 
 def test_a_closed_stderr_is_no_obstacle(run_python):
     code = (
-        "import os; from image_kit.compute import device\nos.close(2)\n"
-        "with device.native_stderr_held_back(): print('done')"
+        "import os; from image_kit.compute import quiet\nos.close(2)\n"
+        "with quiet.native_stderr_held_back(): print('done')"
     )
     done = run_python("-c", code)
     assert (done.returncode, done.stdout) == (0, "done\n")

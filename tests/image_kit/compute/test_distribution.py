@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_kit.errors import UserError
 
@@ -15,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from image_kit.compute import device as compute
 from image_kit.training import callbacks
-with compute.native_stderr_held_back():
+from image_kit.compute import quiet
+with quiet.native_stderr_held_back():
     import tensorflow as tf
     cpu = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [cpu] * 2)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_kit.datasets import array_datasets
-from image_kit.datasets.array_datasets import load
+from image_kit.datasets.array_datasets import load_array_dataset
 from image_kit.errors import UserError
 
 IDX_NAMES = {
@@ -22,9 +21,9 @@ LOAD = """
 import sys
 from pathlib import Path
 from image_kit.errors import UserError
-from image_kit.datasets.array_datasets import load
+from image_kit.datasets.array_datasets import load_array_dataset
 try:
-    data = load(sys.argv[1], debian=Path(sys.argv[2]))
+    data = load_array_dataset(sys.argv[1], debian=Path(sys.argv[2]))
     print(data.origin, data.x_train.shape, data.x_train.mean(), data.y_test.tolist())
 except UserError as error:
     print("refused:", error)
@@ -56,7 +55,7 @@ def write_idx(folder: Path, content: dict) -> Path:
 
 def refused(folder: Path, name: str = "fashion_mnist") -> str:
     with pytest.raises(UserError) as caught:
-        load(name, folder)
+        load_array_dataset(name, folder)
     assert str(folder / f"{name}.npz") in str(caught.value)
     return str(caught.value)
 
@@ -77,7 +76,7 @@ def test_an_npz_as_kerass_loaders_return_it(tmp_path, name):
     shape = array_datasets.IMAGE_SHAPES[name]
     content = arrays(7, shape[:2] if shape[2] == 1 else shape)
     content["y_train"] = content["y_train"][:, None]  # CIFAR-10's labels are a column
-    data = load(name, write_npz(tmp_path, name, content))
+    data = load_array_dataset(name, write_npz(tmp_path, name, content))
     assert data.x_train.shape == (3, *shape)
     assert data.x_test.shape == (2, *shape)
     assert (data.x_train == 7).all()
@@ -95,7 +94,7 @@ def test_the_places_in_their_order(tmp_path, monkeypatch, from_keras):
     debian = write_idx(tmp_path / "3", arrays(3))
 
     def found(folder=None, debian=debian):
-        return int(load("fashion_mnist", folder, debian).x_train.max())
+        return int(load_array_dataset("fashion_mnist", folder, debian).x_train.max())
 
     monkeypatch.setenv("DATASETS_DIR", str(from_environment))
     assert found(given_folder) == 1
@@ -108,13 +107,13 @@ def test_the_places_in_their_order(tmp_path, monkeypatch, from_keras):
 
 
 def test_debians_folder_is_for_fashion_mnist_only(tmp_path, from_keras):
-    assert load("mnist", None, write_idx(tmp_path, arrays(3))).x_train.max() == 4
+    assert load_array_dataset("mnist", None, write_idx(tmp_path, arrays(3))).x_train.max() == 4
 
 
 def test_debians_files(tmp_path):
     content = arrays()
     content["x_train"] = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
-    data = load("fashion_mnist", None, write_idx(tmp_path, content))
+    data = load_array_dataset("fashion_mnist", None, write_idx(tmp_path, content))
     assert (data.x_train[..., 0] == content["x_train"]).all()
     assert data.y_train.tolist() == [9, 0, 3]
     assert data.origin == str(tmp_path)
@@ -138,7 +137,7 @@ def test_a_damaged_file_of_debian(tmp_path, name, damage):
     if damage is not None:
         (tmp_path / name).write_bytes(damage)
     with pytest.raises(UserError, match="install dataset-fashion-mnist again") as caught:
-        load("fashion_mnist", None, tmp_path)
+        load_array_dataset("fashion_mnist", None, tmp_path)
     assert str(tmp_path / name) in str(caught.value)
 
 
@@ -166,7 +165,7 @@ def test_a_damaged_npz_is_refused_or_harmless(tmp_path_factory, save, place, val
     data[int(place * len(data))] = value
     file.write_bytes(data[: max(1, int(kept * len(data)))])
     try:
-        assert load("fashion_mnist", file.parent).x_train.dtype == np.uint8
+        assert load_array_dataset("fashion_mnist", file.parent).x_train.dtype == np.uint8
     except UserError as error:
         refusal = str(error)
     else:

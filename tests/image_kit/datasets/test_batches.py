@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from image_kit.datasets import batches as batches_module
 from image_kit.datasets.batches import Batches
+from image_kit.generator import transform
 from image_kit.generator.image_generator import ImageDataGenerator
 
 RECIPE = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True, "rescale": 1 / 255}
@@ -101,8 +101,8 @@ def test_augmentation_does_not_depend_on_the_batch_size(batch_size):
 
 def test_augmentation_does_not_depend_on_threads(monkeypatch):
     alone = whole_epoch(make())
-    monkeypatch.setattr(batches_module, "_THREADS_FROM_PIXELS", 0)
-    monkeypatch.setattr(batches_module, "cpu_cores", lambda: 3)
+    monkeypatch.setattr(transform, "_THREADS_FROM_PIXELS", 0)
+    monkeypatch.setattr(transform, "cpu_cores", lambda: 3)
     np.testing.assert_array_equal(whole_epoch(make()), alone)
     batches = make()
     with ThreadPoolExecutor(4) as pool:
@@ -218,7 +218,7 @@ def test_a_subclass_transforms_its_way():
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_large_batch_is_warped_a_few_images_at_a_time(monkeypatch, dtype):
     warped, original = [], ImageDataGenerator.apply_planned
-    monkeypatch.setattr(batches_module, "_SCRATCH_BYTES", 5 * IMAGES[0].size)
+    monkeypatch.setattr(transform, "_SCRATCH_BYTES", 5 * IMAGES[0].size)
     monkeypatch.setattr(
         ImageDataGenerator, "apply_planned", lambda self, *args: warped.append(len(args[2])) or original(self, *args)
     )

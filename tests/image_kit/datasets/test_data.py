@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from image_kit.datasets import data as datasets
-from image_kit.datasets.data import describe, fingerprints, load_arrays, load_photos, shift_images
+from image_kit.datasets.data import describe_data, fingerprints, load_arrays, load_photos, shift_images
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from presets import PRESETS
@@ -76,7 +76,7 @@ def test_the_cut_is_not_the_head_of_each_class(mnist):
 
 def test_arrays_are_described(mnist):
     data = load_arrays(_mnist(), str(mnist))
-    origin, classes, train, validation, test = describe(data)
+    origin, classes, train, validation, test = describe_data(data)
     assert origin == f"mnist from {mnist / 'mnist.npz'}"
     assert classes == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert train.startswith("train: 167 images (4 0, 9 1, ")
@@ -105,7 +105,7 @@ def test_parts_as_the_folder_says(tmp_path, photo_tree):
     assert data.class_names == ("cats", "dogs")
     assert data.preprocessing == Preprocessing(SHAPE)
     assert data.unreadable == {}
-    assert describe(data)[-4:] == [
+    assert describe_data(data)[-4:] == [
         "2 classes: cats, dogs",
         "train: 9 images (5 cats, 4 dogs)",
         "validation: 5 images (3 cats, 2 dogs)",
@@ -210,6 +210,6 @@ def test_a_shifted_set_keeps_labels_and_names(mnist):
 
 def test_batches_are_the_parts_images_rescaled(mnist):
     data = load_arrays(_mnist(), str(mnist))
-    images, labels = datasets.batches(data, "test", batch_size=7, binary=False)[0]
+    images, labels = datasets.make_batches(data, "test", batch_size=7, binary=False)[0]
     assert (images == data.parts["test"].images * np.float32(1 / 255)).all()
     assert labels.tolist() == data.parts["test"].labels.tolist()

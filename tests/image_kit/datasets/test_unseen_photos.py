@@ -4,8 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from image_kit.datasets import data as datasets
-from image_kit.datasets import unseen_photos
+from image_kit.datasets import data as datasets, unseen_photos
 from image_kit.datasets.data import fingerprints, load_photos
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing, content_hash
@@ -23,7 +22,7 @@ def test_photos_seen_in_training_are_left_out(tmp_path, photo_tree):
     photo_tree(tmp_path / "new", {"cats": 2, "dogs": 1}, first_seed=50)
     (tmp_path / "new/dogs/renamed.jpg").write_bytes((folder / "val/cats/0.jpg").read_bytes())
     (tmp_path / "new/dogs/broken.jpg").touch()
-    found = unseen_photos.load(tmp_path / "new", ("cats", "dogs"), Preprocessing(SHAPE), seen)
+    found = unseen_photos.load_unseen_photos(tmp_path / "new", ("cats", "dogs"), Preprocessing(SHAPE), seen)
     images, notes, unreadable = found.images, found.notes, found.unreadable
     assert images.labels.tolist() == [0, 0, 1]
     assert [name.rpartition("/")[2] for name in images.names] == ["0.jpg", "1.jpg", "0.jpg"]
@@ -35,7 +34,7 @@ def test_photos_seen_in_training_are_left_out(tmp_path, photo_tree):
 
 def test_the_test_part_is_scored_in_the_networks_class_order(tmp_path, photo_tree):
     folder = photo_tree(tmp_path, {"train/a": 2, "train/b": 2, "test_set/b": 2, "test_set/a": 1})
-    images = unseen_photos.load(folder, ("b", "c", "a"), Preprocessing(SHAPE), NOBODY).images
+    images = unseen_photos.load_unseen_photos(folder, ("b", "c", "a"), Preprocessing(SHAPE), NOBODY).images
     assert Counter(images.labels.tolist()) == {0: 2, 2: 1}  # "c" may be missing
     assert all("test_set" in name for name in images.names)
 
@@ -43,7 +42,7 @@ def test_the_test_part_is_scored_in_the_networks_class_order(tmp_path, photo_tre
 def test_a_class_that_the_network_does_not_know(tmp_path, photo_tree):
     (photo_tree(tmp_path, {"cats": 1, "horses": 1}) / "empty").mkdir()
     with pytest.raises(UserError) as caught:
-        unseen_photos.load(tmp_path, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
+        unseen_photos.load_unseen_photos(tmp_path, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
     assert "'horses'" in str(caught.value)
     assert "cats, dogs" in str(caught.value)
 
@@ -52,20 +51,20 @@ def test_no_photo_to_score(tmp_path, photo_tree, photo):
     arguments = (("cats", "dogs"), Preprocessing(SHAPE))
     (tmp_path / "empty/cats").mkdir(parents=True)
     with pytest.raises(UserError, match="cats or dogs; nothing to score"):
-        unseen_photos.load(tmp_path / "empty", *arguments, NOBODY)
+        unseen_photos.load_unseen_photos(tmp_path / "empty", *arguments, NOBODY)
     seen = photo(tmp_path / "seen/cats/0.jpg", 1)
     (tmp_path / "seen/cats/1.jpg").touch()
     known = fingerprints([content_hash(seen.read_bytes())])
     with pytest.raises(UserError, match=r"1 unreadable, 1 seen in training"):
-        unseen_photos.load(tmp_path / "seen", *arguments, known)
+        unseen_photos.load_unseen_photos(tmp_path / "seen", *arguments, known)
     with pytest.raises(UserError, match="no such folder"):
-        unseen_photos.load(tmp_path / "gone", *arguments, NOBODY)
+        unseen_photos.load_unseen_photos(tmp_path / "gone", *arguments, NOBODY)
 
 
 def test_a_copy_is_scored_once(tmp_path, photo_tree):
     folder = photo_tree(tmp_path, {"cats": 2, "dogs": 1})
     (folder / "cats/copy.jpg").write_bytes((folder / "cats/1.jpg").read_bytes())
-    found = unseen_photos.load(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
+    found = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
     assert found.images.labels.tolist() == [0, 0, 1]
     assert "1 copies of other photos left out" in found.notes
 
@@ -75,5 +74,5 @@ def test_files_of_other_types_are_counted(tmp_path, photo_tree):
     (folder / "cats/a.heic").touch()
     (folder / "loose.jpg").touch()
     (folder / ".hidden").touch()
-    notes = unseen_photos.load(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY).notes
+    notes = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY).notes
     assert "2 files are no photos of a class and were passed over: 1 .heic, 1 .jpg" in notes

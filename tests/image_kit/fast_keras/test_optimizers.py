@@ -50,7 +50,7 @@ def test_small_variables_are_updated_by_keras_itself(monkeypatch, ours, theirs):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 def test_a_learning_rate_that_is_set_later_is_used(name):
-    optimizer = optimizers.get(name)
+    optimizer = optimizers.get_optimizer(name)
     assert type(optimizer).__name__.lower() == name
     optimizer.learning_rate = 0.0
     before, after = train(Adam(0.0), 1).get_weights(), train(optimizer, 3).get_weights()
@@ -81,7 +81,7 @@ for scope in (strategy, tf.distribute.get_strategy()):
     with scope.scope():
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(1)])
-        optimizer = optimizers.get(NAME)
+        optimizer = optimizers.get_optimizer(NAME)
         optimizer.learning_rate = 0.01
         model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import models
-from image_kit.compute import device as compute
 from image_kit.fast_keras import side_by_side as batch_shares
 from image_kit.fast_keras.side_by_side import SideBySide
+from image_kit.machine import cpu_cores
 
 
 def pair(name, shape, n_classes, shares=3):
@@ -79,9 +79,9 @@ from image_kit.compute import device as compute
 found = compute.set_up("float32", 0, int(sys.argv[1]))
 import tensorflow as tf
 from image_kit.fast_keras import side_by_side as batch_shares
-print(batch_shares.count(), tf.config.threading.get_intra_op_parallelism_threads())
+print(batch_shares.shares_in_use(), tf.config.threading.get_intra_op_parallelism_threads())
 compute.set_up("float32", 0, 3)  # too late
-print(batch_shares.count())
+print(batch_shares.shares_in_use())
 """
 
 
@@ -93,7 +93,7 @@ def test_set_up_decides_once_for_the_process(run_python, shares, said):
 
 
 def test_this_process_splits_operations():
-    assert batch_shares.count() == 1
+    assert batch_shares.shares_in_use() == 1
 
 
 FIT = """
@@ -156,7 +156,7 @@ sys.argv[0] = "train.py"
 import train
 train.main()
 from image_kit.fast_keras import side_by_side as batch_shares
-print("shares", batch_shares.count())
+print("shares", batch_shares.shares_in_use())
 """
 
 
@@ -164,7 +164,7 @@ print("shares", batch_shares.count())
 @pytest.mark.parametrize(("size", "is_shared"), [("24", True), ("80", False)])
 def test_train_shares_small_images_only(run_python, tmp_path, coloured_photos, size, is_shared):
     coloured_photos(tmp_path / "photos", {"train/cats": 6, "train/dogs": 6, "val/cats": 2, "val/dogs": 2})
-    cores = compute.cpu_cores()
+    cores = cpu_cores()
     options = ["--image-size", size, "--batch-size", str(16 * cores), "--epochs", "1"]
     done = run_python("-c", COMMAND, tmp_path, "photos", *options)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tensorflow.keras.preprocessing.image import DirectoryIterator as KerasIterator
 
-from image_kit.datasets import batches
+from image_kit.generator import transform
 from image_kit.generator.image_generator import ImageDataGenerator
 from image_kit.photos.photo import KerasLoading, PhotoError
 
@@ -119,8 +119,8 @@ def test_batches_with_bad_files_depend_on_nothing_else(folder, cache, threaded, 
     damage(folder, "cats/2.jpg", "cats/3.jpg", "dogs/4.jpg")
     expected = epochs(flow(folder))
     if threaded:
-        monkeypatch.setattr(batches, "_THREADS_FROM_PIXELS", 0)
-        monkeypatch.setattr(batches, "cpu_cores", lambda: 3)
+        monkeypatch.setattr(transform, "_THREADS_FROM_PIXELS", 0)
+        monkeypatch.setattr(transform, "cpu_cores", lambda: 3)
     iterator = flow(folder, cache=cache)
     for i in (2, 0, 1):
         iterator[i]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGenerator
 
-from image_kit.datasets import batches
+from image_kit.generator import transform
 from image_kit.generator.flow_iterator import split_places
 from image_kit.generator.image_generator import ImageDataGenerator
 
@@ -102,8 +102,8 @@ def test_batches_depend_on_seed_epoch_and_index_only():
 
 def test_augmentation_does_not_depend_on_threads(monkeypatch):
     alone = epoch_of(make())
-    monkeypatch.setattr(batches, "_THREADS_FROM_PIXELS", 0)
-    monkeypatch.setattr(batches, "cpu_cores", lambda: 3)
+    monkeypatch.setattr(transform, "_THREADS_FROM_PIXELS", 0)
+    monkeypatch.setattr(transform, "cpu_cores", lambda: 3)
     assert equal(epoch_of(make()), alone)
     iterator = make()
     with ThreadPoolExecutor(4) as pool:

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_kit.generator.image_generator import ImageDataGenerator
 from image_kit.generator.small_warps import warp_small

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_kit.generator import warp as warping
 from image_kit.generator.warp import affine_matrices, affine_matrix, are_direct, can_warp, warp

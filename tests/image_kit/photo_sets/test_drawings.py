@@ -4,14 +4,14 @@ from PIL import Image
 
 from image_kit.errors import UserError
 from image_kit.photo_sets import drawings
-from image_kit.photo_sets.drawings import COUNTS, draw_demo, draw_scene
+from image_kit.photo_sets.drawings import DEMO_COUNTS, draw_demo, draw_scene
 from image_kit.photo_sets.drawn_things import COATS, SUBJECTS, Pen, pick, shade
 
 FEW = {"train": 3, "validation": 1, "test": 2}
 
 
 def test_the_set_has_tutorial_1s_counts_by_default():
-    assert COUNTS == {"train": 200, "validation": 80, "test": 200}
+    assert DEMO_COUNTS == {"train": 200, "validation": 80, "test": 200}
 
 
 def test_draws_exactly_the_files_asked_for(tmp_path, tree):

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.photo_sets.pixabay import CSV_FIELDS, Client, class_folder, download
+from image_kit.photo_sets.pixabay import CSV_FIELDS, PixabayClient, class_folder, download_photos
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def bring(server, tmp_path, slept):
     """Download a query into tmp_path/out with a new client, as each run of the command has."""
 
     def run(query, count, key=server.key):
-        client = Client(key, tmp_path / "out" / ".cache", server.url, slept.append)
-        return download(client, query, count, tmp_path / "out")
+        client = PixabayClient(key, tmp_path / "out" / ".cache", server.url, slept.append)
+        return download_photos(client, query, count, tmp_path / "out")
 
     return run
 
@@ -224,7 +224,7 @@ def test_another_csv_is_not_overwritten(server, bring, tmp_path):
 
 
 def test_an_address_that_is_no_web_address_is_not_opened(tmp_path):
-    client = Client("key", tmp_path)
+    client = PixabayClient("key", tmp_path)
     with pytest.raises(Exception, match="neither http nor https"):
         client.fetch("file:///etc/passwd")
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from image_kit.photo_sets.split import FRACTIONS, _sizes, split
+from image_kit.photo_sets.split import FRACTIONS, _sizes, split_photos
 from image_kit.photos.photo import content_hash
 
 PARTS = ("train", "validation", "test")
@@ -67,7 +66,7 @@ def test_counts_are_exact_and_no_photo_straddles(classes, data):
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "source"), Path(folder, "set")
         _write(source, classes)
-        report = split(source, output, counts, FRACTIONS)
+        report = split_photos(source, output, counts, FRACTIONS)
         places = _parts_of(output)
         files = [path for path in output.rglob("*") if path.is_file()]
         assert len(files) == len(places) == 2 * sum(counts), "a photo is copied once"
@@ -93,7 +92,7 @@ def test_names_order_and_copies_do_not_matter(classes, random):
     with tempfile.TemporaryDirectory() as folder:
         for index, photos in enumerate((classes, renamed)):
             _write(Path(folder, f"source{index}"), photos)
-            split(Path(folder, f"source{index}"), Path(folder, f"set{index}"), (1, 0, 0), FRACTIONS)
+            split_photos(Path(folder, f"source{index}"), Path(folder, f"set{index}"), (1, 0, 0), FRACTIONS)
         assert _parts_of(Path(folder, "set0")) == _parts_of(Path(folder, "set1"))
 
 
@@ -111,7 +110,7 @@ def test_ranks_are_those_of_the_content_hash(tmp_path):
     classes = {"cars": [(photo, ("", "x")) for photo in range(12)]}
     classes["elephants"] = [(photo, ("", "x")) for photo in range(12, 24)]
     _write(tmp_path / "source", classes)
-    split(tmp_path / "source", tmp_path / "set", (3, 1, 2), FRACTIONS)
+    split_photos(tmp_path / "source", tmp_path / "set", (3, 1, 2), FRACTIONS)
     ranked = sorted(content_hash(PHOTOS[photo]) for photo in range(12))
     expected = dict(zip(ranked, ["train"] * 3 + ["validation"] + ["test"] * 2, strict=False))
     places = {
@@ -135,12 +134,12 @@ def test_ctrl_c_leaves_whole_files_only_and_the_rest_can_follow(tmp_path, monkey
 
     monkeypatch.setattr(shutil, "copy2", copy_then_stop)
     with pytest.raises(KeyboardInterrupt):
-        split(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
+        split_photos(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
     files = [path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()]
     assert len(files) == 7
     assert set(files) < set(PHOTOS)
 
-    report = split(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
+    report = split_photos(tmp_path / "source", tmp_path / "set", (6, 3, 3), FRACTIONS)
     assert (report.copied, report.present) == (17, 7)
     assert len(_parts_of(tmp_path / "set")) == 24
 
@@ -152,7 +151,7 @@ def test_a_name_that_looks_like_a_second_photos_new_name_is_not_overwritten(tmp_
         (cars / name).parent.mkdir(parents=True, exist_ok=True)
         (cars / name).write_bytes(PHOTOS[photo])
     _write(tmp_path / "source", {"elephants": [(photo, ("", "x")) for photo in (12, 13, 14)]})
-    split(tmp_path / "source", tmp_path / "set", (3, 0, 0), FRACTIONS)
+    split_photos(tmp_path / "source", tmp_path / "set", (3, 0, 0), FRACTIONS)
     copies = [path.read_bytes() for path in (tmp_path / "set" / "train" / "cars").iterdir()]
     assert sorted(copies) == sorted(PHOTOS[:3])
 
@@ -161,10 +160,10 @@ def test_copies_moved_into_a_sub_folder_of_their_part_are_there_already(tmp_path
     classes = {"cars": [(photo, ("", "x")) for photo in range(3)]}
     classes["elephants"] = [(photo, ("", "x")) for photo in (12, 13, 14)]
     _write(tmp_path / "source", classes)
-    split(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
+    split_photos(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
     cars = tmp_path / "set" / "test" / "cars"
     (cars / "sorted").mkdir()
     (photo,) = cars.glob("*.png")
     photo.rename(cars / "sorted" / "y.png")
-    report = split(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
+    report = split_photos(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
     assert (report.copied, report.present) == (0, 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.photos.folders import PART_NAMES, find_test_folder, list_classes, scan
+from image_kit.photos.folders import PART_NAMES, find_test_folder, list_classes, scan_folder
 
 TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES = PART_NAMES.values()
 
@@ -27,13 +27,13 @@ def pairs(*parts: str) -> list[str]:
 def refused(folder: Path, *words: str) -> None:
     """Expect an error of one cause whose message names the folder and all `words`."""
     with pytest.raises(UserError) as caught:
-        scan(folder)
+        scan_folder(folder)
     for word in (str(folder), *words):
         assert word in str(caught.value)
 
 
 def test_class_folders_are_split_70_15_15(tmp_path):
-    found = scan(tree(tmp_path, "dogs/b.jpg", "dogs/a.png", "cats/c.webp"))
+    found = scan_folder(tree(tmp_path, "dogs/b.jpg", "dogs/a.png", "cats/c.webp"))
     assert found.class_names == ("cats", "dogs")
     assert found.paths == tuple(tmp_path / name for name in ("cats/c.webp", "dogs/a.png", "dogs/b.jpg"))
     assert found.labels == (0, 1, 1)
@@ -45,7 +45,7 @@ def test_class_folders_are_split_70_15_15(tmp_path):
 @pytest.mark.parametrize("validation", [*VALIDATION_NAMES, "Val"])
 @pytest.mark.parametrize("test", [None, *TEST_NAMES])
 def test_every_name_of_a_part(tmp_path, train, validation, test):
-    found = scan(tree(tmp_path, *pairs(train, validation, *([test] if test else []))))
+    found = scan_folder(tree(tmp_path, *pairs(train, validation, *([test] if test else []))))
     assert Counter(found.parts) == {"train": 4, "validation": 4} | ({"test": 4} if test else {})
     assert found.class_names == ("cats", "dogs")
     assert f"{train}/" in found.layout
@@ -55,7 +55,7 @@ def test_every_name_of_a_part(tmp_path, train, validation, test):
 
 
 def test_training_photos_without_validation(tmp_path):
-    found = scan(tree(tmp_path, *pairs("training_set", "test_set")))
+    found = scan_folder(tree(tmp_path, *pairs("training_set", "test_set")))
     assert Counter(found.parts) == {"train": 4, "test": 4}
     assert "15% of training_set/ cut off for validation" in found.layout
 
@@ -64,20 +64,20 @@ def test_what_belongs_to_programs_is_neither_class_nor_photo(tmp_path):
     noise = [".git/x.jpg", ".ipynb_checkpoints/y.jpg", "__MACOSX/cats/z.jpg", "Thumbs.db", ".DS_Store", "desktop.ini"]
     noise += ["cats/Thumbs.db", "cats/._0.jpg", "cats/.ipynb_checkpoints/0-checkpoint.jpg", "cats/__MACOSX/0.jpg"]
     noise += ["cats/notes.txt", "readme.md", "loose.jpg"]
-    found = scan(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *noise))
+    found = scan_folder(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *noise))
     assert found.class_names == ("cats", "dogs")
     assert found.paths == (tmp_path / "cats/0.jpg", tmp_path / "dogs/0.jpg")
 
 
 def test_programs_folders_beside_parts_are_passed_over(tmp_path):
-    assert Counter(scan(tree(tmp_path, *pairs("train", "val"), ".git/cats/x.jpg", "__MACOSX/y.jpg")).parts) == {
+    assert Counter(scan_folder(tree(tmp_path, *pairs("train", "val"), ".git/cats/x.jpg", "__MACOSX/y.jpg")).parts) == {
         "train": 4,
         "validation": 4,
     }
 
 
 def test_photos_at_any_depth_belong_to_their_class(tmp_path):
-    found = scan(tree(tmp_path, "cats/a/b/0.jpg", "cats/1.jpg", "dogs/train/2.jpg"))
+    found = scan_folder(tree(tmp_path, "cats/a/b/0.jpg", "cats/1.jpg", "dogs/train/2.jpg"))
     assert found.class_names == ("cats", "dogs")
     assert found.labels == (0, 0, 1)
 
@@ -85,7 +85,7 @@ def test_photos_at_any_depth_belong_to_their_class(tmp_path):
 def test_a_linked_folder_counts(tmp_path):
     tree(tmp_path, "elsewhere/0.jpg", "photos/dogs/1.jpg")
     (tmp_path / "photos" / "cats").symlink_to(tmp_path / "elsewhere")
-    assert scan(tmp_path / "photos").class_names == ("cats", "dogs")
+    assert scan_folder(tmp_path / "photos").class_names == ("cats", "dogs")
 
 
 def test_a_link_in_a_circle_ends(tmp_path):
@@ -97,14 +97,14 @@ def test_a_link_in_a_circle_ends(tmp_path):
 
 def test_names_of_every_script_and_with_spaces(tmp_path):
     names = ["ネコ/写真 1.jpg", "big dogs/a b.JPG", "100%/{x}.png", "-rf/0.jpg"]
-    found = scan(tree(tmp_path, *names))
+    found = scan_folder(tree(tmp_path, *names))
     assert set(found.class_names) == {"ネコ", "big dogs", "100%", "-rf"}
     assert {str(path.relative_to(tmp_path)) for path in found.paths} == set(names)
 
 
 def test_an_empty_class_folder_is_no_class(tmp_path):
     tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", "empty/notes.txt")
-    assert scan(tmp_path).class_names == ("cats", "dogs")
+    assert scan_folder(tmp_path).class_names == ("cats", "dogs")
     assert list_classes(tmp_path)["empty"] == []
 
 
@@ -133,7 +133,7 @@ def test_a_folder_that_the_system_refuses(tmp_path, monkeypatch):
 
 def test_an_empty_part_is_no_part(tmp_path):
     tree(tmp_path, *pairs("train"), "validation/cats/notes.txt", "test/readme.txt")
-    found = scan(tmp_path)
+    found = scan_folder(tmp_path)
     assert set(found.parts) == {"train"}
     assert found.layout.startswith("train/, with 15% of train/ cut off")
 
@@ -153,7 +153,7 @@ def test_a_class_that_the_training_photos_lack(tmp_path, part):
 
 def test_an_empty_folder_of_an_unknown_class_does_no_harm(tmp_path):
     (tree(tmp_path, *pairs("train", "val")) / "val" / "horses").mkdir()
-    assert scan(tmp_path).class_names == ("cats", "dogs")
+    assert scan_folder(tmp_path).class_names == ("cats", "dogs")
 
 
 def test_the_test_part_or_the_folder_itself(tmp_path):

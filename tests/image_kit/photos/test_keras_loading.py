@@ -6,8 +6,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import ExifTags, Image, ImageOps
 
 from image_kit.photos.photo import COLOR_MODES, INTERPOLATIONS, KerasLoading, PhotoError

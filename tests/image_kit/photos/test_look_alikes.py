@@ -5,13 +5,12 @@ import io
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageEnhance
 
 from image_kit.datasets import data as datasets
 from image_kit.photos import look_alikes
-from image_kit.photos.look_alikes import Signatures, across_parts
+from image_kit.photos.look_alikes import Signatures, look_alikes_across_parts
 from presets import PRESETS
 
 
@@ -93,7 +92,7 @@ def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
     photos = [one, one, two, two, three, three, three, one]
     parts = np.array(["train", "train", "train", "validation", "validation", "test", "test", None], object)
     paths = [f"{number}.jpg" for number in range(8)]
-    found, notes = across_parts(seen(photos), paths, parts)
+    found, notes = look_alikes_across_parts(seen(photos), paths, parts)
     assert found == {"validation": {"3.jpg": "2.jpg"}, "test": {"5.jpg": "4.jpg", "6.jpg": "4.jpg"}}
     assert notes == [
         "photos of validation that look like one of an earlier part, which may flatter the score: 1, as 3.jpg like "
@@ -102,7 +101,7 @@ def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
         "keep such photos in one part (metrics.json names all)",
     ]
     everything_trained = np.array(["train"] * 7 + [None], object)
-    assert across_parts(seen([scene(seed) for seed in range(8)]), paths, everything_trained) == ({}, [])
+    assert look_alikes_across_parts(seen([scene(seed) for seed in range(8)]), paths, everything_trained) == ({}, [])
 
 
 @pytest.mark.parametrize(("trained", "is_told"), [(40, True), (20, True), (19, False)])
@@ -115,7 +114,7 @@ def test_photos_all_of_one_kind_are_said_to_be_and_none_is_named(trained, is_tol
         axes, colour = rng.integers(25, 35, 2).tolist(), rng.integers(40, 120, 3).tolist()
         things.append(Image.fromarray(cv2.ellipse(pixels, (60, 45), axes, 0, 0, 360, colour, -1)))
     parts = np.array(["train"] * trained + ["test"] * 5, object)
-    found, notes = across_parts(seen(things), [f"{number}.jpg" for number in range(len(things))], parts)
+    found, notes = look_alikes_across_parts(seen(things), [f"{number}.jpg" for number in range(len(things))], parts)
     assert ("the photos look so much alike that copies cannot be told from others; if" in notes[0]) == is_told
     assert len(notes) == 1
     assert bool(found) != is_told

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from image_kit.datasets.one_test_image import image_of_test_set
 from image_kit.errors import UserError
 from image_kit.photos import sources as photo_sources
-from image_kit.photos.sources import PhotoSource, find_photos, image_of_test_set
+from image_kit.photos.sources import PhotoSource, find_photos
 
 
 def file(path: str) -> PhotoSource:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from image_kit.errors import UserError
+from image_kit.machine import free_memory
 from image_kit.photos import store as photo_store
 from image_kit.photos.photo import KerasLoading, PhotoError, Preprocessing, content_hash
-from image_kit.photos.store import PhotoStore, Subset, free_memory
+from image_kit.photos.store import PhotoStore, Subset
 
 SHAPE = (8, 10, 3)
 ONE = 8 * 10 * 3  # bytes of one decoded photo

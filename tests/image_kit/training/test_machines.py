@@ -21,7 +21,8 @@ sys.path.insert(0, {str(ROOT)!r})
 import train
 from image_kit import terminal as command_line
 from image_kit.compute import device as compute
-with compute.native_stderr_held_back():
+from image_kit.compute import quiet
+with quiet.native_stderr_held_back():
     from image_kit.training import run as training
 inner = training.run_training
 def run_training(run, model, *arguments, **options):
@@ -117,7 +118,7 @@ import sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from image_kit.compute import cluster
 from image_kit.compute import device as compute
-compute.distribute("auto", cluster.from_environment())
+compute.distribute("auto", cluster.cluster_from_environment())
 time.sleep(600)
 """
 

@@ -18,13 +18,12 @@ from image_kit.datasets import data as datasets
 from image_kit.datasets.data import ImageSet
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
-from image_kit.training import callbacks
-from image_kit.training import run as training
-from image_kit.training.run_folder import BEST, LAST, RunFolder
+from image_kit.training import callbacks, run as training
+from image_kit.training.run_folder import RunFolder
 from image_kit.trust import measure as trust_measure
-from image_kit.trust import trust
-from image_kit.weights import weights_file
+from image_kit.weights import trust_data, weights_file
 from image_kit.weights.description import read_description, read_trained_on
+from image_kit.weights.newest import BEST, LAST
 from presets import PRESETS, Augmentation
 
 RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
@@ -40,7 +39,7 @@ def photos(tmp_path, coloured_photos, monkeypatch):
 def run_it(run, photos, recipe=RECIPE, **options):
     keras.utils.set_random_seed(recipe.seed)  # as compute.set_up does
     data = datasets.load_photos(photos, recipe)
-    return training.run_training(run, training.build(recipe, data), recipe, None, data, **options)
+    return training.run_training(run, training.build_model(recipe, data), recipe, None, data, **options)
 
 
 def new_run(name="run", recipe=RECIPE):
@@ -51,7 +50,7 @@ def new_run(name="run", recipe=RECIPE):
 
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
     data = datasets.load_photos(photos, RECIPE)
-    images, labels = datasets.batches(data, "validation", 6, binary=True)[0]
+    images, labels = datasets.make_batches(data, "validation", 6, binary=True)[0]
     for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
         predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
         np.testing.assert_array_equal(image, predicted_on)
@@ -126,7 +125,7 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
     whole = new_run("whole")
     run_it(whole, photos)
     run = new_run("crashed")
-    save = weights_file.save
+    save = weights_file.save_weights
 
     def crash_before_last_of_epoch_2(model, path, description, marks):
         if path.name == LAST and description.epoch == 2:
@@ -138,7 +137,7 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
         run_it(run, photos)
     monkeypatch.setattr(weights_file, "save", save)
     run_it(RunFolder.open(run.path), photos)
-    best, wanted = (weights_file.load(folder.file(BEST)) for folder in (run, whole))
+    best, wanted = (weights_file.load_weights(folder.file(BEST)) for folder in (run, whole))
     assert best[1].epoch == wanted[1].epoch
     for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -164,7 +163,7 @@ def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch)
     assert run.file(LAST).read_bytes() == last  # it was not trained further
     assert RunFolder.open(run.path).scored_epochs() == 2
     assert json.loads(run.file("metrics.json").read_text())["test"] == scores["test"].as_dict()
-    assert trust.read(run.file(BEST), read_description(run.file(BEST)))
+    assert trust_data.read_trust(run.file(BEST), read_description(run.file(BEST)))
     assert lite_model.read(run.file(LITE)).weights_sha256 == lite_model.sha256(run.file(BEST))
     assert not [path for path in run.path.iterdir() if path.name.startswith(".tmp")]
 
@@ -173,12 +172,12 @@ def test_a_moving_average_is_what_is_validated_and_kept(photos):
     recipe = replace(RECIPE, ema_momentum=0.9)
     run = new_run(recipe=recipe)
     run_it(run, photos, recipe)
-    model, description = weights_file.load(run.file(BEST))
-    validation = datasets.batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
+    model, description = weights_file.load_weights(run.file(BEST))
+    validation = datasets.make_batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     loss, accuracy = model.evaluate(validation, verbose=0)
     assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
-    last, last_description = weights_file.load(run.file(LAST))
+    last, last_description = weights_file.load_weights(run.file(LAST))
     assert last_description.epoch == 2
     assert any(not np.allclose(*pair) for pair in zip(model.get_weights(), last.get_weights(), strict=True))
 
@@ -190,7 +189,7 @@ def test_a_moving_average_survives_a_resume(photos):
     run_it(halves, photos, replace(recipe, epochs=1))
     run_it(RunFolder.open(halves.path), photos, recipe)
     for file in (BEST, LAST):
-        ours, theirs = (weights_file.load(run.file(file))[0].get_weights() for run in (halves, whole))
+        ours, theirs = (weights_file.load_weights(run.file(file))[0].get_weights() for run in (halves, whole))
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -239,7 +238,7 @@ def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, 
     run = new_run()
     recipe = replace(RECIPE, grayscale=True, augment=False, class_weights="balanced")
     assert run_it(run, folder, recipe) == {}
-    model, description = weights_file.load(run.file(BEST))
+    model, description = weights_file.load_weights(run.file(BEST))
     assert model.input_shape == (None, 24, 24, 1)
     assert model.output_shape == (None, 3)
     assert description.class_names == ("a", "cats", "dogs")
@@ -265,7 +264,7 @@ def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_ar
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
     keras.utils.set_random_seed(0)
-    model = training.build(recipe, small_arrays)
+    model = training.build_model(recipe, small_arrays)
     assert model.steps_per_execution == 2
     run = new_run(recipe=recipe)
     training.run_training(run, model, recipe, None, small_arrays)
@@ -287,7 +286,7 @@ def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_ar
 def test_graphs_are_built_in_the_first_epoch_only(tmp_path, monkeypatch, small_arrays, augment):
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=3, augment=augment)
-    model, built = training.build(recipe, small_arrays), []
+    model, built = training.build_model(recipe, small_arrays), []
     for name in ("train_step", "test_step"):
         step = getattr(model, name)
         setattr(model, name, lambda data, step=step, name=name: built.append((name, len(run.history))) or step(data))
@@ -303,7 +302,7 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
     for profile in (False, True):
         keras.utils.set_random_seed(0)
         run = new_run(f"profile-{profile}", recipe)
-        model = training.build(recipe, small_arrays)
+        model = training.build_model(recipe, small_arrays)
         training.run_training(run, model, recipe, None, small_arrays, profile=profile)
         histories.append([{**row, "seconds": 0} for row in run.history])
     assert histories[0] == histories[1]

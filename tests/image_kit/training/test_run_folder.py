@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.training.run_folder import BEST, RunFolder, UnwrittenRun, find_weights, first_free
+from image_kit.files import first_free
+from image_kit.training.run_folder import RunFolder, UnwrittenRun
+from image_kit.weights.newest import BEST, find_weights
 from presets import PRESETS, Augmentation
 
 

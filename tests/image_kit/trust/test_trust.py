@@ -35,7 +35,7 @@ def images(n, seed):
 
 @pytest.fixture(scope="module")
 def measured():
-    return trust_measure.measure(Brightness(), images(600, 0), images(500, 1))
+    return trust_measure.measure_trust(Brightness(), images(600, 0), images(500, 1))
 
 
 def test_a_measured_network_answers_in_three_ways(measured):

@@ -12,8 +12,7 @@ from image_kit.datasets.data import ImageSet
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.trust import measure as trust_measure
-from image_kit.trust import trust
-from image_kit.weights import checksum, weights_file
+from image_kit.weights import checksum, trust_data, weights_file
 from image_kit.weights.description import Description
 
 SHAPE = (20, 20, 3)
@@ -31,12 +30,12 @@ def made(tmp_path_factory):
     """best.weights.h5 and model.tflite of a random network, as the end of a training leaves them."""
     folder = tmp_path_factory.mktemp("made")
     path = folder / "best.weights.h5"
-    weights_file.save(models.cifar10_small(SHAPE, 3), path, DESCRIPTION, np.arange(4, dtype=np.uint64))
+    weights_file.save_weights(models.cifar10_small(SHAPE, 3), path, DESCRIPTION, np.arange(4, dtype=np.uint64))
     classifier = KerasClassifier.load(path)
     assert classifier.trust is None
-    classifier.trust, _ = trust_measure.measure(classifier, images(200, 0), images(100, 1))
+    classifier.trust, _ = trust_measure.measure_trust(classifier, images(200, 0), images(100, 1))
     weights_file.add_trust(path, classifier.trust)
-    lite_export.write(classifier, path, folder / "model.tflite")
+    lite_export.write_lite_model(classifier, path, folder / "model.tflite")
     return folder, classifier
 
 
@@ -61,15 +60,15 @@ def test_both_files_answer_alike(made):
 
 
 def test_adding_it_keeps_the_rest_of_the_file_and_adding_it_again_replaces_it(made, copied):
-    before = weights_file.load(copied)[0].get_weights()
+    before = weights_file.load_weights(copied)[0].get_weights()
     weights_file.add_trust(copied, made[1].trust)
     assert [path.name for path in copied.parent.iterdir()] == ["copy.weights.h5"]
-    model, description = weights_file.load(copied)
+    model, description = weights_file.load_weights(copied)
     assert description == DESCRIPTION
     for ours, theirs in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     with h5py.File(copied) as file:
-        assert sum(trust.DATA_SET in name for name in file) == 1
+        assert sum(trust_data.DATA_SET in name for name in file) == 1
 
 
 def test_damage_is_not_sealed_by_adding_it_again(made, copied):
@@ -96,7 +95,7 @@ def test_a_tflite_whose_network_answers_otherwise_is_refused(made, tmp_path):
     folder, classifier = made
     other = KerasClassifier(models.cifar10_small(SHAPE, 3), DESCRIPTION)
     other.trust = classifier.trust
-    lite_export.write(other, folder / "best.weights.h5", tmp_path / "model.tflite")
+    lite_export.write_lite_model(other, folder / "best.weights.h5", tmp_path / "model.tflite")
     with pytest.raises(UserError, match=r"model\.tflite: its answers have moved since its training: probability"):
         LiteClassifier.load(tmp_path / "model.tflite")
 
@@ -113,8 +112,8 @@ def test_a_tflite_whose_network_answers_otherwise_is_refused(made, tmp_path):
 )
 def test_a_damaged_calibration_gives_one_line(copied, content):
     with h5py.File(copied, "r+") as file:
-        del file[trust.DATA_SET]
-        file[trust.DATA_SET] = content
+        del file[trust_data.DATA_SET]
+        file[trust_data.DATA_SET] = content
         checksum.write(file)
     with pytest.raises(
         UserError, match=r"^.*copy\.weights\.h5: its calibration is damaged \(.*\); take the file anew$"
@@ -124,12 +123,12 @@ def test_a_damaged_calibration_gives_one_line(copied, content):
 
 def test_a_claim_of_gigabytes_is_refused(copied):
     with h5py.File(copied, "r+") as file:
-        del file[trust.DATA_SET]
-        file.create_dataset(trust.DATA_SET, (10**10,), np.uint8, chunks=(2**20,))
+        del file[trust_data.DATA_SET]
+        file.create_dataset(trust_data.DATA_SET, (10**10,), np.uint8, chunks=(2**20,))
     with pytest.raises(UserError, match="claims to be larger than the file"):
         KerasClassifier.load(copied)
     with pytest.raises(UserError, match="calibration is damaged"):
-        trust.read(copied, DESCRIPTION)
+        trust_data.read_trust(copied, DESCRIPTION)
 
 
 def test_a_damaged_member_of_a_tflite_gives_one_line(made, tmp_path):

@@ -22,7 +22,7 @@ def path(tmp_path):
     model.compile("adam", models.loss_for(model))
     model.optimizer.build(model.trainable_variables)
     path = tmp_path / "last.weights.h5"
-    weights_file.save(model, path, DESCRIPTION, np.arange(4, dtype=np.uint64))
+    weights_file.save_weights(model, path, DESCRIPTION, np.arange(4, dtype=np.uint64))
     return path
 
 
@@ -38,15 +38,15 @@ def test_one_flipped_bit_in_any_data_set_is_refused(path):
         damaged[start + rng.integers(length)] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=DAMAGED):
-            weights_file.load(path)
+            weights_file.load_weights(path)
     path.write_bytes(whole)
-    weights_file.load(path)
+    weights_file.load_weights(path)
 
 
 def test_a_letter_of_the_description_is_refused(path):
     path.write_bytes(path.read_bytes().replace(b'["a", "b", "c"]', b'["a", "q", "c"]'))
     with pytest.raises(UserError, match=DAMAGED):
-        weights_file.load(path)
+        weights_file.load_weights(path)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_renamed_retyped_or_reshaped_data_set_is_refused(path, name, change):
         del file["optimizer/vars/2"]
         file[name] = change(values)
     with pytest.raises(UserError, match=DAMAGED):
-        checksum.check(path)
+        checksum.check_checksum(path)
 
 
 def test_a_file_without_one_is_read_as_ever(path):
     with h5py.File(path, "r+") as file:
         del file.attrs[checksum.ATTRIBUTE]
         file["layers/conv2d/vars/0"][:] = 0
-    assert not weights_file.load(path)[0].get_weights()[0].any()
+    assert not weights_file.load_weights(path)[0].get_weights()[0].any()
 
 
 @pytest.mark.parametrize("value", [-1, 2**64 - 1, "text", [1, 2], np.zeros((2, 2)), 0.5, h5py.Empty("f")])
@@ -79,10 +79,10 @@ def test_what_is_no_checksum_gives_one_line(path, value):
     with h5py.File(path, "r+") as file:
         file.attrs[checksum.ATTRIBUTE] = value
     with pytest.raises(UserError, match=DAMAGED):
-        weights_file.load(path)
+        weights_file.load_weights(path)
 
 
 def test_it_does_not_depend_on_how_much_is_read_at_once(path, monkeypatch):
     for block in (1, 100):
         monkeypatch.setattr(checksum, "BLOCK", block)
-        checksum.check(path)
+        checksum.check_checksum(path)

@@ -4,8 +4,7 @@ import json
 from dataclasses import asdict, fields
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing

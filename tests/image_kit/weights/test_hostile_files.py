@@ -32,10 +32,10 @@ def whole(tmp_path_factory):
     path = folder / "best.weights.h5"
     description = Description("one_conv", ("a", "b"), Preprocessing(SHAPE))
     classifier = KerasClassifier(models.one_conv(SHAPE, 2), description)
-    weights_file.save(classifier.model, path, description, np.arange(4, dtype=np.uint64))
-    classifier.trust, _ = trust_measure.measure(classifier, images, images)
+    weights_file.save_weights(classifier.model, path, description, np.arange(4, dtype=np.uint64))
+    classifier.trust, _ = trust_measure.measure_trust(classifier, images, images)
     weights_file.add_trust(path, classifier.trust)
-    lite_export.write(classifier, path, folder / "model.tflite")
+    lite_export.write_lite_model(classifier, path, folder / "model.tflite")
     return folder
 
 

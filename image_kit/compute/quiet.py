@@ -1,0 +1,39 @@
+"""The quiet way to import TensorFlow."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+from image_kit.errors import UserError
+
+
+@contextlib.contextmanager
+def native_stderr_held_back():
+    """Hold back what C++ code writes to file descriptor 2 while the block runs.
+
+    It is replayed if the block fails, unless with a UserError, which says all in its one line.
+    TensorFlow writes its first lines before any logging level applies to them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
+    if sys.stderr:  # None where a program was started without one
+        sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # stderr is closed: nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
