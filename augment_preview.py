@@ -11,8 +11,9 @@ from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import replacing
 from image_kit.photos import PhotoError, list_photos, open_photo
+from image_kit.recipe import Augmentation
 from image_kit.terminal import say
-from presets import PRESETS, PREVIEW_AUGMENTATION, Augmentation
+from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, of the preview: the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of one photo; of each photo of a folder: with the original, one line of the sheet

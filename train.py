@@ -13,10 +13,11 @@ from image_kit.datasets import Data, describe_data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
 from image_kit.machine import cpu_cores
 from image_kit.photos import list_photos, scan_folder
+from image_kit.recipe import Recipe
 from image_kit.terminal import progress, say
 from image_kit.training import RunFolder, UnwrittenRun, check_new_name
 from image_kit.weights import BEST, LAST, read_description
-from presets import DEMO_EPOCHS, PRESETS, Preset
+from presets import DEMO_EPOCHS, MODELS, PRESETS
 
 if TYPE_CHECKING:  # which imports TensorFlow
     from image_kit.compute import Distribution
@@ -55,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: all GPUs, else the CPU; gpu: the first GPU alone",
     )
-    options.add_preset_options(parser)
+    options.add_recipe_options(parser, MODELS)
     return parser
 
 
@@ -171,7 +172,7 @@ def start(device: str, machines: Cluster | None) -> "Distribution":
 
 
 def train(
-    preset: Preset,
+    preset: Recipe,
     preset_name: str | None,
     settings: dict,
     open_run: Callable[[], RunFolder],
@@ -215,7 +216,7 @@ def train(
         print(f"weights: {run.file(BEST)}")
 
 
-def load(preset: Preset, settings: dict) -> Data:
+def load(preset: Recipe, settings: dict) -> Data:
     """The images that the settings name. Raises UserError if they are not there, or too few."""
     if settings["folder"]:
         folder = Path(settings["folder"])

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from presets import PRECISIONS
+from image_kit.recipe import PRECISIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")

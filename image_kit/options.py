@@ -4,19 +4,24 @@ import argparse
 import math
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from image_kit.errors import UserError
-from presets import Augmentation, Preset
+from image_kit.recipe import Augmentation, Recipe
 
 # Fields whose values must be at least this; of the others Keras or the data know the rule.
 AT_LEAST = {"batch_size": 1, "epochs": 1, "early_stopping": 1, "seed": 0, "image_size": 8}
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
 
 
-def add_preset_options(parser: argparse.ArgumentParser) -> None:
-    """One option for every field of `Preset` that has a help text, and the augmentation's."""
-    _add_options(parser.add_argument_group("recipe (defaults: the preset's)"), Preset)
+def add_recipe_options(parser: argparse.ArgumentParser, networks: Sequence[str]) -> None:
+    """One option for every field of `Recipe` that has a help text, and the augmentation's.
+
+    Args:
+        networks: names that --model takes.
+    """
+    _add_options(parser.add_argument_group("recipe (defaults: the preset's)"), Recipe, model=networks)
     add_augmentation_options(parser)
 
 
@@ -25,12 +30,14 @@ def add_augmentation_options(parser: argparse.ArgumentParser) -> None:
     _add_options(parser.add_argument_group("augmentation (Keras's ImageDataGenerator arguments)"), Augmentation)
 
 
-def _add_options(group: argparse._ArgumentGroup, recipe: type) -> None:
+def _add_options(group: argparse._ArgumentGroup, recipe: type, **choices: Sequence[str]) -> None:
     types_by_name = typing.get_type_hints(recipe)
     for field in fields(recipe):
         if "help" not in field.metadata:
             continue
         settings = {"dest": field.name, "default": None, **field.metadata}
+        if field.name in choices:
+            settings["choices"] = choices[field.name]
         settings["help"] = settings["help"].replace("%", "%%")
         value_type = _value_type(types_by_name[field.name])
         if value_type is bool:
@@ -54,11 +61,11 @@ def _value_type(annotation) -> type:
 
 
 def given(args: argparse.Namespace, recipe: type) -> dict:
-    """The fields of `recipe` (`Preset` or `Augmentation`) that the command line set, with their values."""
+    """The fields of `recipe` (`Recipe` or `Augmentation`) that the command line set, with their values."""
     return {f.name: getattr(args, f.name) for f in fields(recipe) if getattr(args, f.name, None) is not None}
 
 
-def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
+def resolve(args: argparse.Namespace, preset: Recipe) -> Recipe:
     """The preset with what the command line changed.
 
     Single augmentation arguments are laid over the preset's augmentation where it is on (or --augment
@@ -67,7 +74,7 @@ def resolve(args: argparse.Namespace, preset: Preset) -> Preset:
     Raises:
         UserError: a value out of range, or --no-augment beside an augmentation argument.
     """
-    changes = given(args, Preset)
+    changes = given(args, Recipe)
     _check_finite(changes)
     for name, smallest in AT_LEAST.items():
         value = changes.get(name)

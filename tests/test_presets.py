@@ -5,7 +5,9 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 import presets
-from presets import PRESETS, Augmentation, Preset
+from image_kit import recipe
+from image_kit.recipe import Augmentation, Recipe
+from presets import PRESETS
 
 SHEAR_ZOOM_FLIP = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
@@ -64,9 +66,9 @@ def test_an_augmentation_of_nothing_is_kerass_default():
 def test_choices_hold_every_preset():
     for preset in PRESETS.values():
         assert preset.model in presets.MODELS
-        assert preset.optimizer in presets.OPTIMIZERS
-        assert preset.precision in presets.PRECISIONS
-        assert preset.augmentation.fill_mode in presets.FILL_MODES
+        assert preset.optimizer in recipe.OPTIMIZERS
+        assert preset.precision in recipe.PRECISIONS
+        assert preset.augmentation.fill_mode in recipe.FILL_MODES
 
 
 @pytest.mark.parametrize(("recipe", "name"), [(PRESETS["mnist_cnn"], "epochs"), (Augmentation(), "zoom_range")])
@@ -78,7 +80,7 @@ def test_recipes_cannot_be_changed(recipe, name):
 def test_recipes_share_nothing_that_can_be_changed():
     for preset in PRESETS.values():
         hash(preset)  # a list or a dict in a field would fail
-    assert all(field.default_factory is not list for kind in (Preset, Augmentation) for field in fields(kind))
+    assert all(field.default_factory is not list for kind in (Recipe, Augmentation) for field in fields(kind))
 
 
 def test_neither_tensorflow_nor_keras_is_imported(run_python):

@@ -19,7 +19,7 @@ from image_kit.photos import (
     passed_over,
     scan_folder,
 )
-from presets import Augmentation, Preset
+from image_kit.recipe import Augmentation, Recipe
 
 # Of an array data set's training images, cut off for validation: 6,000 of 60,000, as many a class.
 VALIDATION_SHARE = 0.1
@@ -68,7 +68,7 @@ class Data:
     look_alikes: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def load_arrays(preset: Preset, data_dir: str | None = None) -> Data:
+def load_arrays(preset: Recipe, data_dir: str | None = None) -> Data:
     """An array data set, with a validation part cut from its training images (stratified).
 
     Raises UserError if the data set is nowhere, or if the preset asks for another image shape.
@@ -102,7 +102,7 @@ def _stratified(labels: np.ndarray, share: float) -> np.ndarray:
 
 
 def load_photos(
-    folder: Path, preset: Preset, progress: Callable[[Iterable], Iterable] = iter, budget: int | None = None
+    folder: Path, preset: Recipe, progress: Callable[[Iterable], Iterable] = iter, budget: int | None = None
 ) -> Data:
     """A folder of photos, all decoded once, split as it says or by content.
 

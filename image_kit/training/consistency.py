@@ -10,11 +10,11 @@ import numpy as np
 from image_kit.compute import Distribution
 from image_kit.datasets import Data
 from image_kit.errors import UserError
+from image_kit.recipe import Recipe
 from image_kit.training.run_folder import DESCRIPTIVE, RunFolder, versions
-from presets import Preset
 
 
-def check_same(distribution: Distribution, preset: Preset, data: Data) -> None:
+def check_same(distribution: Distribution, preset: Recipe, data: Data) -> None:
     """Raise UserError on a machine whose recipe, images or versions are not the chief's; all must call it."""
     mine = facts(preset, data)
     chiefs = json.loads(distribution.from_chief(json.dumps(mine)))
@@ -27,7 +27,7 @@ def check_same(distribution: Distribution, preset: Preset, data: Data) -> None:
         )
 
 
-def facts(preset: Preset, data: Data) -> dict:
+def facts(preset: Recipe, data: Data) -> dict:
     """What decides a training, by name, as JSON has it."""
     recipe = {key: value for key, value in asdict(preset).items() if key not in DESCRIPTIVE}
     every = {

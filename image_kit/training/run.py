@@ -15,6 +15,7 @@ from image_kit.datasets import Data, TensorBatches, make_batches, trained_on
 from image_kit.errors import UserError
 from image_kit.fast_keras import SideBySide, get_optimizer, shares_in_use
 from image_kit.pictures import plot_curves, plot_mosaic
+from image_kit.recipe import Recipe
 from image_kit.terminal import say
 from image_kit.training import consistency as agreement
 from image_kit.training.callbacks import Checkpoints, DropoutSeeds, EarlyStopping, History, ScoreEachEpoch, has_stopped
@@ -22,10 +23,9 @@ from image_kit.training.epoch_times import EpochTimes
 from image_kit.training.run_folder import RunFolder, versions
 from image_kit.trust import measure_trust
 from image_kit.weights import BEST, LAST, Description, add_trust, check_checksum, read_description, read_trained_on
-from presets import Preset
 
 
-def build_model(preset: Preset, data: Data, distribution: Distribution = ALONE) -> keras.Sequential:
+def build_model(preset: Recipe, data: Data, distribution: Distribution = ALONE) -> keras.Sequential:
     """The preset's network for these images, compiled: optimizer, the loss that its head demands, accuracy.
 
     Raises UserError if the images are too small for the network.
@@ -34,7 +34,7 @@ def build_model(preset: Preset, data: Data, distribution: Distribution = ALONE) 
         return _build(preset, data, distribution)
 
 
-def _build(preset: Preset, data: Data, distribution: Distribution) -> keras.Sequential:
+def _build(preset: Recipe, data: Data, distribution: Distribution) -> keras.Sequential:
     shape = data.preprocessing.image_shape
     try:
         model = models.build(preset.model, shape, len(data.class_names))
@@ -74,7 +74,7 @@ def _make_variables(model: keras.Model) -> None:
 def run_training(
     run: RunFolder,
     model: keras.Sequential,
-    preset: Preset,
+    preset: Recipe,
     preset_name: str | None,
     data: Data,
     *,
@@ -137,7 +137,7 @@ def run_training(
     return _finish(run, data) if distribution.is_chief else {}
 
 
-def _batches(data: Data, part: str, preset: Preset, model: keras.Model, distribution: Distribution = ALONE):
+def _batches(data: Data, part: str, preset: Recipe, model: keras.Model, distribution: Distribution = ALONE):
     is_train = part == "train"
     augmentation = preset.augmentation if is_train and preset.augment else None
     size = preset.batch_size
@@ -171,7 +171,7 @@ def _verbosity(distribution: Distribution) -> str | int:
     return "auto" if sys.stderr and sys.stderr.isatty() else 2
 
 
-def _class_weights(preset: Preset, data: Data) -> dict[int, float] | None:
+def _class_weights(preset: Recipe, data: Data) -> dict[int, float] | None:
     """n / (classes x photos of the class), so that every class weighs the same in the loss."""
     if preset.class_weights != "balanced":
         return None
@@ -189,7 +189,7 @@ def _writers(run, data, classifier, tensorboard, score_each_epoch) -> list[keras
     return callbacks
 
 
-def _callbacks(run: RunFolder, preset: Preset, writers: list) -> list[keras.callbacks.Callback]:
+def _callbacks(run: RunFolder, preset: Recipe, writers: list) -> list[keras.callbacks.Callback]:
     callbacks = [DropoutSeeds(preset.seed), History(run), *writers]
     if preset.early_stopping:
         callbacks.append(EarlyStopping(run, preset.early_stopping))

@@ -11,8 +11,9 @@ from pathlib import Path
 from image_kit import files as atomic
 from image_kit.errors import UserError
 from image_kit.files import first_free
+from image_kit.recipe import Augmentation, Recipe
 from image_kit.weights import RUNS
-from presets import PRESETS, Augmentation, Preset
+from presets import PRESETS
 
 DESCRIPTIVE = {"source", "parameters", "measured", "minutes"}  # of the preset as it stands, not of this run
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", "h5py")
@@ -74,7 +75,7 @@ class RunFolder:
         """The path of a file in this folder."""
         return self.path / name
 
-    def write_settings(self, name: str, preset: Preset, **options) -> None:
+    def write_settings(self, name: str, preset: Recipe, **options) -> None:
         """The resolved recipe, from which `read_settings` can go on; without what only describes the preset."""
         recipe = {key: value for key, value in asdict(preset).items() if key not in DESCRIPTIVE}
         atomic.write_json(self.file("settings.json"), {"name": name, **options, "recipe": recipe})
@@ -83,7 +84,7 @@ class RunFolder:
         """The settings as they stand in their file."""
         return self.file("settings.json").read_text()
 
-    def read_settings(self, text: str | None = None) -> tuple[Preset, dict]:
+    def read_settings(self, text: str | None = None) -> tuple[Recipe, dict]:
         """The recipe and the other settings, of the file or of a text like it. Raises UserError if it is damaged."""
         try:
             settings = json.loads(self.settings_text() if text is None else text)
@@ -139,7 +140,7 @@ class RunFolder:
 class UnwrittenRun(RunFolder):
     """The run of a machine that follows a chief: a history in memory, and nothing on disk."""
 
-    def write_settings(self, name: str, preset: Preset, **options) -> None:
+    def write_settings(self, name: str, preset: Recipe, **options) -> None:
         """Nothing."""
 
     def settings_text(self) -> str:

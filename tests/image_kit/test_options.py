@@ -7,10 +7,11 @@ import pytest
 
 from image_kit import options
 from image_kit.errors import UserError
-from presets import PRESETS, Augmentation, Preset
+from image_kit.recipe import Augmentation, Recipe
+from presets import MODELS, PRESETS
 
 AUGMENTED, PLAIN = PRESETS["cifar10"], PRESETS["cifar10_plain"]
-OPTIONS = [(kind, field) for kind in (Preset, Augmentation) for field in fields(kind) if "help" in field.metadata]
+OPTIONS = [(kind, field) for kind in (Recipe, Augmentation) for field in fields(kind) if "help" in field.metadata]
 # An argument for each option, and what it sets.
 GIVEN = {
     "model": ("one_conv", "one_conv"),
@@ -43,7 +44,7 @@ GIVEN = {
 @pytest.fixture
 def parser():
     parser = argparse.ArgumentParser()
-    options.add_preset_options(parser)
+    options.add_recipe_options(parser, MODELS)
     return parser
 
 
@@ -51,14 +52,14 @@ def parser():
 def resolved(parser):
     """`resolved("--epochs 3", preset)`: what a command line makes of a preset."""
 
-    def resolve(line: str, preset: Preset = AUGMENTED) -> Preset:
+    def resolve(line: str, preset: Recipe = AUGMENTED) -> Recipe:
         return options.resolve(parser.parse_args(line.split()), preset)
 
     return resolve
 
 
 def test_only_what_describes_a_preset_has_no_option():
-    without = {field.name for field in fields(Preset) if "help" not in field.metadata}
+    without = {field.name for field in fields(Recipe) if "help" not in field.metadata}
     assert without == {"source", "dataset", "parameters", "augmentation", "measured", "minutes"}
     assert all("help" in field.metadata for field in fields(Augmentation))
     assert {field.name for _, field in OPTIONS} == set(GIVEN)
@@ -73,7 +74,7 @@ def test_every_field_has_one_visible_option_and_kerass_spelling(parser, resolved
     text, value = GIVEN[field.name]
     for spelling in (field.name, field.name.replace("_", "-")):
         preset = resolved(f"--{spelling} {text}", PLAIN)
-        assert getattr(preset if kind is Preset else preset.augmentation, field.name) == value
+        assert getattr(preset if kind is Recipe else preset.augmentation, field.name) == value
 
 
 def test_help_can_be_printed_and_names_each_option_once(parser):
@@ -95,7 +96,7 @@ def test_only_what_is_given_is_changed(resolved):
 def test_values_equal_to_false_count_as_given(resolved, parser):
     seeded = replace(AUGMENTED, seed=5, grayscale=True)
     assert resolved("--seed 0 --no-grayscale", seeded) == replace(seeded, seed=0, grayscale=False)
-    assert options.given(parser.parse_args(["--seed", "0", "--no-augment"]), Preset) == {"seed": 0, "augment": False}
+    assert options.given(parser.parse_args(["--seed", "0", "--no-augment"]), Recipe) == {"seed": 0, "augment": False}
 
 
 def test_one_number_makes_a_square(resolved):

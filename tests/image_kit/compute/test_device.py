@@ -1,5 +1,7 @@
 """Device and precision are chosen in one place, quietly."""
 
+from pathlib import Path
+
 import pytest
 
 from image_kit.compute import device as compute

@@ -18,13 +18,14 @@ from image_kit.datasets import data as datasets
 from image_kit.datasets.data import ImageSet
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
+from image_kit.recipe import Augmentation
 from image_kit.training import callbacks, run as training
 from image_kit.training.run_folder import RunFolder
 from image_kit.trust import measure as trust_measure
 from image_kit.weights import trust_data, weights_file
 from image_kit.weights.description import read_description, read_trained_on
 from image_kit.weights.newest import BEST, LAST
-from presets import PRESETS, Augmentation
+from presets import PRESETS
 
 RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
 COUNTS = {"train/cats": 10, "train/dogs": 10, "val/cats": 3, "val/dogs": 3, "test/cats": 3, "test/dogs": 3}

@@ -6,9 +6,10 @@ import pytest
 
 from image_kit.errors import UserError
 from image_kit.files import first_free
+from image_kit.recipe import Augmentation
 from image_kit.training.run_folder import RunFolder, UnwrittenRun
 from image_kit.weights.newest import BEST, find_weights
-from presets import PRESETS, Augmentation
+from presets import PRESETS
 
 
 @pytest.fixture(autouse=True)
