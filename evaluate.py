@@ -7,14 +7,16 @@ the most probable never depends on it.
 import argparse
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from image_kit import files as atomic, terminal as command_line
 from image_kit.datasets import ImageSet, load_arrays, load_unseen_photos, shifted
 from image_kit.errors import UserError
 from image_kit.files import first_free
+from image_kit.named_networks import NamedNetworks
 from image_kit.terminal import progress, say
-from image_kit.weights import find_weights
+from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
@@ -33,7 +35,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", metavar="FOLDER|PRESET", help="class folders of photos, or an array preset")
-    command_line.add_weights_options(parser)
+    add_weights_options(parser, PRESETS)
     parser.add_argument("--shift", metavar="PIXELS", type=int, default=0, help="move every test image off centre")
     parser.add_argument("--output", metavar="DIR", type=Path, help="new folder for the results")
     parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of an array data set")
@@ -60,7 +62,8 @@ def main() -> None:
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
-    classifier = KerasClassifier.load(weights, preset_name, args.class_names)
+    fallback = replace(fallback_from(args, NamedNetworks("models"), PRESETS), preset=preset_name)
+    classifier = KerasClassifier.load(weights, fallback)
     images, notes, unreadable = load_images(args, classifier, weights, is_array)
     for line in (f"weights: {weights}", *notes):
         say(line)

@@ -14,9 +14,10 @@ from image_kit import terminal as command_line
 from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError
 from image_kit.files import first_free
+from image_kit.named_networks import NamedNetworks
 from image_kit.terminal import progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
-from image_kit.weights import find_weights
+from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
@@ -40,7 +41,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", nargs="*", metavar="PHOTO", help="files, folders, patterns, or - for standard input")
-    command_line.add_weights_options(parser)
+    add_weights_options(parser, PRESETS)
     parser.add_argument(
         "--coverage",
         metavar="SHARE",
@@ -87,7 +88,7 @@ def main() -> None:
     from image_kit.photos import find_photos
 
     load = load_through_tensorflow if args.explain else load_classifier
-    classifier = load(weights, args.preset, args.class_names)
+    classifier = load(weights, fallback_from(args, NamedNetworks("models"), PRESETS))
     say(f"weights: {weights}")
     if note := coverage_note(classifier.trust, args.coverage):
         say(note)

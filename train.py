@@ -1,27 +1,30 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_kit import options, terminal as command_line
-from image_kit.compute import DEVICES, Cluster, batch_shares, cluster_from_environment, distribute, set_up, unused_gpu
+from image_kit import options, terminal
+from image_kit.compute import DEVICES, Cluster, Compute, cluster_from_environment, distribute, set_up, unused_gpu
 from image_kit.datasets import Data, describe_data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
 from image_kit.machine import cpu_cores
+from image_kit.named_networks import NamedNetworks
+from image_kit.photo_sets import draw_demo
 from image_kit.photos import list_photos, scan_folder
 from image_kit.recipe import Recipe
 from image_kit.terminal import progress, say
-from image_kit.training import RunFolder, UnwrittenRun, check_new_name
+from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name
 from image_kit.weights import BEST, LAST, read_description
-from presets import DEMO_EPOCHS, MODELS, PRESETS
+from presets import DEMO_EPOCHS, PRESETS
 
-if TYPE_CHECKING:  # which imports TensorFlow
+if TYPE_CHECKING:  # imports TensorFlow
+    from image_kit.answering import Scores
     from image_kit.compute import Distribution
 
+NETWORKS = NamedNetworks("models")  # the functions of models.py
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
 EXAMPLES = """examples:
@@ -51,77 +54,97 @@ def build_parser() -> argparse.ArgumentParser:
         "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
     )
     parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="auto: all GPUs, else the CPU; gpu: the first GPU alone",
+        "--device", choices=DEVICES, default="auto", help="auto: all GPUs, else the CPU; gpu: the first GPU alone"
     )
-    options.add_recipe_options(parser, MODELS)
+    options.add_recipe_options(parser, NETWORKS.names())
     return parser
 
 
 def main() -> None:
-    """List, resume or train."""
+    """List the presets, or train: settings -> images -> build -> fit -> finish."""
     parser = build_parser()
     args = parser.parse_args()
     if args.list:
         return print_presets()
-    machines = cluster_from_environment()
-    follows = machines is not None and not machines.is_chief
-    if follows:
+    machines = cluster_from_environment()  # None: this machine trains alone
+    is_worker = machines is not None and not machines.is_chief
+    if is_worker:  # the chief speaks and writes
         say(machines.sentence())
-        command_line.hush()
+        terminal.hush()
+
     if args.resume:
-        return resume(args, parser, machines, follows)
-    begin(args, machines, follows)
+        check_resume_options(args, parser)
+        folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
+        distribution = start(args.device, machines)
+        settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
+    else:
+        settings = new_settings(args, is_worker)
+        folder = None
+        distribution = start(args.device, machines)
+    recipe = settings.recipe
+    if settings.profile and distribution.machines > 1:
+        raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
+
+    computing = set_up_computing(recipe, distribution)
+    data = load(settings)
+    for line in describe_data(data):
+        say(line)
+
+    from image_kit.training import Run  # imports TensorFlow
+
+    preset = settings.name if settings.name in PRESETS else None
+    run = Run(settings, data, NETWORKS, computing, distribution, preset)
+    run.build(lambda: folder or new_folder(args, settings, is_worker))
+    try:
+        run.fit()
+        scores = run.finish()
+    except (KeyboardInterrupt, MachineLost):
+        say(how_to_go_on(run.folder, distribution))
+        raise
+    if distribution.is_chief:
+        print_scores(scores, settings, run.folder)
 
 
-def begin(args: argparse.Namespace, machines: Cluster | None, follows: bool) -> None:
-    """Train a preset's network, or one on a folder of photos, as a new run."""
+def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
+    """What a new run is asked to do. Errors in options and folders come before TensorFlow's three seconds."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
-    preset = options.resolve(args, PRESETS[name if is_preset else "elephants_cars"])
-    check(args, follows)
-    folder, is_demo = None, False
-    if preset.dataset == "photos":
-        folder, is_demo = choose_photos() if is_preset else (Path(name), False)
-        scan_folder(folder)  # its errors before TensorFlow's three seconds, and before a run folder exists
+    recipe = options.resolve(args, PRESETS[name if is_preset else "elephants_cars"])
+    check_options(args, recipe, is_worker)
+    photos, is_demo = None, False
+    if recipe.dataset == "photos":
+        photos, is_demo = choose_photos() if is_preset else (Path(name), False)
+        scan_folder(photos)
     if is_demo and args.epochs is None:
-        preset = replace(preset, epochs=DEMO_EPOCHS)
-    settings = {
-        "folder": str(folder.resolve()) if folder else None,
-        "is_demo": is_demo,
-        "data_dir": args.data_dir,
-        "tensorboard": args.tensorboard,
-        "score_each_epoch": args.score_each_epoch,
-        "profile": args.profile,
-    }
-    default = (f"{name}_demo" if is_demo else name) if is_preset else folder.resolve().name
-
-    def open_run() -> RunFolder:
-        if follows:
-            return UnwrittenRun(Path(default))
-        run = RunFolder.create(args.run, default)
-        run.write_settings(name, preset, **settings)
-        return run
-
-    train(preset, name if is_preset else None, settings, open_run, start(args.device, machines))
+        recipe = replace(recipe, epochs=DEMO_EPOCHS)
+    return Settings(
+        name,
+        recipe,
+        folder=str(photos.resolve()) if photos else None,
+        is_demo=is_demo,
+        data_dir=args.data_dir,
+        tensorboard=args.tensorboard,
+        score_each_epoch=args.score_each_epoch,
+        profile=args.profile,
+    )
 
 
-def check(args: argparse.Namespace, follows: bool) -> None:
-    """Find errors in options before any work is done; where another machine writes, it checks the run's name."""
-    if args.run and not follows:
+def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> None:
+    """Raise UserError on options that cannot be met. The run's name is checked by the chief, which writes."""
+    if args.run and not is_worker:
         check_new_name(args.run)
     if args.data_dir and not Path(args.data_dir).is_dir():
-        raise UserError(f"--data-dir: {args.data_dir} is no folder; give the one that holds NAME.npz")
+        raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that holds NAME.npz")
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
+    if recipe.plain_keras and recipe.precision not in ("auto", "float32"):
+        raise UserError(f"--plain-keras: trains in float32, received --precision {recipe.precision}; give one of them")
 
 
 def choose_photos() -> tuple[Path, bool]:
-    """The folder that the photo presets train on, and whether it holds drawings, drawn now if need be."""
+    """The folder that the photo presets train on, and whether it holds drawings. They are drawn now if need be."""
     if PHOTOS.is_dir() and list_photos(PHOTOS):
         return PHOTOS, False
     say(
@@ -130,40 +153,46 @@ def choose_photos() -> tuple[Path, bool]:
         "or see: python data/prepare.py --help"
     )
     if not DEMO.is_dir():
-        from image_kit.photo_sets import draw_demo
-
         draw_demo(DEMO)
     return DEMO, True
 
 
-def resume(args: argparse.Namespace, parser: argparse.ArgumentParser, machines: Cluster | None, follows: bool) -> None:
-    """Go on with a run as its settings say; only --epochs may change. Of several machines the chief alone needs it."""
-    others = [name for name, value in vars(args).items() if value != parser.get_default(name)]
-    if set(others) - {"resume", "epochs", "device"}:
+def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) -> RunFolder:
+    """The folder of a new run: --run's, or the first free one of NAME-1, NAME-2, ..."""
+    default = settings.name if settings.name in PRESETS else Path(settings.folder or "").name
+    default += "_demo" if settings.is_demo else ""
+    if is_worker:
+        return WorkerRunFolder(Path(default))
+    folder = RunFolder.create(args.run, default)
+    folder.write_settings(settings)
+    return folder
+
+
+def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Raise UserError on options that may not change when a run goes on."""
+    others = {name for name, value in vars(args).items() if value != parser.get_default(name)}
+    if others - {"resume", "epochs", "device"}:
         raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
-    run = UnwrittenRun(args.resume) if follows else reopen(args)
-    distribution = start(args.device, machines)
-    preset, settings = run.read_settings(distribution.from_chief(run.settings_text()))
-    name = settings.pop("name")
-    train(preset, name if name in PRESETS else None, settings, lambda: run, distribution)
 
 
 def reopen(args: argparse.Namespace) -> RunFolder:
-    """The run to go on with, its settings brought up to date."""
-    run = RunFolder.open(args.resume)
-    preset, settings = run.read_settings()
-    preset = options.resolve(args, preset)
-    epochs = run.scored_epochs()
+    """The run to go on with. Only its number of epochs may change."""
+    folder = RunFolder.open(args.resume)
+    settings = folder.read_settings()
+    settings = replace(settings, recipe=options.resolve(args, settings.recipe))
+    epochs = folder.scored_epochs()
     if epochs:
-        if epochs == len(run.history) >= preset.epochs:
-            raise UserError(f"--resume: {run.path} is complete with {epochs} epochs; add --epochs with a larger number")
+        if epochs == len(folder.history) >= settings.recipe.epochs:
+            raise UserError(
+                f"--resume: {folder.path} is complete with {epochs} epochs; add --epochs with a larger number"
+            )
         say("This run was complete and scored; its test images will be scored a second time.")
-    run.write_settings(settings.pop("name"), preset, **settings)
-    return run
+    folder.write_settings(settings)
+    return folder
 
 
 def start(device: str, machines: Cluster | None) -> "Distribution":
-    """Who computes; and a word on a GPU that cannot."""
+    """Who computes. A GPU that is not used is mentioned."""
     distribution = distribute(device, machines)
     unused = unused_gpu(device)
     if unused:
@@ -171,63 +200,51 @@ def start(device: str, machines: Cluster | None) -> "Distribution":
     return distribution
 
 
-def train(
-    preset: Recipe,
-    preset_name: str | None,
-    settings: dict,
-    open_run: Callable[[], RunFolder],
-    distribution: "Distribution",
-) -> None:
-    """Load the images, then train in the run folder that `open_run()` gives."""
-    cores = 1 if distribution.is_shared else cpu_cores()
-    shares = batch_shares(preset.model, preset.image_shape, preset.batch_size, cores)
-    computing = set_up(preset.precision, preset.seed, shares)
-    if settings.get("profile") and distribution.machines > 1:
-        raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
-    data = load(preset, settings)
-    for line in describe_data(data):
-        say(line)
-    from image_kit.training import build_model, check_same, run_training
+def set_up_computing(recipe: Recipe, distribution: "Distribution") -> Compute:
+    """Choose precision and threads, and set the seeds. TensorFlow's threads cannot be changed later."""
+    slices = 1
+    if not (recipe.plain_keras or distribution.is_shared):
+        import keras  # TensorFlow's three seconds, which errors in the options do not wait for
 
-    model = build_model(preset, data, distribution)  # its errors before a run folder exists
-    check_same(distribution, preset, data)
-    sentence = computing.sentence() + distribution.sentence(
-        preset.batch_size, float(model.optimizer.learning_rate.numpy())
-    )
-    say(sentence)
-    run = open_run()
-    run.write_environment(computing=sentence, device=computing.device, cores=computing.cores)
-    say(f"Writing to {run.path}/")
-    extras = {name: settings.get(name, False) for name in ("tensorboard", "score_each_epoch", "profile")}
-    try:
-        scores = run_training(run, model, preset, preset_name, data, distribution=distribution, **extras)
-    except (KeyboardInterrupt, MachineLost):
-        # The weights are written after the row of the history, and it is they that a resume goes by.
-        done = read_description(run.file(LAST)).epoch if run.file(LAST).is_file() else 0
-        everywhere = " on every machine" if distribution.machines > 1 else ""
-        say(f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {run.path}{everywhere}")
-        raise
-    if distribution.is_chief:
-        for name, each in scores.items():
-            images = name.replace("look_alikes", "look-alikes").replace("_", " ")
-            print(f"{images}{' (drawings)' if settings['is_demo'] else ''}: {each.sentence()}")
-        if not scores:
-            print("no test images: no test score")
-        print(f"weights: {run.file(BEST)}")
+        from image_kit.fast_keras import choose_slices  # imports keras
+
+        with keras.StatelessScope(initialize_variables=False):  # a network of shapes: it starts no device
+            network = NETWORKS.build(recipe.model, recipe.image_shape, n_classes=2)
+            slices = choose_slices(network, recipe.batch_size, cpu_cores())
+    return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)
 
 
-def load(preset: Recipe, settings: dict) -> Data:
-    """The images that the settings name. Raises UserError if they are not there, or too few."""
-    if settings["folder"]:
-        folder = Path(settings["folder"])
-        if folder.is_relative_to(Path.cwd()):  # the settings hold it whole; the messages are easier to read without
+def load(settings: Settings) -> Data:
+    """The images that the settings name. Raises UserError if there are none, or too few."""
+    if settings.folder:
+        folder = Path(settings.folder)
+        if folder.is_relative_to(Path.cwd()):  # messages are easier to read with a short path
             folder = folder.relative_to(Path.cwd())
-        data = load_photos(folder, preset, lambda items: progress(items, label="reading"))
+        data = load_photos(folder, settings.recipe, lambda photos: progress(photos, label="reading"))
     else:
-        data = load_arrays(preset, settings["data_dir"])
-    if settings["score_each_epoch"] and "test" not in data.parts:
-        raise UserError(f"--score-each-epoch: {settings['folder']} has no test photos; leave the option out")
+        data = load_arrays(settings.recipe, settings.data_dir)
+    if settings.score_each_epoch and "test" not in data.parts:
+        raise UserError(f"--score-each-epoch: {settings.folder} has no test photos; leave the option out")
     return data
+
+
+def how_to_go_on(folder: RunFolder, distribution: "Distribution") -> str:
+    """What to say after Ctrl-C."""
+    last = folder.file(LAST)  # written after the epoch's row in history.csv; a resume starts from it
+    description = read_description(last) if last.is_file() else None
+    done = description.epoch if description else 0
+    everywhere = " on every machine" if distribution.machines > 1 else ""
+    return f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
+
+
+def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFolder) -> None:
+    """The test scores and the weights file, on stdout."""
+    for name, each in scores.items():
+        images = name.replace("look_alikes", "look-alikes").replace("_", " ")
+        print(f"{images}{' (drawings)' if settings.is_demo else ''}: {each.sentence()}")
+    if not scores:
+        print("no test images: no test score")
+    print(f"weights: {folder.file(BEST)}")
 
 
 def print_presets() -> None:
@@ -242,4 +259,4 @@ def print_presets() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    terminal.run(main)

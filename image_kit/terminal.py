@@ -1,6 +1,5 @@
 """What the commands share: how they start, speak and fail."""
 
-import argparse
 import contextlib
 import signal
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from image_kit.errors import UserError
-from presets import PRESETS
 
 # A bar appears only when the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -41,17 +39,6 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     from tqdm import tqdm  # 20 ms that the answer to one photo does not need
 
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
-
-
-def add_weights_options(parser: argparse.ArgumentParser) -> None:
-    """Which network answers: the newest run, a weights file, or a tutorial's old weights."""
-    parser.add_argument("--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (the newest run)")
-    parser.add_argument("--preset", choices=PRESETS, help="the network of weights that do not describe themselves")
-    parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="for such weights: in index order")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
 
 
 def run(main: Callable[[], None]) -> None:

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import models
 from image_kit.compute import device as compute
-from presets import MODELS, PRESETS
+from image_kit.errors import UserError
+from image_kit.training.network import loss_for
+from image_kit.weights import is_binary
+from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 # (height, width, channels), classes and parameters, as the tutorials print them.
 SIZES = {
@@ -28,7 +31,7 @@ def same_weights_every_time():
 
 
 def test_presets_and_table_name_every_network():
-    assert set(SIZES) == set(MODELS)
+    assert tuple(SIZES) == NETWORKS.names()
     for preset in PRESETS.values():
         assert preset.parameters == SIZES[preset.model][2]
 
@@ -37,7 +40,7 @@ def test_presets_and_table_name_every_network():
 def test_parameters(name):
     shape, classes, parameters = SIZES[name]
     with compute.dtype_policy("float32"):
-        model = models.build(name, shape, classes)
+        model = NETWORKS.build(name, shape, classes)
     assert isinstance(model, keras.Sequential)
     assert model.count_params() == parameters
     assert model.input_shape == (None, *shape)
@@ -47,11 +50,11 @@ def test_parameters(name):
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_the_head_follows_from_the_classes(name, classes):
-    model = models.build(name, SMALL, classes)
+    model = NETWORKS.build(name, SMALL, classes)
     outputs = np.asarray(model(np.random.default_rng(0).random((4, *SMALL), np.float32)))
     logits = name == "cifar10_small"
     assert outputs.shape == (4, 1 if classes == 2 and not logits else classes)
-    assert models.is_binary(model) == (classes == 2 and not logits)
+    assert is_binary(model) == (classes == 2 and not logits)
     head = model.layers[-1].activation
     if logits:
         assert head is keras.activations.linear
@@ -62,33 +65,21 @@ def test_the_head_follows_from_the_classes(name, classes):
         assert outputs.sum(axis=1) == pytest.approx(np.ones(4), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize(("policy", "classes"), [("mixed_bfloat16", 2), ("mixed_bfloat16", 3), ("mixed_float16", 3)])
-def test_heads_and_weights_are_float32_in_mixed_precision(name, policy, classes):
-    low = policy.removeprefix("mixed_")
-    with compute.dtype_policy(policy):
-        model = models.build(name, SMALL, classes)
-    assert model.layers[-1].compute_dtype == "float32"
-    assert all(layer.compute_dtype == low for layer in model.layers[:-1])
-    assert {weight.dtype for weight in model.weights} == {"float32"}
-    assert np.asarray(model(np.zeros((1, *SMALL), np.float32))).dtype == np.float32
-
-
 def test_the_loss_of_a_sigmoid_is_binary_cross_entropy():
-    loss = models.loss_for(models.build("mnist_cnn", (28, 28, 1), 2))
+    loss = loss_for(NETWORKS.build("mnist_cnn", (28, 28, 1), 2))
     truth, answer = np.float32([[1], [0]]), np.float32([[0.8], [0.4]])
     assert float(loss(truth, answer)) == pytest.approx(-(np.log(0.8) + np.log(0.6)) / 2, rel=1e-5)
 
 
 def test_the_loss_of_a_softmax_is_cross_entropy_of_class_numbers():
-    loss = models.loss_for(models.build("mnist_cnn", (28, 28, 1), 3))
+    loss = loss_for(NETWORKS.build("mnist_cnn", (28, 28, 1), 3))
     answer = np.float32([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]])
     assert float(loss(np.int32([0, 1]), answer)) == pytest.approx(-(np.log(0.7) + np.log(0.25)) / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_loss_of_a_linear_head_takes_logits(classes):
-    loss = models.loss_for(models.build("cifar10_small", SMALL, classes))
+    loss = loss_for(NETWORKS.build("cifar10_small", SMALL, classes))
     logits = np.float32([[2, -1, 0.5], [0, 3, -2]])[:, :classes]
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = -(np.log(shares[0, 1]) + np.log(shares[1, 0])) / 2
@@ -97,42 +88,23 @@ def test_the_loss_of_a_linear_head_takes_logits(classes):
 
 def test_the_loss_of_one_linear_unit_takes_a_logit():
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    value = float(models.loss_for(model)(np.float32([[1]]), np.float32([[2]])))
+    value = float(loss_for(model)(np.float32([[1]]), np.float32([[2]])))
     assert value == pytest.approx(np.log1p(np.exp(-2)), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_weight_gets_a_gradient(name, classes):
-    model = models.build(name, SMALL, classes)
+    model = NETWORKS.build(name, SMALL, classes)
     images = np.random.default_rng(1).random((8, *SMALL), np.float32)
     labels = np.arange(8) % classes
-    labels = labels[:, None].astype(np.float32) if models.is_binary(model) else labels
+    labels = labels[:, None].astype(np.float32) if is_binary(model) else labels
     with tf.GradientTape() as tape:
-        loss = models.loss_for(model)(labels, model(images, training=True))
+        loss = loss_for(model)(labels, model(images, training=True))
     for weight, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True):
         assert gradient is not None, weight.path
         assert np.isfinite(gradient).all(), weight.path
         assert np.any(gradient), weight.path
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_relu_behind_a_pooling_is_relu_before_it(dtype):
-    """Of few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
-    rng = np.random.default_rng(0)
-    x = tf.Variable(tf.cast(rng.integers(-3, 3, (4, 21, 20, 8)), dtype))
-    weights = tf.cast(rng.normal(size=(4, 10, 10, 8)), dtype)
-    found = []
-    for before in (False, True):
-        layers = [keras.layers.MaxPooling2D(2, dtype=dtype), keras.layers.ReLU(dtype=dtype)]
-        with tf.GradientTape() as tape:
-            outputs = keras.Sequential(layers[:: -1 if before else 1])(x)
-            loss = tf.reduce_sum(outputs * weights)
-        found.append((outputs, tape.gradient(loss, x)))
-    assert found[0][0].dtype == dtype
-    for behind, before in zip(*found, strict=True):
-        np.testing.assert_array_equal(tf.cast(behind, tf.float32), tf.cast(before, tf.float32))
-    assert 0.05 < np.mean(tf.cast(found[0][1], tf.float32) != 0) < 0.25
 
 
 @pytest.mark.parametrize(
@@ -143,11 +115,13 @@ def test_relu_behind_a_pooling_is_relu_before_it(dtype):
     ],
 )
 def test_smaller_images_than_the_network_takes(name, smallest):
-    models.build(name, (smallest, smallest, 1), 2)
-    with pytest.raises(ValueError, match="output size would be"):
-        models.build(name, (smallest, smallest - 1, 1), 2)
+    NETWORKS.build(name, (smallest, smallest, 1), 2)
+    with pytest.raises(
+        UserError, match=f"--image-size: {smallest} x {smallest - 1} pixels are too few for the network"
+    ):
+        NETWORKS.build(name, (smallest, smallest - 1, 1), 2)
 
 
 def test_a_network_that_does_not_exist():
-    with pytest.raises(KeyError):
-        models.build("vgg", SMALL, 2)
+    with pytest.raises(UserError, match=r"models\.py: has no network 'vgg'; .* take elephants_cars, one_conv"):
+        NETWORKS.build("vgg", SMALL, 2)

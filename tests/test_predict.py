@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import models
-from image_kit.weights import weights_file
-from image_kit.weights.description import describe_old
+from image_kit.weights import saving
+from tests.fixtures.networks import fallback
 
 ROOT = Path(__file__).resolve().parents[1]
 SAID = "weights: runs/first/best.weights.h5\n"  # on stderr
@@ -189,8 +189,8 @@ def test_explain_adds_heat_maps(trained, red, run_command, tmp_path):
 @pytest.mark.slow
 def test_what_cannot_be_explained_is_refused_before_the_first_answer(red, run_command, tmp_path):
     weights = tmp_path / "dense.weights.h5"
-    weights_file.save_weights(
-        models.mnist_dense((28, 28, 1)), weights, describe_old("mnist_dense"), np.empty(0, np.uint64)
+    saving.save_weights(
+        models.mnist_dense((28, 28, 1)), weights, fallback("mnist_dense").describe_preset(), np.empty(0, np.uint64)
     )
     process = run_command(tmp_path, "predict.py", red, "--explain", "--csv", "--weights", weights)
     assert (process.returncode, process.stdout) == (2, "")
@@ -201,7 +201,9 @@ def test_what_cannot_be_explained_is_refused_before_the_first_answer(red, run_co
 @pytest.mark.slow
 def test_an_array_preset_answers_its_test_images_and_photos(tmp_path, tiny_arrays, run_command):
     model = models.fashion_mnist((28, 28, 1))
-    weights_file.save_weights(model, tmp_path / "a.weights.h5", describe_old("fashion_mnist"), np.empty(0, np.uint64))
+    saving.save_weights(
+        model, tmp_path / "a.weights.h5", fallback("fashion_mnist").describe_preset(), np.empty(0, np.uint64)
+    )
     Image.fromarray(np.full((90, 60), 250, np.uint8)).save(tmp_path / "white.png")
     Image.fromarray(np.full((90, 60), 10, np.uint8)).save(tmp_path / "black.png")
     photos = ("white.png", "black.png", "--test-image", "12")

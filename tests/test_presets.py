@@ -8,6 +8,7 @@ import presets
 from image_kit import recipe
 from image_kit.recipe import Augmentation, Recipe
 from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 SHEAR_ZOOM_FLIP = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True}
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
@@ -65,7 +66,7 @@ def test_an_augmentation_of_nothing_is_kerass_default():
 
 def test_choices_hold_every_preset():
     for preset in PRESETS.values():
-        assert preset.model in presets.MODELS
+        assert preset.model in NETWORKS.names()
         assert preset.optimizer in recipe.OPTIMIZERS
         assert preset.precision in recipe.PRECISIONS
         assert preset.augmentation.fill_mode in recipe.FILL_MODES

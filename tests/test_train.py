@@ -15,6 +15,7 @@ from PIL import Image
 import train
 from image_kit.errors import UserError
 from image_kit.training.run_folder import RunFolder
+from image_kit.training.settings import Settings
 from image_kit.weights import trust_data
 from image_kit.weights.description import read_description
 from presets import PRESETS
@@ -152,7 +153,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["mixed"], "mixed: holds train/ beside cats/"),
         (["photos", "--epochs", "0"], "--epochs: must be at least 1, received 0"),
         (["photos", "--image-size", "a"], "argument --image-size: must be a whole number of pixels or HEIGHTxWIDTH"),
-        (["photos", "--data-dir", "none"], "--data-dir: none is no folder"),
+        (["photos", "--data-dir", "none"], "--data-dir: none is not a folder"),
         (["photos", "--image-size", "7"], "--image-size: must be at least 8, received (7, 7)"),
         (["photos", "--no-augment", "--shear-range", "1"], "--no-augment: contradicts --shear-range"),
         (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
@@ -279,7 +280,7 @@ def test_only_a_run_that_was_scored_as_it_stands_is_complete(tmp_path, monkeypat
     """As after --resume --epochs 4 of a run of 2 epochs that was interrupted in its last step: 4 and 2."""
     monkeypatch.chdir(tmp_path)
     run = RunFolder.create("a", "a")
-    run.write_settings("mnist_cnn", replace(PRESETS["mnist_cnn"], epochs=trained))
+    run.write_settings(Settings("mnist_cnn", replace(PRESETS["mnist_cnn"], epochs=trained)))
     for epoch in range(trained):
         run.append_history({"epoch": epoch + 1, "val_loss": 0.5})
     if scored:

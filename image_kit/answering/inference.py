@@ -17,47 +17,49 @@ from image_kit.machine import cpu_cores
 from image_kit.photos import PhotoError, PhotoSource
 from image_kit.terminal import say
 from image_kit.trust import COVERAGE
-from image_kit.weights import describe, read_description, refuse_contradiction
+from image_kit.weights import Fallback, read_description
 
 INSTALL = "pip install ai-edge-litert"
 
 
-def load_classifier(weights: Path, preset_name: str | None = None, class_names: list[str] | None = None) -> Classifier:
+def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifier:
     """The classifier of a weights file, through LiteRT wherever that is possible.
 
-    In this order: the file is a model.tflite; one beside it, or in the user's cache, was made from these very
-    weights; or it is made now, with TensorFlow, into the cache. Without LiteRT, or where the cache cannot be
+    Tried in this order: the file is a model.tflite; a model.tflite next to it, or in the user's cache, was made from
+    exactly these weights; or one is made now, with TensorFlow, in the cache. Without LiteRT, or if the cache cannot be
     written, TensorFlow answers.
 
     Args:
-        weights: a .tflite file, or a weights file as for `weights_file.load`; the other arguments are as there.
+        weights: a .tflite file, or a weights file as for `load_weights`.
+        fallback: what the caller knows of weights files that do not hold their network.
 
     Raises:
-        UserError: as `weights_file.load` and `LiteClassifier.load`.
+        UserError: as `load_weights` and `LiteClassifier.load`.
     """
+    fallback = fallback or Fallback()
     try:
         from image_kit.answering.lite_classifier import LiteClassifier
     except ImportError:  # not installed, or not for this machine
         if weights.suffix == ".tflite":
             raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
         say(f"LiteRT is not installed, so TensorFlow answers and takes seconds to start: {INSTALL}")
-        return load_through_tensorflow(weights, preset_name, class_names)
+        return load_through_tensorflow(weights, fallback)
     if weights.suffix == ".tflite":
         classifier = LiteClassifier.load(weights)
     elif not weights.is_file():
         read_description(weights)  # raises
     else:
-        classifier = _made_from(weights, preset_name, class_names)
-    refuse_contradiction(weights, classifier.description, preset_name, class_names)
+        classifier = _made_from(weights, fallback)
+    fallback.refuse_contradiction(weights, classifier.description)
     return classifier
 
 
-def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+def _made_from(weights: Path, fallback: Fallback) -> Classifier:
     """Through the model.tflite that was made from a weights file, or is made now."""
     from image_kit.answering.lite_classifier import LiteClassifier
 
     digest = lite_model.sha256(weights)
-    cached = lite_cache.path_for(digest, preset_name, class_names)
+    cached = lite_cache.path_for(digest, fallback.preset, fallback.class_names)
     for path in (weights.with_name(lite_model.LITE), cached):
         try:
             # Not pathlib's is_file: it raises in a folder that may not be read.
@@ -67,7 +69,7 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
                 return LiteClassifier(model)
         except UserError as error:
             say(str(error))
-    classifier = load_through_tensorflow(weights, preset_name, class_names)
+    classifier = load_through_tensorflow(weights, fallback)
     from image_kit.answering import lite_export
 
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
@@ -80,15 +82,15 @@ def _made_from(weights: Path, preset_name: str | None, class_names: list[str] | 
     return LiteClassifier.load(cached)
 
 
-def load_through_tensorflow(weights: Path, preset_name: str | None, class_names: list[str] | None) -> Classifier:
+def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> Classifier:
     """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
-    describe(weights, preset_name, class_names)  # says what is wrong before TensorFlow has taken its seconds
+    (fallback or Fallback()).describe(weights)  # reports errors before TensorFlow takes its seconds
     from image_kit.compute import set_up
 
     set_up("float32")
     from image_kit.answering.keras_classifier import KerasClassifier
 
-    return KerasClassifier.load(weights, preset_name, class_names)
+    return KerasClassifier.load(weights, fallback)
 
 
 def answer_photos(

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER_VARIABLE = "IMAGE_CLASSIFICATION_KIT_CACHE"  # the environment's own choice of the folder
@@ -19,7 +20,7 @@ def folder() -> Path:
     return user_cache_path("image-classification-kit", appauthor=False)
 
 
-def path_for(weights_sha256: str, preset_name: str | None, class_names: list[str] | None) -> Path:
+def path_for(weights_sha256: str, preset_name: str | None, class_names: Sequence[str] | None) -> Path:
     """The one place for what is made from these weights under these options."""
     what = json.dumps([weights_sha256, preset_name, class_names])
     return folder() / f"{hashlib.sha256(what.encode()).hexdigest()}.tflite"

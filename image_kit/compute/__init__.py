@@ -12,13 +12,10 @@ if TYPE_CHECKING:
     from image_kit.compute.device import (
         DEVICES as DEVICES,
         Compute as Compute,
-        batch_shares as batch_shares,
         distribute as distribute,
         dtype_policy as dtype_policy,
         set_up as set_up,
-        steps_per_execution as steps_per_execution,
         unused_gpu as unused_gpu,
-        validation_batch_size as validation_batch_size,
     )
     from image_kit.compute.distribution import (
         ALONE as ALONE,
@@ -32,8 +29,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "cluster": "Cluster cluster_from_environment",
-        "device": "Compute DEVICES batch_shares distribute dtype_policy set_up steps_per_execution unused_gpu "
-        "validation_batch_size",
+        "device": "Compute DEVICES distribute dtype_policy set_up unused_gpu",
         "distribution": "ALONE Distribution",
         "quiet": "native_stderr_held_back",
     },

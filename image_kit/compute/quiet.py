@@ -12,15 +12,15 @@ from image_kit.errors import UserError
 def native_stderr_held_back():
     """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
-    It is replayed if the block fails, unless with a UserError, which says all in its one line.
-    TensorFlow writes its first lines before any logging level applies to them.
+    If the block fails, it is written after all, unless with a UserError, whose one line says everything. TensorFlow
+    writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
-    if sys.stderr:  # None where a program was started without one
+    if sys.stderr:  # None in a program that was started without one
         sys.stderr.flush()
     try:
         saved = os.dup(2)
-    except OSError:  # stderr is closed: nothing to hold back
+    except OSError:  # stderr is closed, so there is nothing to hold back
         yield
         return
     with tempfile.TemporaryFile() as held:

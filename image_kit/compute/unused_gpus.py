@@ -1,6 +1,6 @@
-"""Graphics cards that are there but that TensorFlow cannot use: which, why, and what mends it.
+"""Graphics cards that this machine has but TensorFlow cannot use: which, why, and what to do.
 
-Functions on data, so that every case can be tested on a machine without any card; `notice` asks this machine.
+The functions take data, so that every case can be tested on a machine without a card. `notice` asks this machine.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ TOOL_SECONDS = 10  # nvidia-smi takes 1 s, and hangs with a broken driver
 
 
 def notice(device: str, usable: int, built_with_cuda: bool) -> str | None:
-    """One line on cards that this machine has and TensorFlow does not see; None if there are none.
+    """One line about cards that this machine has and TensorFlow does not see; None if there are none.
 
     Args:
-        device: the user's choice; with "cpu" nothing is missing.
+        device: the user's choice; with "cpu" no card is wanted.
         usable: how many GPUs TensorFlow sees.
         built_with_cuda: whether this TensorFlow can drive NVIDIA's at all.
     """
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if device == "cpu" or usable or hidden in ("", "-1"):  # not asked for, found, or hidden on purpose
+    if device == "cpu" or usable or hidden in ("", "-1"):  # not wanted, in use, or hidden on purpose
         return None
     with_driver = NVIDIA_DRIVER.is_dir() and any(NVIDIA_DRIVER.iterdir())
     return explain(nvidia_cards(), with_driver, pci_vendors(), built_with_cuda, platform.system(), platform.machine())
@@ -56,7 +56,8 @@ def explain(
     if AMD in vendors:
         return "An AMD GPU: not used, because this TensorFlow has no ROCm; see AMD's tensorflow-rocm"
     if system == "Darwin" and machine == "arm64":
-        return "An Apple GPU: not used, because TensorFlow needs Apple's plug-in tensorflow-metal for it"
+        # Apple's plug-in tensorflow-metal would use it, but users report wrong training with it.
+        return "An Apple GPU: not used; training runs on the CPU"
     return None
 
 
@@ -78,7 +79,7 @@ def parse_cards(text: str) -> list[str]:
 
 
 def pci_vendors(devices: Path = PCI_DEVICES) -> set[str]:
-    """Vendors ("0x10de") of the graphics cards on Linux's PCI bus; empty where it does not say."""
+    """Vendors ("0x10de") of the graphics cards on Linux's PCI bus; empty where it cannot be read."""
     found = set()
     for device in devices.glob("*"):
         with contextlib.suppress(OSError):

@@ -5,10 +5,10 @@ import tensorflow as tf
 
 
 class Dropout(keras.layers.Dropout):
-    """Keras's Dropout with a random byte for each number where Keras draws four: a quarter of the time.
+    """Keras's Dropout with one random byte for each number, where Keras draws four: a quarter of the time.
 
-    The same distribution, from other draws. A byte tells rates apart in steps of 1/256; for a rate between two steps,
-    Keras's own runs.
+    The distribution is the same, the draws are others. A byte distinguishes rates in steps of 1/256. For a rate between
+    two steps, Keras's own method runs.
     """
 
     def call(self, inputs, training=False):

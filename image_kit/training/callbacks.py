@@ -1,4 +1,4 @@
-"""What happens around the epochs of a training: seeds before them; history, weights, stopping and plots after them."""
+"""What happens before each epoch of a training (seeds) and after it (history, weights, stopping, plots)."""
 
 import csv
 import time
@@ -15,98 +15,99 @@ from image_kit.weights import BEST, LAST, save_weights, with_progress
 
 
 def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
-    """Whether the validation loss has not improved for `patience` epochs; decided by the history alone."""
+    """Whether the validation loss has not improved for `patience` epochs. The history alone decides."""
     losses = [row["val_loss"] for row in history]
     return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
-class DropoutSeeds(keras.callbacks.Callback):
-    """Seeds every dropout layer anew from (seed, epoch), so that a resumed run repeats an uninterrupted one."""
+class RandomLayerSeeds(keras.callbacks.Callback):
+    """Seeds every layer that draws random numbers again from (seed, epoch), so that a resumed run repeats the run."""
 
     def __init__(self, seed: int):
         super().__init__()
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Numbered as in the tutorials, where relu is part of the layer before it.
+        """Called by Keras."""
+        # Layers are numbered as in models.py, where a relu belongs to the layer before it.
         layers = [layer for layer in self.model.layers if not isinstance(layer, keras.layers.ReLU)]
         for number, layer in enumerate(layers):
-            if isinstance(layer, keras.layers.Dropout):
+            if isinstance(getattr(layer, "seed_generator", None), keras.random.SeedGenerator):
                 state = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
                 layer.seed_generator.state.assign(state)
 
 
 class History(keras.callbacks.Callback):
-    """Writes history.csv: one row an epoch, epochs counted from 1, with the seconds it took."""
+    """Writes history.csv: one row for each epoch, counted from 1, with the seconds it took."""
 
-    def __init__(self, run: RunFolder):
+    def __init__(self, folder: RunFolder):
         super().__init__()
-        self.run = run
+        self.folder = folder
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         row = {name: round(float(value), 6) for name, value in logs.items()}
-        self.run.append_history({"epoch": epoch + 1, **row, "seconds": round(time.monotonic() - self.started, 2)})
+        self.folder.append_history({"epoch": epoch + 1, **row, "seconds": round(time.monotonic() - self.started, 2)})
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes last.weights.h5 after every epoch (with the optimizer's state) and best.weights.h5 when it is the best.
+    """Writes last.weights.h5 after every epoch, with the optimizer's state, and best.weights.h5 after the best so far.
 
-    Best is the highest validation accuracy; of equal ones the lowest validation loss. It holds the weights that were
-    validated, which are moving averages if the recipe says so; the classifier takes them over.
+    The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file holds the
+    weights that were validated, which are moving averages if the recipe says so. The classifier receives them too.
     """
 
-    def __init__(self, run: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
+    def __init__(self, folder: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
         super().__init__()
-        self.run = run
+        self.folder = folder
         self.classifier = classifier
         self.trained_on = trained_on
 
     def on_test_end(self, logs=None):
-        """Called by Keras while the model still holds the weights that were validated."""
+        """Called by Keras, while the model still holds the weights that were validated."""
         self.classifier.model.set_weights(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
-        """Called by Keras, after `History`. Raises UserError if the loss is no number: training has diverged."""
+        """Called by Keras, after `History`. Raises UserError if the loss is NaN or infinite: training has diverged."""
         if not np.isfinite(logs["loss"]):
             raise UserError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
-                f"lower --learning-rate (weights of earlier epochs are in {self.run.path})"
+                f"lower --learning-rate (weights of earlier epochs are in {self.folder.path})"
             )
         description = with_progress(self.classifier.description, epoch + 1, logs)
-        *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.run.history]
+        *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.folder.history]
         if not earlier or this > max(earlier):
-            save_weights(self.classifier.model, self.run.file(BEST), description, self.trained_on)
-        # After the best: an epoch without its last weights is trained again, so no crash can lose the best.
-        save_weights(self.model, self.run.file(LAST), description, self.trained_on)
+            save_weights(self.classifier.model, self.folder.file(BEST), description, self.trained_on)
+        # Written after the best: an epoch without its last weights is trained again, so no crash loses the best.
+        save_weights(self.model, self.folder.file(LAST), description, self.trained_on)
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Ends the training by `has_stopped`, which knows of the epochs before a resume too."""
+    """Ends the training when `has_stopped` says so, which also counts the epochs before a resume."""
 
-    def __init__(self, run: RunFolder, patience: int):
+    def __init__(self, folder: RunFolder, patience: int):
         super().__init__()
-        self.run = run
+        self.folder = folder
         self.patience = patience
 
     def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training = has_stopped(self.run.history, self.patience)
+        self.model.stop_training = has_stopped(self.folder.history, self.patience)
 
 
 class ScoreEachEpoch(keras.callbacks.Callback):
-    """Tutorial 1's first plot: test accuracy against the number of epochs. For the picture, never for choosing."""
+    """Draws tutorial 1's first plot: test accuracy against the number of epochs. It never decides anything."""
 
-    def __init__(self, run: RunFolder, data: Data, classifier: KerasClassifier):
+    def __init__(self, folder: RunFolder, data: Data, classifier: KerasClassifier):
         super().__init__()
-        self.run = run
+        self.folder = folder
         self.images = data.parts["test"]
         self.classifier = classifier
-        self.file = run.file("test_each_epoch.csv")
+        self.file = folder.file("test_each_epoch.csv")
 
     def on_epoch_end(self, epoch, logs=None):
-        """Called by Keras: adds a row to test_each_epoch.csv and draws the picture anew."""
+        """Called by Keras. Adds a row to test_each_epoch.csv and draws the picture again."""
         scores = score_images(self.classifier, self.images)[1]
         is_new = not self.file.exists()
         with open(self.file, "a", newline="") as file:
@@ -115,4 +116,4 @@ class ScoreEachEpoch(keras.callbacks.Callback):
             csv.writer(file).writerow([epoch + 1, scores.accuracy])
         with open(self.file, newline="") as file:
             points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
-        plot_test_scores(points, scores.total, self.run.file("test_each_epoch.png"), self.run.path.name)
+        plot_test_scores(points, scores.total, self.folder.file("test_each_epoch.png"), self.folder.path.name)

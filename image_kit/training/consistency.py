@@ -1,8 +1,9 @@
-"""What the machines of one training make sure of before it begins: the same recipe and images, the chief's weights."""
+"""Machines that train together must agree: on recipe, images and versions, and on the first weights."""
 
 import hashlib
 import json
 from dataclasses import asdict
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 from image_kit.compute import Distribution
 from image_kit.datasets import Data
 from image_kit.errors import UserError
-from image_kit.recipe import Recipe
-from image_kit.training.run_folder import DESCRIPTIVE, RunFolder, versions
+from image_kit.recipe import DESCRIPTIVE, Recipe
+from image_kit.training.run_folder import RunFolder, versions
 
 
-def check_same(distribution: Distribution, preset: Recipe, data: Data) -> None:
-    """Raise UserError on a machine whose recipe, images or versions are not the chief's; all must call it."""
-    mine = facts(preset, data)
+def check_same_on_every_machine(distribution: Distribution, recipe: Recipe, data: Data, policy: str) -> None:
+    """Raise UserError on a machine whose recipe, images or versions differ from the chief's. All must call it."""
+    mine = training_facts(recipe, data, policy)
     chiefs = json.loads(distribution.from_chief(json.dumps(mine)))
     different = [name for name in mine if mine[name] != chiefs.get(name)]
     if different:
@@ -27,12 +28,11 @@ def check_same(distribution: Distribution, preset: Recipe, data: Data) -> None:
         )
 
 
-def facts(preset: Recipe, data: Data) -> dict:
-    """What decides a training, by name, as JSON has it."""
-    recipe = {key: value for key, value in asdict(preset).items() if key not in DESCRIPTIVE}
+def training_facts(recipe: Recipe, data: Data, policy: str) -> dict[str, Any]:
+    """Everything that decides a training, by name, as JSON holds it."""
     every = {
-        **recipe,
-        "dtype policy (--precision)": keras.config.dtype_policy().name,
+        **{key: value for key, value in asdict(recipe).items() if key not in DESCRIPTIVE},
+        "dtype policy (--precision)": policy,
         "class names": data.class_names,
         "images": {part: digest(images.labels, images.fingerprints) for part, images in data.parts.items()},
         **{f"version of {name}": version for name, version in versions().items()},
@@ -41,20 +41,23 @@ def facts(preset: Recipe, data: Data) -> dict:
 
 
 def digest(labels: np.ndarray, fingerprints: np.ndarray | None) -> str:
-    """How many images a part has, and a short hash of their order, labels and content (photos only)."""
+    """The number of images in a part, and a short hash of their order, labels and (for photos) content."""
     hashed = hashlib.sha256(labels.tobytes())
     if fingerprints is not None:
         hashed.update(fingerprints.tobytes())
     return f"{len(labels)} ({hashed.hexdigest()[:8]})"
 
 
-def begin(distribution: Distribution, run: RunFolder, model: keras.Model, first_epoch: int) -> int:
-    """Give every machine the chief's first epoch, history, weights and optimizer state; all must call it.
+def start_like_the_chief(distribution: Distribution, folder: RunFolder, model: keras.Model, first_epoch: int) -> int:
+    """Give every machine the chief's first epoch, history, weights and optimizer state. All must call it.
 
-    So only the chief needs the files of a run that is resumed. Returns the first epoch.
+    So only the chief needs the files of a run that is resumed.
+
+    Returns:
+        The first epoch.
     """
-    start = json.loads(distribution.from_chief(json.dumps({"epoch": first_epoch, "history": run.history})))
-    run.history = start["history"]
-    if start["epoch"]:
-        distribution.copy_from_chief([*model.weights, *model.optimizer.variables])
+    start = json.loads(distribution.from_chief(json.dumps({"epoch": first_epoch, "history": folder.history})))
+    folder.history = start["history"]
+    optimizer_state = model.optimizer.variables if start["epoch"] else []  # of a new run it is the same everywhere
+    distribution.copy_from_chief([*model.weights, *optimizer_state])
     return start["epoch"]

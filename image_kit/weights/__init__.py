@@ -1,44 +1,61 @@
-"""The weights file: its format, saving, loading, and safety."""
+"""The weights file: its format, saving, loading, and safety.
+
+NAME.weights.h5 is the file that Keras's own `model.save_weights` writes, so `model.load_weights` reads it. The kit adds
+to the HDF5 file:
+
+- root attributes image_classifier_0, _1, ...: `Description` as JSON (network, class names, preprocessing, metrics,
+  versions), by `save_weights`;
+- data set image_classifier_trained_on, uint64 (n,): fingerprints of the photos that the weights were trained or
+  validated on, by `save_weights`;
+- data set image_classifier_trust, uint8 (n,): calibration and golden self-test (image_kit.trust), by `add_trust`;
+- root attribute crc32: CRC-32 of all of this and of all weights, by both.
+
+Reading a file runs no code from it, follows no link into another file, and takes no more memory than its size.
+"""
 
 from typing import TYPE_CHECKING
 
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.weights.checksum import (
-        check_checksum as check_checksum,
-    )
+    from image_kit.weights.checksum import verify_checksum as verify_checksum
     from image_kit.weights.description import (
         Description as Description,
-        describe as describe,
         read_description as read_description,
         read_trained_on as read_trained_on,
-        refuse_contradiction as refuse_contradiction,
         with_progress as with_progress,
+    )
+    from image_kit.weights.fallback import Fallback as Fallback
+    from image_kit.weights.network import (
+        check_trainable as check_trainable,
+        head_of as head_of,
+        is_binary as is_binary,
+        network_of as network_of,
     )
     from image_kit.weights.newest import (
         BEST as BEST,
         LAST as LAST,
         RUNS as RUNS,
+        add_weights_options as add_weights_options,
+        fallback_from as fallback_from,
         find_weights as find_weights,
     )
-    from image_kit.weights.trust_data import (
-        DATA_SET as DATA_SET,
-        read_trust as read_trust,
-    )
-    from image_kit.weights.weights_file import (
+    from image_kit.weights.saving import (
         add_trust as add_trust,
         load_weights as load_weights,
         save_weights as save_weights,
     )
+    from image_kit.weights.trust_data import read_trust as read_trust
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "checksum": "check_checksum",
-        "description": "Description describe read_description read_trained_on refuse_contradiction with_progress",
-        "newest": "BEST LAST RUNS find_weights",
-        "trust_data": "DATA_SET read_trust",
-        "weights_file": "add_trust load_weights save_weights",
+        "checksum": "verify_checksum",
+        "description": "Description read_description read_trained_on with_progress",
+        "fallback": "Fallback",
+        "network": "check_trainable head_of is_binary network_of",
+        "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
+        "saving": "add_trust load_weights save_weights",
+        "trust_data": "read_trust",
     },
 )

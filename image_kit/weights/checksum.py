@@ -1,7 +1,7 @@
-"""Is a weights file still what was written? A CRC-32 of its data sets and its description, as zip and PNG have one.
+"""Does a weights file still hold what was written? A CRC-32 over its data sets and its description tells.
 
-It finds a single flipped bit, where the golden self-test finds what moves answers. It is no seal: who forges a file
-computes it anew.
+It finds a single flipped bit, which the golden self-test may miss. It does not protect against forgery: whoever forges
+a file computes a new checksum.
 """
 
 import zlib
@@ -12,36 +12,36 @@ import h5py
 import numpy as np
 
 from image_kit.errors import UserError
-from image_kit.weights import hdf5_check
+from image_kit.weights.hdf5_safety import datasets
 
 ATTRIBUTE = "crc32"
 BLOCK = 2**20  # values read at once
 
 
-def write(file: h5py.File) -> None:
-    """Note the checksum of all that an open file holds now; to be called after the last change."""
-    file.attrs[ATTRIBUTE] = _of(file)
+def write_checksum(file: h5py.File) -> None:
+    """Write the checksum of an open file's content into it. Call it after the last change."""
+    file.attrs[ATTRIBUTE] = _crc32(file)
 
 
-def check_checksum(path: Path, advice: str = "take another copy of it") -> None:
-    """Raise UserError, with this advice, unless a file holds what was written; one that has no checksum passes."""
+def verify_checksum(path: Path, advice: str = "take another copy of it") -> None:
+    """Raise UserError, with this advice, unless a file holds what was written. A file without a checksum passes."""
     try:
         with h5py.File(path, "r") as file:
-            is_whole = ATTRIBUTE not in file.attrs or int(file.attrs[ATTRIBUTE]) == _of(file)
-    except Exception:  # on damaged files h5py raises ten kinds
+            is_whole = ATTRIBUTE not in file.attrs or int(file.attrs[ATTRIBUTE]) == _crc32(file)
+    except Exception:  # h5py raises ten kinds on damaged files
         is_whole = False
     if not is_whole:
-        raise UserError(f"{path}: is damaged: its checksum is not that of what was written; {advice}")
+        raise UserError(f"{path}: is damaged: its checksum differs from that of what was written; {advice}")
 
 
-def _of(file: h5py.File) -> int:
-    """Of the root's attributes and of every data set with its name and type, in the order of their names."""
+def _crc32(file: h5py.File) -> int:
+    """Over the root's attributes, and over each data set with its name and type, in the order of the names."""
     checksum = 0
     for name in sorted(file.attrs.keys() - {ATTRIBUTE}):
         checksum = zlib.crc32(f"{name} {file.attrs[name]}".encode(), checksum)
-    for name, dataset in sorted(hdf5_check.datasets(file)):
-        if dataset.dtype.hasobject:  # of them memory has but addresses
-            raise TypeError(f"{name} holds no numbers")
+    for name, dataset in sorted(datasets(file)):
+        if dataset.dtype.hasobject:  # in memory such values are addresses
+            raise TypeError(f"{name} does not hold numbers")
         checksum = zlib.crc32(f"{name} {dataset.dtype} {dataset.shape}".encode(), checksum)
         for block in _blocks(dataset):
             checksum = zlib.crc32(block, checksum)
@@ -49,7 +49,7 @@ def _of(file: h5py.File) -> int:
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:
-    """The values, a few rows at a time: weights of 300 MB are not held twice."""
+    """The values, a few rows at a time, so that weights of 300 MB are not in memory twice."""
     if dataset.ndim == 0:
         yield np.asarray(dataset[()])
         return

@@ -1,28 +1,49 @@
-"""Which weights a command means: those that are named, or the newest run's."""
+"""Which weights a command means: those that the user names, or those of the newest run."""
 
+import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from image_kit.errors import UserError
+from image_kit.named_networks import NamedNetworks
+from image_kit.recipe import Recipe
+from image_kit.weights.fallback import Fallback
 
 RUNS = Path("runs")
 BEST, LAST = "best.weights.h5", "last.weights.h5"
 
 
-def find_weights(given: Path | None = None, preset_name: str | None = None) -> Path:
+def add_weights_options(parser: argparse.ArgumentParser, presets: Mapping[str, Recipe]) -> None:
+    """Add --weights, and --preset and --class-names for weights that do not describe themselves."""
+    parser.add_argument("--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (the newest run)")
+    parser.add_argument("--preset", choices=presets, help="the network of weights that do not describe themselves")
+    parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="for such weights: in index order")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def fallback_from(args: argparse.Namespace, networks: NamedNetworks, presets: Mapping[str, Recipe]) -> Fallback:
+    """What the options of `add_weights_options` say."""
+    return Fallback(networks, presets, args.preset, args.class_names)
+
+
+def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     """The weights file that a command means.
 
     Args:
         given: a weights file, or a run folder, whose best weights are taken.
-        preset_name: with nothing given, the newest run must be of this preset.
+        name: if nothing is given, the newest run of this preset or folder is taken.
 
     Raises UserError if nothing is given and there is no run.
     """
     if given is not None:
         return given / BEST if given.is_dir() else given
-    found = [path for path in RUNS.glob(f"*/{BEST}") if preset_name is None or _name_of(path.parent) == preset_name]
+    found = [path for path in RUNS.glob(f"*/{BEST}") if name is None or _name_of(path.parent) == name]
     if not found:
-        of = f" of {preset_name}" if preset_name else ""
+        of = f" of {name}" if name else ""
         raise UserError(
             f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file"
         )
@@ -36,8 +57,8 @@ def _finished(weights: Path) -> tuple[bool, float]:
 
 
 def _name_of(run: Path) -> str | None:
-    """The preset or folder that a run was called with; None if its settings cannot be read."""
+    """The preset or folder that a run was started with; None if its settings cannot be read."""
     try:
-        return json.loads((run / "settings.json").read_text())["name"]
-    except (OSError, ValueError, KeyError):
+        return json.loads((run / "settings.json").read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None

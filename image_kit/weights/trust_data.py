@@ -1,4 +1,4 @@
-"""What a weights file holds of `Trust`."""
+"""What a weights file holds of `Trust`: the calibration and the golden self-test."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ DATA_SET = "image_classifier_trust"
 
 
 def read_trust(path: Path, description: Description) -> Trust | None:
-    """What a weights file holds; None where it holds nothing: written during training, or by another program.
+    """The trust data of a weights file; None if it holds none, as during training or from another program.
 
-    Raises UserError if it is damaged.
+    Raises UserError if they are damaged.
     """
     import h5py  # 0.1 s that a prediction through LiteRT does not need
 
@@ -27,5 +27,5 @@ def read_trust(path: Path, description: Description) -> Trust | None:
                 raise ValueError("not stored as bytes")
             data = data[:].tobytes()
         return Trust.from_bytes(data, description.preprocessing.image_shape, len(description.class_names))
-    except Exception as error:  # on damaged files h5py raises ten kinds
-        raise UserError(f"{path}: its calibration is damaged ({first_line(error)}); take the file anew") from None
+    except Exception as error:  # h5py raises ten kinds on damaged files
+        raise UserError(f"{path}: its calibration is damaged ({first_line(error)}); take another copy of it") from None

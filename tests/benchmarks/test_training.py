@@ -9,7 +9,7 @@ import sys
 sys.path[:0] = ["benchmarks", "."]
 import training_epochs, models
 for name, shape, classes in (("cifar10_small", (32, 32, 3), 10), ("elephants_cars", (300, 300, 3), 2)):
-    found = training_epochs.flops(models.build(name, shape, classes))
+    found = training_epochs.flops(getattr(models, name)(shape, classes))
     print(found["forward"], found["train"])
 """
 

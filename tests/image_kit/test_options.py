@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 
 import pytest
 
-from image_kit import options
+from image_kit import options, recipe
 from image_kit.errors import UserError
 from image_kit.recipe import Augmentation, Recipe
-from presets import MODELS, PRESETS
+from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 AUGMENTED, PLAIN = PRESETS["cifar10"], PRESETS["cifar10_plain"]
 OPTIONS = [(kind, field) for kind in (Recipe, Augmentation) for field in fields(kind) if "help" in field.metadata]
@@ -27,6 +28,7 @@ GIVEN = {
     "class_weights": ("balanced", "balanced"),
     "seed": ("12", 12),
     "precision": ("float32", "float32"),
+    "plain_keras": ("", True),
     "rotation_range": ("40", 40.0),
     "width_shift_range": ("0.25", 0.25),
     "height_shift_range": ("3", 3.0),
@@ -44,7 +46,7 @@ GIVEN = {
 @pytest.fixture
 def parser():
     parser = argparse.ArgumentParser()
-    options.add_recipe_options(parser, MODELS)
+    options.add_recipe_options(parser, NETWORKS.names())
     return parser
 
 
@@ -60,7 +62,7 @@ def resolved(parser):
 
 def test_only_what_describes_a_preset_has_no_option():
     without = {field.name for field in fields(Recipe) if "help" not in field.metadata}
-    assert without == {"source", "dataset", "parameters", "augmentation", "measured", "minutes"}
+    assert without == {*recipe.DESCRIPTIVE, "dataset", "augmentation"}
     assert all("help" in field.metadata for field in fields(Augmentation))
     assert {field.name for _, field in OPTIONS} == set(GIVEN)
 

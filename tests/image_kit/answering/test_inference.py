@@ -16,18 +16,21 @@ from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.photos.sources import PhotoSource
 from image_kit.trust.heads import to_probabilities
-from image_kit.weights import weights_file
+from image_kit.weights import saving
 from image_kit.weights.description import Description
+from tests.fixtures.networks import fallback, network
 
 SHAPE = (12, 16, 3)
-DESCRIPTION = Description("mnist_dense", ("a", "b", "c"), Preprocessing(SHAPE))
+DESCRIPTION = Description(
+    "mnist_dense", ("a", "b", "c"), Preprocessing(SHAPE), network=network("mnist_dense", SHAPE, 3)
+)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
 
 
 def save(path):
     """Fresh random weights; returns their classifier."""
     model = models.mnist_dense(SHAPE, 3)
-    weights_file.save_weights(model, path, DESCRIPTION, np.empty(0, np.uint64))
+    saving.save_weights(model, path, DESCRIPTION, np.empty(0, np.uint64))
     return KerasClassifier(model, DESCRIPTION)
 
 
@@ -101,10 +104,10 @@ def test_a_cache_that_cannot_be_looked_into_is_said_and_tensorflow_answers(tmp_p
 
 def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
     models.mnist_cnn((28, 28, 1)).save_weights(tmp_path / "old.weights.h5")
-    digits = load_classifier(tmp_path / "old.weights.h5", "mnist_cnn")
+    digits = load_classifier(tmp_path / "old.weights.h5", fallback("mnist_cnn"))
     assert isinstance(digits, LiteClassifier)
     assert digits.class_names == tuple("0123456789")
-    letters = load_classifier(tmp_path / "old.weights.h5", "mnist_cnn", list("abcdefghij"))
+    letters = load_classifier(tmp_path / "old.weights.h5", fallback("mnist_cnn", list("abcdefghij")))
     assert letters.class_names == tuple("abcdefghij")
     assert len(list(cache.glob("*.tflite"))) == 2
     with pytest.raises(UserError, match="does not say which network it belongs to; add --preset"):
@@ -114,11 +117,11 @@ def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
 def test_options_that_contradict_the_file_are_refused_by_either_kind(tmp_path, cache):
     lite_export.write_lite_model(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
     for name in ("a.weights.h5", "model.tflite"):
-        load_classifier(tmp_path / name, "mnist_dense", ["a", "b", "c"])
+        load_classifier(tmp_path / name, fallback("mnist_dense", ["a", "b", "c"]))
         with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of mnist_dense"):
-            load_classifier(tmp_path / name, "cifar10")
+            load_classifier(tmp_path / name, fallback("cifar10"))
         with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are a,b,c"):
-            load_classifier(tmp_path / name, class_names=["c", "b", "a"])
+            load_classifier(tmp_path / name, fallback(None, ["c", "b", "a"]))
 
 
 @pytest.mark.parametrize("name", ["none.weights.h5", "none.tflite"])

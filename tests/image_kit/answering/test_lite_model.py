@@ -13,9 +13,10 @@ from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
-from image_kit.weights import weights_file
+from image_kit.weights import saving
 from image_kit.weights.description import Description
 from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 DESCRIPTION = Description("cifar10_small", ("a", "b", "ü"), Preprocessing((24, 32, 3), 0.01), epoch=2)
 NOTHING = np.empty(0, np.uint64)
@@ -23,11 +24,11 @@ NOTHING = np.empty(0, np.uint64)
 
 def write(folder, description=DESCRIPTION):
     """Random weights far from 0, so that the probabilities differ, and their model.tflite."""
-    model = models.build(description.model, description.preprocessing.image_shape, len(description.class_names))
+    model = NETWORKS.build(description.model, description.preprocessing.image_shape, len(description.class_names))
     rng = np.random.default_rng(0)
     *before, kernel, bias = model.get_weights()
     model.set_weights([*before, 8 * kernel, rng.normal(size=bias.shape)])
-    weights_file.save_weights(model, folder / "best.weights.h5", description, NOTHING)
+    saving.save_weights(model, folder / "best.weights.h5", description, NOTHING)
     classifier = KerasClassifier.load(folder / "best.weights.h5")
     lite_export.write_lite_model(classifier, folder / "best.weights.h5", folder / "model.tflite")
     return classifier
@@ -95,7 +96,7 @@ def test_answers_that_are_no_numbers_are_an_error(tmp_path):
     model = models.mnist_dense((8, 8, 1), 3)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     description = Description("mnist_dense", ("a", "b", "c"), Preprocessing((8, 8, 1)))
-    weights_file.save_weights(model, tmp_path / "a.weights.h5", description, NOTHING)
+    saving.save_weights(model, tmp_path / "a.weights.h5", description, NOTHING)
     lite_export.write_lite_model(
         KerasClassifier(model, description), tmp_path / "a.weights.h5", tmp_path / "model.tflite"
     )

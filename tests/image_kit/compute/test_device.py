@@ -7,12 +7,10 @@ import pytest
 from image_kit.compute import device as compute
 from image_kit.compute.device import (
     Compute,
-    batch_shares,
     choose_gpus,
     choose_policy,
     cpu_flags,
     name_gpus,
-    steps_per_execution,
 )
 from image_kit.errors import UserError
 
@@ -59,42 +57,6 @@ def test_flags_of_this_cpu_or_none(monkeypatch):
 
     monkeypatch.setattr(Path, "read_text", absent)
     assert cpu_flags() == set()
-
-
-@pytest.mark.parametrize(
-    ("shape", "batch_size", "steps", "expected"),
-    [
-        ((300, 300, 3), 16, 1000, 1),  # photos: Python's share of a step is small
-        ((28, 28, 1), 128, 422, 32),
-        ((28, 28, 1), 128, 80, 10),
-        ((28, 28, 1), 128, 7, 1),
-        ((28, 28, 1), 128, 0, 1),
-        ((100, 100, 1), 100, 800, 32),
-        ((100, 100, 1), 101, 800, 1),
-    ],
-)
-def test_steps_in_one_call(shape, batch_size, steps, expected):
-    assert steps_per_execution(shape, batch_size, steps) == expected
-
-
-@pytest.mark.parametrize(
-    ("model", "shape", "batch_size", "cores", "shares"),
-    [
-        ("fashion_mnist", (28, 28, 1), 64, 2, 2),
-        ("fashion_mnist", (28, 28, 1), 64, 4, 4),
-        ("fashion_mnist", (28, 28, 1), 64, 5, 1),  # shares of fewer than 16 images
-        ("cifar10_small", (32, 32, 3), 32, 2, 2),
-        ("cifar10_small", (32, 32, 3), 31, 2, 1),
-        ("cifar10", (32, 32, 3), 256, 16, 16),
-        ("cifar10", (32, 32, 3), 256, 1, 1),
-        ("elephants_cars", (64, 64, 3), 32, 2, 2),
-        ("elephants_cars", (65, 64, 3), 32, 2, 1),
-        ("elephants_cars", (300, 300, 3), 32, 2, 1),
-        ("one_conv", (32, 32, 3), 32, 2, 1),
-    ],
-)
-def test_shares_of_a_batch(model, shape, batch_size, cores, shares):
-    assert batch_shares(model, shape, batch_size, cores) == shares
 
 
 def test_the_sentence():

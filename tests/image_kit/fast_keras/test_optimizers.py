@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from image_kit.fast_keras import optimizers
-from image_kit.fast_keras.optimizers import Adam, RMSprop
+from image_kit.fast_keras.optimizers import Adam, RMSprop, faster_optimizer
 
 PAIRS = [(Adam, keras.optimizers.Adam), (RMSprop, keras.optimizers.RMSprop)]
 
@@ -50,12 +50,40 @@ def test_small_variables_are_updated_by_keras_itself(monkeypatch, ours, theirs):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 def test_a_learning_rate_that_is_set_later_is_used(name):
-    optimizer = optimizers.get_optimizer(name)
+    optimizer = faster_optimizer(keras.optimizers.get(name))
     assert type(optimizer).__name__.lower() == name
     optimizer.learning_rate = 0.0
     before, after = train(Adam(0.0), 1).get_weights(), train(optimizer, 3).get_weights()
     for start, end in zip(before, after, strict=True):
         np.testing.assert_array_equal(start, end)
+
+
+SETTINGS = {"learning_rate": 0.25, "use_ema": True, "ema_momentum": 0.5, "weight_decay": 0.125}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_settings_are_kept(ours, theirs):
+    faster = faster_optimizer(theirs(**SETTINGS))
+    assert type(faster) is ours
+    assert {name: value for name, value in faster.get_config().items() if name in SETTINGS} == SETTINGS
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        keras.optimizers.RMSprop(momentum=0.5),
+        keras.optimizers.RMSprop(centered=True),
+        keras.optimizers.Adam(amsgrad=True),
+        keras.optimizers.AdamW(),
+        keras.optimizers.SGD(momentum=0.5),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_what_ours_do_not_cover_is_kerass_own(other):
+    again = faster_optimizer(other)
+    assert again is not other
+    assert type(again) is type(other)
+    assert again.get_config() == other.get_config()
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
@@ -81,7 +109,7 @@ for scope in (strategy, tf.distribute.get_strategy()):
     with scope.scope():
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(1)])
-        optimizer = optimizers.get_optimizer(NAME)
+        optimizer = optimizers.faster_optimizer(keras.optimizers.get(NAME))
         optimizer.learning_rate = 0.01
         model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)

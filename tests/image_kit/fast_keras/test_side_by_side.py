@@ -1,30 +1,31 @@
-"""batch_shares: a batch in shares is the same training, and the same files."""
+"""side_by_side: a batch in shares is the same training, and the same files."""
 
 import keras
 import numpy as np
 import pytest
 
-import models
-from image_kit.fast_keras import side_by_side as batch_shares
-from image_kit.fast_keras.side_by_side import SideBySide
+from image_kit.fast_keras import side_by_side
+from image_kit.fast_keras.side_by_side import SideBySide, choose_slices
 from image_kit.machine import cpu_cores
+from image_kit.training.network import loss_for
+from tests.fixtures.networks import NETWORKS
 
 
 def pair(name, shape, n_classes, shares=3):
     """A network and its weights once more, in shares; both compiled."""
     keras.utils.set_random_seed(0)
-    plain = models.build(name, shape, n_classes)
-    shared = SideBySide(models.build(name, shape, n_classes), shares)
+    plain = NETWORKS.build(name, shape, n_classes)
+    shared = SideBySide(NETWORKS.build(name, shape, n_classes), shares)
     shared.set_weights(plain.get_weights())
     for model in (plain, shared):
-        model.compile("sgd", models.loss_for(model), metrics=["accuracy"], steps_per_execution=2)
+        model.compile("sgd", loss_for(model), metrics=["accuracy"], steps_per_execution=2)
     return plain, shared
 
 
-NETWORKS = [("fashion_mnist", (28, 28, 1), 10), ("cifar10_small", (32, 32, 3), 10), ("one_conv", (12, 12, 3), 2)]
+CASES = [("fashion_mnist", (28, 28, 1), 10), ("cifar10_small", (32, 32, 3), 10), ("one_conv", (12, 12, 3), 2)]
 
 
-@pytest.mark.parametrize(("name", "shape", "n_classes"), NETWORKS)
+@pytest.mark.parametrize(("name", "shape", "n_classes"), CASES)
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 def test_training_is_the_same_to_rounding(name, shape, n_classes, size):
     """Batches of 8 and a last one of `size`: fewer than shares, or uneven ones."""
@@ -66,6 +67,36 @@ def test_their_files_are_each_others(tmp_path):
     assert shared.count_params() == plain.count_params() == 276_138
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "batch_size", "cores", "slices"),
+    [
+        ("fashion_mnist", (28, 28, 1), 64, 2, 2),
+        ("fashion_mnist", (28, 28, 1), 64, 4, 4),
+        ("fashion_mnist", (28, 28, 1), 64, 5, 1),  # slices of fewer than 16 images
+        ("cifar10_small", (32, 32, 3), 32, 2, 2),
+        ("cifar10_small", (32, 32, 3), 31, 2, 1),
+        ("cifar10", (32, 32, 3), 256, 16, 16),
+        ("cifar10", (32, 32, 3), 256, 1, 1),
+        ("elephants_cars", (64, 64, 3), 32, 2, 2),
+        ("elephants_cars", (65, 64, 3), 32, 2, 1),
+        ("elephants_cars", (300, 300, 3), 32, 2, 1),
+        ("one_conv", (32, 32, 3), 32, 2, 1),
+        ("one_conv", (28, 28, 1), 32, 2, 1),
+        ("mnist_dense", (28, 28, 1), 128, 2, 2),
+    ],
+)
+def test_slices_of_a_batch(name, shape, batch_size, cores, slices):
+    with keras.StatelessScope(initialize_variables=False):
+        network = NETWORKS.build(name, shape, 10 if "mnist" in name or "cifar" in name else 2)
+        assert choose_slices(network, batch_size, cores) == slices
+
+
+def test_statistics_of_a_whole_batch_are_not_sliced():
+    layers = [keras.Input((28, 28, 1)), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+    assert choose_slices(keras.Sequential([*layers[:1], *layers[2:]]), 64, 2) == 2
+    assert choose_slices(keras.Sequential(layers), 64, 2) == 1
+
+
 def test_shares_draw_dropout_of_their_own():
     layer = keras.layers.Dropout(0.5)
     model = SideBySide(keras.Sequential([keras.layers.Input((1000,)), layer]), 2)
@@ -78,10 +109,10 @@ import sys
 from image_kit.compute import device as compute
 found = compute.set_up("float32", 0, int(sys.argv[1]))
 import tensorflow as tf
-from image_kit.fast_keras import side_by_side as batch_shares
-print(batch_shares.shares_in_use(), tf.config.threading.get_intra_op_parallelism_threads())
+from image_kit.fast_keras import side_by_side
+print(side_by_side.slices_in_use(), tf.config.threading.get_intra_op_parallelism_threads())
 compute.set_up("float32", 0, 3)  # too late
-print(batch_shares.shares_in_use())
+print(side_by_side.slices_in_use())
 """
 
 
@@ -93,41 +124,44 @@ def test_set_up_decides_once_for_the_process(run_python, shares, said):
 
 
 def test_this_process_splits_operations():
-    assert batch_shares.shares_in_use() == 1
+    assert side_by_side.slices_in_use() == 1
 
 
 FIT = """
 import os, sys
 from dataclasses import replace
-from image_kit.compute import device as compute
-compute.set_up("float32", 0, 2)
+from image_kit.compute import set_up
+computing = set_up("auto", 0, 2)
 os.chdir(sys.argv[1])
-import keras, numpy as np, training
-from image_kit.answering.keras_classifier import KerasClassifier
-from image_kit.training.run_folder import RunFolder
+import keras, numpy as np
+from image_kit.answering import KerasClassifier
+from image_kit.datasets import Data, ImageSet
 from image_kit.fast_keras.side_by_side import SideBySide
-from image_kit.datasets import data as datasets
+from image_kit.photos import Preprocessing
+from image_kit.training import Run, RunFolder, Settings
 from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 preset = replace(PRESETS["cifar10"], image_size=(28, 28), batch_size=8, augment=False)
 rng = np.random.default_rng(0)
 
 def part(n):
-    return datasets.ImageSet(rng.integers(0, 256, (n, 28, 28, 3), np.uint8), np.arange(n, dtype=np.int32) % 3, [""] * n)
+    return ImageSet(rng.integers(0, 256, (n, 28, 28, 3), np.uint8), np.arange(n, dtype=np.int32) % 3, [""] * n)
 
-from image_kit.photos.photo import Preprocessing
 parts = {"train": part(33), "validation": part(9), "test": part(5)}
-data = datasets.Data(("a", "b", "c"), Preprocessing((28, 28, 3)), parts, [])
+data = Data(("a", "b", "c"), Preprocessing((28, 28, 3)), parts, [])
 
 def run(name, epochs, resumed=None):
-    recipe = replace(preset, epochs=epochs)
-    run = resumed or RunFolder.create(name, "unused")
-    run.write_settings("cifar10", recipe)
-    keras.utils.set_random_seed(recipe.seed)
-    model = training.build(recipe, data)
-    assert type(model) is SideBySide
-    training.run_training(run, model, recipe, None, data)
-    return run, model.get_weights()
+    settings = Settings("cifar10", replace(preset, epochs=epochs))
+    folder = resumed or RunFolder.create(name, "unused")
+    folder.write_settings(settings)
+    keras.utils.set_random_seed(preset.seed)
+    run = Run(settings, data, NETWORKS, computing)
+    run.build(lambda: folder)
+    assert type(run.model) is SideBySide
+    run.fit()
+    run.finish()
+    return folder, run.model.get_weights()
 
 whole, weights = run("whole", 3)
 broken, _ = run("broken", 1)
@@ -155,8 +189,8 @@ os.chdir(sys.argv.pop(1))
 sys.argv[0] = "train.py"
 import train
 train.main()
-from image_kit.fast_keras import side_by_side as batch_shares
-print("shares", batch_shares.shares_in_use())
+from image_kit.fast_keras import side_by_side
+print("shares", side_by_side.slices_in_use())
 """
 
 

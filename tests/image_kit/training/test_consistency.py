@@ -8,10 +8,14 @@ import pytest
 from image_kit.compute.distribution import ALONE, Distribution
 from image_kit.datasets import data as datasets
 from image_kit.errors import UserError
-from image_kit.training import consistency as agreement
+from image_kit.training.consistency import check_same_on_every_machine, digest
 from presets import PRESETS
 
 RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24))
+
+
+def check(distribution, recipe, data):
+    check_same_on_every_machine(distribution, recipe, data, "float32")
 
 
 class AfterAChief(Distribution):
@@ -40,23 +44,23 @@ def said_by_a_chief(recipe, data):
             sent.append(text)
             return text
 
-    agreement.check_same(Chief(), recipe, data)
+    check(Chief(), recipe, data)
     return sent[0]
 
 
 def test_one_machine_agrees_with_itself_and_with_an_equal_one(data):
-    agreement.check_same(ALONE, RECIPE, data)
-    agreement.check_same(AfterAChief(said_by_a_chief(RECIPE, data)), RECIPE, data)
+    check(ALONE, RECIPE, data)
+    check(AfterAChief(said_by_a_chief(RECIPE, data)), RECIPE, data)
 
 
 def test_another_recipe_is_refused_by_name(data):
     chief = AfterAChief(said_by_a_chief(RECIPE, data))
     with pytest.raises(UserError) as raised:
-        agreement.check_same(chief, replace(RECIPE, seed=7, batch_size=3), data)
+        check(chief, replace(RECIPE, seed=7, batch_size=3), data)
     assert str(raised.value) == (
         "TF_CONFIG: batch_size, seed must be the same on every machine; batch_size is 3 here and 16 on the chief's"
     )
-    agreement.check_same(chief, replace(RECIPE, measured="other words"), data)
+    check(chief, replace(RECIPE, measured="other words"), data)
 
 
 def test_a_photo_that_differs_is_noticed(data, tmp_path, photo):
@@ -65,17 +69,17 @@ def test_a_photo_that_differs_is_noticed(data, tmp_path, photo):
     with pytest.raises(
         UserError, match=r"TF_CONFIG: images must be the same on every machine; images is \{'train': '6 "
     ):
-        agreement.check_same(chief, RECIPE, datasets.load_photos(tmp_path / "photos", RECIPE))
+        check(chief, RECIPE, datasets.load_photos(tmp_path / "photos", RECIPE))
 
 
 def test_a_digest_counts_order_labels_and_content():
     labels, marks = np.array([0, 1], np.int32), np.array([3, 4], np.uint64)
     digests = [
-        agreement.digest(labels, marks),
-        agreement.digest(labels, marks[::-1].copy()),
-        agreement.digest(labels[::-1].copy(), marks),
-        agreement.digest(labels, None),
+        digest(labels, marks),
+        digest(labels, marks[::-1].copy()),
+        digest(labels[::-1].copy(), marks),
+        digest(labels, None),
     ]
     assert len(set(digests)) == 4
     assert all(digest.startswith("2 (") for digest in digests)
-    assert agreement.digest(labels, marks) == digests[0]
+    assert digest(labels, marks) == digests[0]

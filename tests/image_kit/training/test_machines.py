@@ -19,18 +19,18 @@ TELLING = f"""
 import hashlib, sys
 sys.path.insert(0, {str(ROOT)!r})
 import train
-from image_kit import terminal as command_line
-from image_kit.compute import device as compute
-from image_kit.compute import quiet
-with quiet.native_stderr_held_back():
-    from image_kit.training import run as training
-inner = training.run_training
-def run_training(run, model, *arguments, **options):
-    scores = inner(run, model, *arguments, **options)
-    print("ended with", hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest())
+from image_kit import terminal
+from image_kit.compute import native_stderr_held_back
+with native_stderr_held_back():
+    from image_kit.training.run import Run
+finish = Run.finish
+def tell(run):
+    scores = finish(run)
+    weights = b"".join(weights.tobytes() for weights in run.model.get_weights())
+    print("ended with", hashlib.sha256(weights).hexdigest())
     return scores
-training.run_training = run_training
-command_line.run(train.main)
+Run.finish = tell
+terminal.run(train.main)
 """
 
 
@@ -116,9 +116,8 @@ def test_two_machines_train_as_one_and_outlive_the_loss_of_one(tmp_path, start, 
 READING = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from image_kit.compute import cluster
-from image_kit.compute import device as compute
-compute.distribute("auto", cluster.cluster_from_environment())
+from image_kit.compute import cluster_from_environment, distribute
+distribute("auto", cluster_from_environment())
 time.sleep(600)
 """
 

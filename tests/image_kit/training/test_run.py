@@ -9,26 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit import files as atomic
-from image_kit.answering import lite_export, lite_model
+from image_kit.answering import lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_model import LITE
 from image_kit.answering.scores import score_images
-from image_kit.datasets import data as datasets
-from image_kit.datasets.data import ImageSet
+from image_kit.datasets.data import Data, ImageSet, load_photos, make_batches
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.recipe import Augmentation
-from image_kit.training import callbacks, run as training
+from image_kit.training import callbacks, finish
+from image_kit.training.network import class_weights
 from image_kit.training.run_folder import RunFolder
-from image_kit.trust import measure as trust_measure
-from image_kit.weights import trust_data, weights_file
+from image_kit.weights import saving, trust_data
 from image_kit.weights.description import read_description, read_trained_on
 from image_kit.weights.newest import BEST, LAST
 from presets import PRESETS
-
-RECIPE = replace(PRESETS["elephants_cars"], image_size=(24, 24), batch_size=8, epochs=2, precision="float32")
-COUNTS = {"train/cats": 10, "train/dogs": 10, "val/cats": 3, "val/dogs": 3, "test/cats": 3, "test/dogs": 3}
+from tests.fixtures.runs import COUNTS, RECIPE, build, new_run, run_it
 
 
 @pytest.fixture
@@ -37,21 +33,9 @@ def photos(tmp_path, coloured_photos, monkeypatch):
     return coloured_photos(tmp_path / "photos", COUNTS)
 
 
-def run_it(run, photos, recipe=RECIPE, **options):
-    keras.utils.set_random_seed(recipe.seed)  # as compute.set_up does
-    data = datasets.load_photos(photos, recipe)
-    return training.run_training(run, training.build_model(recipe, data), recipe, None, data, **options)
-
-
-def new_run(name="run", recipe=RECIPE):
-    run = RunFolder.create(name, "unused")
-    run.write_settings("photos", recipe)
-    return run
-
-
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
-    data = datasets.load_photos(photos, RECIPE)
-    images, labels = datasets.make_batches(data, "validation", 6, binary=True)[0]
+    data = load_photos(photos, RECIPE)
+    images, labels = make_batches(data, "validation", 6, binary=True)[0]
     for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
         predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
         np.testing.assert_array_equal(image, predicted_on)
@@ -61,7 +45,7 @@ def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
 def test_the_weights_know_what_they_were_trained_on(photos):
     run = new_run()
     run_it(run, photos)
-    data = datasets.load_photos(photos, RECIPE)
+    data = load_photos(photos, RECIPE)
     seen = read_trained_on(run.file(BEST))
     for part in ("train", "validation"):
         assert np.isin(data.parts[part].fingerprints, seen).all()
@@ -78,7 +62,7 @@ def test_look_alikes_stand_beside_the_score(photos):
     assert scores.keys() == {"test", "test_without_look_alikes"}
     assert metrics["test"]["total"] == metrics["test_without_look_alikes"]["total"] + 1 == metrics["images"]["test"]
     twin.unlink()
-    images = datasets.load_photos(photos, RECIPE).parts["test"]
+    images = load_photos(photos, RECIPE).parts["test"]
     alone = score_images(KerasClassifier.load(run.file(BEST)), images)[1]
     assert metrics["test_without_look_alikes"]["confusion"] == alone.confusion.tolist()
 
@@ -126,19 +110,19 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
     whole = new_run("whole")
     run_it(whole, photos)
     run = new_run("crashed")
-    save = weights_file.save_weights
+    save = callbacks.save_weights
 
     def crash_before_last_of_epoch_2(model, path, description, marks):
         if path.name == LAST and description.epoch == 2:
             raise KeyboardInterrupt
         save(model, path, description, marks)
 
-    monkeypatch.setattr(weights_file, "save", crash_before_last_of_epoch_2)
+    monkeypatch.setattr(callbacks, "save_weights", crash_before_last_of_epoch_2)
     with pytest.raises(KeyboardInterrupt):
         run_it(run, photos)
-    monkeypatch.setattr(weights_file, "save", save)
+    monkeypatch.setattr(callbacks, "save_weights", save)
     run_it(RunFolder.open(run.path), photos)
-    best, wanted = (weights_file.load_weights(folder.file(BEST)) for folder in (run, whole))
+    best, wanted = (saving.load_weights(folder.file(BEST)) for folder in (run, whole))
     assert best[1].epoch == wanted[1].epoch
     for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -146,14 +130,13 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
 
 def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch):
     run = new_run()
-    steps = ((trust_measure, "measure"), (training, "score_images"), (lite_export, "write"), (atomic, "write_json"))
-    for module, name in steps:
+    for name in ("measure_trust", "score_images", "write_lite_model", "write_json"):
 
         def interrupt(*_):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(module, name, interrupt)
+            patched.setattr(finish, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 run_it(run, photos)
         run = RunFolder.open(run.path)
@@ -173,12 +156,12 @@ def test_a_moving_average_is_what_is_validated_and_kept(photos):
     recipe = replace(RECIPE, ema_momentum=0.9)
     run = new_run(recipe=recipe)
     run_it(run, photos, recipe)
-    model, description = weights_file.load_weights(run.file(BEST))
-    validation = datasets.make_batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
+    model, description = saving.load_weights(run.file(BEST))
+    validation = make_batches(load_photos(photos, recipe), "validation", 6, binary=True)
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     loss, accuracy = model.evaluate(validation, verbose=0)
     assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
-    last, last_description = weights_file.load_weights(run.file(LAST))
+    last, last_description = saving.load_weights(run.file(LAST))
     assert last_description.epoch == 2
     assert any(not np.allclose(*pair) for pair in zip(model.get_weights(), last.get_weights(), strict=True))
 
@@ -190,7 +173,7 @@ def test_a_moving_average_survives_a_resume(photos):
     run_it(halves, photos, replace(recipe, epochs=1))
     run_it(RunFolder.open(halves.path), photos, recipe)
     for file in (BEST, LAST):
-        ours, theirs = (weights_file.load_weights(run.file(file))[0].get_weights() for run in (halves, whole))
+        ours, theirs = (saving.load_weights(run.file(file))[0].get_weights() for run in (halves, whole))
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -228,7 +211,9 @@ def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_p
     counts = {"train/a": 12, "train/b": 4, "train/c": 8, "val/a": 1, "val/b": 1, "val/c": 1}
     folder = coloured_photos(tmp_path / "p", counts)
     recipe = replace(RECIPE, class_weights="balanced")
-    weights = training._class_weights(recipe, datasets.load_photos(folder, recipe))
+    data = load_photos(folder, recipe)
+    weights = class_weights(recipe, data.parts["train"].labels, 3)
+    assert class_weights(RECIPE, data.parts["train"].labels, 3) is None
     assert weights == {0: pytest.approx(24 / 36), 1: pytest.approx(2), 2: pytest.approx(1)}
 
 
@@ -239,7 +224,7 @@ def test_three_classes_get_softmax_and_sparse_labels(tmp_path, coloured_photos, 
     run = new_run()
     recipe = replace(RECIPE, grayscale=True, augment=False, class_weights="balanced")
     assert run_it(run, folder, recipe) == {}
-    model, description = weights_file.load_weights(run.file(BEST))
+    model, description = saving.load_weights(run.file(BEST))
     assert model.input_shape == (None, 24, 24, 1)
     assert model.output_shape == (None, 3)
     assert description.class_names == ("a", "cats", "dogs")
@@ -253,7 +238,7 @@ def small_arrays():
         part: ImageSet(rng.integers(0, 256, (count, 20, 20, 3), np.uint8), np.arange(count, dtype=np.int32) % 4, [])
         for part, count in (("train", 67), ("validation", 19))
     }
-    return datasets.Data(tuple("abcd"), Preprocessing((20, 20, 3)), parts, [])
+    return Data(tuple("abcd"), Preprocessing((20, 20, 3)), parts, [])
 
 
 STILL = replace(PRESETS["cifar10_small"], optimizer="sgd", learning_rate=1e-30, batch_size=4, precision="float32")
@@ -264,14 +249,15 @@ def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_ar
     """With weights that stand still, and last batches of 3 images: 17 steps of training, two in a call."""
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
-    keras.utils.set_random_seed(0)
-    model = training.build_model(recipe, small_arrays)
+    run = build(new_run(recipe=recipe), recipe, small_arrays)
+    model = run.model
     assert model.steps_per_execution == 2
-    run = new_run(recipe=recipe)
-    training.run_training(run, model, recipe, None, small_arrays)
+    run.fit()
+    transforms = recipe.augmentation if augment else None
     for prefix, part in (("", "train"), ("val_", "validation")):
-        for epoch, row in enumerate(run.history):
-            batches = training._batches(small_arrays, part, recipe, model)
+        for epoch, row in enumerate(run.folder.history):
+            is_train = part == "train"
+            batches = make_batches(small_arrays, part, 4, False, 0, transforms if is_train else None, is_train)
             batches.epoch = epoch
             images, labels = (
                 np.concatenate(arrays) for arrays in zip(*map(batches.__getitem__, range(len(batches))), strict=True)
@@ -287,12 +273,16 @@ def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_ar
 def test_graphs_are_built_in_the_first_epoch_only(tmp_path, monkeypatch, small_arrays, augment):
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=3, augment=augment)
-    model, built = training.build_model(recipe, small_arrays), []
+    run, built = build(new_run(recipe=recipe), recipe, small_arrays), []
     for name in ("train_step", "test_step"):
-        step = getattr(model, name)
-        setattr(model, name, lambda data, step=step, name=name: built.append((name, len(run.history))) or step(data))
-    run = new_run(recipe=recipe)
-    training.run_training(run, model, recipe, None, small_arrays)
+        step = getattr(run.model, name)
+
+        def counted(data, step=step, name=name):
+            built.append((name, len(run.folder.history)))
+            return step(data)
+
+        setattr(run.model, name, counted)
+    run.fit()
     assert built == [("train_step", 0), ("test_step", 0)]
 
 
@@ -301,13 +291,11 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
     recipe = replace(STILL, optimizer="adam", learning_rate=0.01, epochs=2)
     histories = []
     for profile in (False, True):
-        keras.utils.set_random_seed(0)
-        run = new_run(f"profile-{profile}", recipe)
-        model = training.build_model(recipe, small_arrays)
-        training.run_training(run, model, recipe, None, small_arrays, profile=profile)
-        histories.append([{**row, "seconds": 0} for row in run.history])
+        run = build(new_run(f"profile-{profile}", recipe), recipe, small_arrays, profile=profile)
+        run.fit()
+        histories.append([{**row, "seconds": 0} for row in run.folder.history])
     assert histories[0] == histories[1]
-    assert len(list(run.file("profile").rglob("*.xplane.pb"))) == 1
+    assert len(list(run.folder.file("profile").rglob("*.xplane.pb"))) == 1
     assert capsys.readouterr().err.count(" s: waiting for data ") == 2
 
 
@@ -316,20 +304,40 @@ def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, mon
     monkeypatch.setattr("image_kit.photos.store.CACHE_SHARE", 0)  # else it stays in memory
     gone = next((photos / part / "dogs").iterdir())
     end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
-    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    run = build(new_run(), RECIPE, load_photos(photos, RECIPE))
+    run.callbacks.append(end)
     with pytest.raises(UserError, match="changed while in use") as caught:
-        run_it(new_run(), photos)
+        run.fit()
     assert str(gone) in str(caught.value)
 
 
-def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos, monkeypatch):
+def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos):
     def interrupt(epoch, logs):
         try:
             raise KeyboardInterrupt
         finally:
             raise RuntimeError("Exiting device scope without proper scope nesting")
 
-    end = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
-    monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])
+    run = build(new_run(), RECIPE, load_photos(photos, RECIPE))
+    run.callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=interrupt))
     with pytest.raises(KeyboardInterrupt):
-        run_it(new_run(), photos)
+        run.fit()
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(PRESETS["cifar10_small"], image_size=(24, 24), batch_size=8)])
+def test_plain_keras_trains_the_same_network(photos, recipe):
+    """Without dropout's own draws: with these two, losses of the first epoch agree to rounding."""
+    recipe = replace(recipe, epochs=1, precision="float32", model="one_conv", optimizer="sgd")
+    runs = []
+    for plain in (False, True):
+        run = build(new_run(f"plain-{plain}"), replace(recipe, plain_keras=plain), load_photos(photos, recipe))
+        run.fit()
+        runs.append(run)
+    fast, plain = runs
+    assert fast.folder.history[0]["loss"] == pytest.approx(plain.folder.history[0]["loss"], rel=1e-4)
+    for ours, theirs in zip(fast.model.get_weights(), plain.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert [type(layer) for layer in plain.model.layers] == [type(layer) for layer in plain.classifier.model.layers]
+    assert {type(layer).__module__.split(".")[0] for layer in plain.model.layers} == {"keras"}
+    assert type(plain.model.optimizer) is keras.optimizers.SGD
+    assert plain.model.steps_per_execution == 1

@@ -6,8 +6,9 @@ import pytest
 
 from image_kit.errors import UserError
 from image_kit.files import first_free
-from image_kit.recipe import Augmentation
-from image_kit.training.run_folder import RunFolder, UnwrittenRun
+from image_kit.recipe import DESCRIPTIVE, Augmentation, Recipe
+from image_kit.training.run_folder import RunFolder, WorkerRunFolder
+from image_kit.training.settings import Settings
 from image_kit.weights.newest import BEST, find_weights
 from presets import PRESETS
 
@@ -21,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 def new_run(name, finished=None, weights=0, preset="mnist_cnn"):
     """A run with best weights written at second `weights`, and finished at second `finished` if that is given."""
     run = RunFolder.create(name, "unused")
-    run.write_settings(preset, PRESETS[preset])
+    run.write_settings(Settings(preset, PRESETS[preset]))
     run.file(BEST).touch()
     os.utime(run.file(BEST), (weights, weights))
     if finished is not None:
@@ -43,22 +44,38 @@ def test_a_name_that_is_a_path_is_refused(name):
         RunFolder.create(name, "a")
 
 
+def without_description(recipe):
+    """The recipe as a run records it."""
+    blank = Recipe()
+    return replace(recipe, **{name: getattr(blank, name) for name in DESCRIPTIVE})
+
+
+def test_settings_of_the_version_before_plain_keras_are_read():
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("cifar10", PRESETS["cifar10"]))
+    values = json.loads(run.settings_text())
+    assert values["recipe"].pop("plain_keras") is False
+    run.file("settings.json").write_text(json.dumps(values))
+    assert run.read_settings() == Settings("cifar10", without_description(PRESETS["cifar10"]))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_settings_come_back_as_they_were(name):
     preset = replace(
         PRESETS[name], epochs=3, image_size=(40, 50), augmentation=Augmentation(brightness_range=(0.5, 1.5), cval=3.0)
     )
     run = RunFolder.create("a", "a")
-    run.write_settings(name, preset, folder="x", tensorboard=True)
-    assert RunFolder.open(run.path).read_settings() == (preset, {"name": name, "folder": "x", "tensorboard": True})
+    settings = Settings(name, without_description(preset), folder="x", tensorboard=True)
+    run.write_settings(replace(settings, recipe=preset))
+    assert RunFolder.open(run.path).read_settings() == settings
 
 
-def test_a_machine_that_follows_writes_nothing(folder):
+def test_a_worker_writes_nothing(folder):
     chief = RunFolder.create("a", "a")
-    chief.write_settings("mnist_cnn", PRESETS["mnist_cnn"], folder=None)
+    chief.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
     text, before = chief.settings_text(), sorted(folder.rglob("*"))
-    run = UnwrittenRun(chief.path)
-    run.write_settings("other", PRESETS["one_conv"])
+    run = WorkerRunFolder(chief.path)
+    run.write_settings(Settings("other", PRESETS["one_conv"]))
     run.write_environment(device="CPU")
     run.append_history({"epoch": 1, "loss": 2.0})
     assert run.history == [{"epoch": 1, "loss": 2.0}]
@@ -78,7 +95,7 @@ def test_damaged_settings_are_a_users_error(damage):
 
 def test_history_comes_back_and_a_row_cut_short_is_dropped():
     run = RunFolder.create("a", "a")
-    run.write_settings("mnist_cnn", PRESETS["mnist_cnn"])
+    run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
     rows = [{"epoch": number, "loss": 1 / number, "seconds": 2.0} for number in (1, 2, 3)]
     for row in rows:
         run.append_history(row)
@@ -103,9 +120,9 @@ def test_the_newest_finished_run_answers():
     new_run("early_best", weights=10, finished=500)
     new_run("late_best", weights=400, finished=450, preset="cifar10")
     assert find_weights().parent.name == "early_best"
-    assert find_weights(preset_name="cifar10").parent.name == "late_best"
+    assert find_weights(name="cifar10").parent.name == "late_best"
     with pytest.raises(UserError, match="no trained run of one_conv below runs/"):
-        find_weights(preset_name="one_conv")
+        find_weights(name="one_conv")
 
 
 def test_a_run_folder_stands_for_its_best_weights(folder):

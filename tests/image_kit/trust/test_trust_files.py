@@ -12,11 +12,14 @@ from image_kit.datasets.data import ImageSet
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.trust import measure as trust_measure
-from image_kit.weights import checksum, trust_data, weights_file
+from image_kit.weights import checksum, saving, trust_data
 from image_kit.weights.description import Description
+from tests.fixtures.networks import network
 
 SHAPE = (20, 20, 3)
-DESCRIPTION = Description("cifar10_small", ("a", "b", "c"), Preprocessing(SHAPE))
+DESCRIPTION = Description(
+    "cifar10_small", ("a", "b", "c"), Preprocessing(SHAPE), network=network("cifar10_small", SHAPE, 3)
+)
 
 
 def images(n, seed):
@@ -30,11 +33,11 @@ def made(tmp_path_factory):
     """best.weights.h5 and model.tflite of a random network, as the end of a training leaves them."""
     folder = tmp_path_factory.mktemp("made")
     path = folder / "best.weights.h5"
-    weights_file.save_weights(models.cifar10_small(SHAPE, 3), path, DESCRIPTION, np.arange(4, dtype=np.uint64))
+    saving.save_weights(models.cifar10_small(SHAPE, 3), path, DESCRIPTION, np.arange(4, dtype=np.uint64))
     classifier = KerasClassifier.load(path)
     assert classifier.trust is None
     classifier.trust, _ = trust_measure.measure_trust(classifier, images(200, 0), images(100, 1))
-    weights_file.add_trust(path, classifier.trust)
+    saving.add_trust(path, classifier.trust)
     lite_export.write_lite_model(classifier, path, folder / "model.tflite")
     return folder, classifier
 
@@ -60,10 +63,10 @@ def test_both_files_answer_alike(made):
 
 
 def test_adding_it_keeps_the_rest_of_the_file_and_adding_it_again_replaces_it(made, copied):
-    before = weights_file.load_weights(copied)[0].get_weights()
-    weights_file.add_trust(copied, made[1].trust)
+    before = saving.load_weights(copied)[0].get_weights()
+    saving.add_trust(copied, made[1].trust)
     assert [path.name for path in copied.parent.iterdir()] == ["copy.weights.h5"]
-    model, description = weights_file.load_weights(copied)
+    model, description = saving.load_weights(copied)
     assert description == DESCRIPTION
     for ours, theirs in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -76,14 +79,14 @@ def test_damage_is_not_sealed_by_adding_it_again(made, copied):
         file["layers/conv2d/vars/0"][:] *= 1.1
     before = copied.read_bytes()
     with pytest.raises(UserError, match=r"copy\.weights\.h5: is damaged"):
-        weights_file.add_trust(copied, made[1].trust)
+        saving.add_trust(copied, made[1].trust)
     assert copied.read_bytes() == before
 
 
 def test_weights_that_answer_otherwise_are_refused_with_the_figures(copied):
     with h5py.File(copied, "r+") as file:
         file["layers/conv2d/vars/0"][:] *= 1.1
-        checksum.write(file)  # as a file whose numbers are right, and a runtime that computes otherwise
+        checksum.write_checksum(file)  # as a file whose numbers are right, and a runtime that computes otherwise
     message = (
         r"copy\.weights\.h5: its answers have moved since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
     )
@@ -114,7 +117,7 @@ def test_a_damaged_calibration_gives_one_line(copied, content):
     with h5py.File(copied, "r+") as file:
         del file[trust_data.DATA_SET]
         file[trust_data.DATA_SET] = content
-        checksum.write(file)
+        checksum.write_checksum(file)
     with pytest.raises(
         UserError, match=r"^.*copy\.weights\.h5: its calibration is damaged \(.*\); take the file anew$"
     ):

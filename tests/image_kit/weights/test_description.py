@@ -8,8 +8,9 @@ from hypothesis import given, strategies as st
 
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
-from image_kit.weights.description import CHECKS, Description, describe_old
+from image_kit.weights.description import READERS, Description
 from presets import PRESETS
+from tests.fixtures.networks import fallback
 
 DESCRIPTION = Description(
     "mnist_cnn", ("a", "ü"), Preprocessing((24, 32, 1), 0.5), None, 3, {"loss": 0.1}, {"keras": "3"}
@@ -24,7 +25,7 @@ def test_reading_it_imports_neither_keras_nor_tensorflow_nor_hdf5(run_python):
 
 
 def test_every_member_is_checked_when_read():
-    assert list(CHECKS) == [member.name for member in fields(Description)]
+    assert list(READERS) == [member.name for member in fields(Description)]
 
 
 @given(
@@ -41,6 +42,7 @@ def test_every_member_is_checked_when_read():
         st.integers(0),
         st.dictionaries(st.text(), st.floats(allow_nan=False)),
         st.dictionaries(st.text(), st.text()),
+        st.sampled_from([None, [{"class": "Flatten", "data_format": "channels_last"}]]),
     )
 )
 def test_json_holds_all_of_it(description):
@@ -71,7 +73,7 @@ def test_json_that_is_no_description_is_a_value_error(text):
 
 @pytest.mark.parametrize("preset_name", PRESETS)
 def test_every_presets_old_weights_can_be_described(preset_name):
-    preset, description = PRESETS[preset_name], describe_old(preset_name)
+    preset, description = PRESETS[preset_name], fallback(preset_name).describe_preset()
     assert (description.model, description.preset) == (preset.model, preset_name)
     assert description.preprocessing == Preprocessing((*preset.image_size, 1 if preset.grayscale else 3))
     assert len(description.class_names) == (2 if preset.dataset == "photos" else 10)
@@ -79,4 +81,4 @@ def test_every_presets_old_weights_can_be_described(preset_name):
 
 def test_class_names_given_for_old_weights_are_checked():
     with pytest.raises(UserError, match="--class-names: class names must be two or more and differ, received x, x"):
-        describe_old("elephants_cars", ["x", "x"])
+        fallback("elephants_cars", ["x", "x"]).describe_preset()

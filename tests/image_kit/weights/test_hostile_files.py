@@ -15,8 +15,9 @@ from image_kit.datasets.data import ImageSet
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
 from image_kit.trust import measure as trust_measure
-from image_kit.weights import weights_file
+from image_kit.weights import saving
 from image_kit.weights.description import Description
+from image_kit.weights.network import network_of
 
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())  # what once ended in anything else
@@ -30,11 +31,12 @@ def whole(tmp_path_factory):
     pixels = np.random.default_rng(0).integers(0, 256, (40, *SHAPE)).astype(np.uint8)
     images = ImageSet(pixels, np.arange(40, dtype=np.int32) % 2, [str(number) for number in range(40)])
     path = folder / "best.weights.h5"
-    description = Description("one_conv", ("a", "b"), Preprocessing(SHAPE))
-    classifier = KerasClassifier(models.one_conv(SHAPE, 2), description)
-    weights_file.save_weights(classifier.model, path, description, np.arange(4, dtype=np.uint64))
+    model = models.one_conv(SHAPE, 2)
+    description = Description("one_conv", ("a", "b"), Preprocessing(SHAPE), network=network_of(model))
+    classifier = KerasClassifier(model, description)
+    saving.save_weights(classifier.model, path, description, np.arange(4, dtype=np.uint64))
     classifier.trust, _ = trust_measure.measure_trust(classifier, images, images)
-    weights_file.add_trust(path, classifier.trust)
+    saving.add_trust(path, classifier.trust)
     lite_export.write_lite_model(classifier, path, folder / "model.tflite")
     return folder
 

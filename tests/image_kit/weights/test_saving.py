@@ -10,8 +10,11 @@ import models
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.errors import UserError
 from image_kit.photos.photo import Preprocessing
-from image_kit.weights import weights_file
+from image_kit.training.network import loss_for
+from image_kit.weights import saving
 from image_kit.weights.description import Description, read_description, read_trained_on
+from image_kit.weights.network import network_of
+from tests.fixtures.networks import NETWORKS, fallback
 
 SHAPE = (24, 24, 3)
 NOTHING = np.empty(0, np.uint64)
@@ -24,7 +27,7 @@ def describe(**changes) -> Description:
 
 def save(path, n_classes=2, **changes):
     model = models.elephants_cars(SHAPE, n_classes)
-    weights_file.save_weights(model, path, describe(**changes), NOTHING)
+    saving.save_weights(model, path, describe(network=network_of(model), **changes), NOTHING)
     return model
 
 
@@ -45,11 +48,12 @@ def write_keras_2_layout(path, model, group=None):
 
 def test_the_file_loads_alone_and_says_everything(tmp_path):
     trained_on = np.array([7, 2**64 - 1], np.uint64)
-    description = describe(preset="elephants_cars", epoch=3, metrics={"val_accuracy": 0.5}, versions={"keras": "3"})
     model = models.elephants_cars(SHAPE, 2)
-    weights_file.save_weights(model, tmp_path / "best.weights.h5", description, trained_on)
+    facts = {"epoch": 3, "metrics": {"val_accuracy": 0.5}, "versions": {"keras": "3"}}
+    description = describe(preset="elephants_cars", network=network_of(model), **facts)
+    saving.save_weights(model, tmp_path / "best.weights.h5", description, trained_on)
     moved = (tmp_path / "best.weights.h5").rename(tmp_path / "elsewhere.weights.h5")
-    loaded, read = weights_file.load_weights(moved)
+    loaded, read = saving.load_weights(moved)
     assert read == description
     assert read_trained_on(moved).tolist() == trained_on.tolist()
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
@@ -66,21 +70,21 @@ def test_plain_keras_loads_the_file_too(tmp_path):
 
 def test_the_optimizer_is_saved_with_a_compiled_model_and_ignored_by_load(tmp_path, capsys):
     model = models.elephants_cars(SHAPE, 2)
-    model.compile("rmsprop", models.loss_for(model))
+    model.compile("rmsprop", loss_for(model))
     model.optimizer.build(model.trainable_variables)
-    weights_file.save_weights(model, tmp_path / "last.weights.h5", describe(), NOTHING)
+    saving.save_weights(model, tmp_path / "last.weights.h5", describe(network=network_of(model)), NOTHING)
     with h5py.File(tmp_path / "last.weights.h5") as file:
         assert len(file["optimizer/vars"]) > len(model.trainable_variables)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Keras's word for "the file holds more than the model"
-        weights_file.load_weights(tmp_path / "last.weights.h5")
+        saving.load_weights(tmp_path / "last.weights.h5")
     assert capsys.readouterr().err == ""
 
 
 def test_a_description_longer_than_an_hdf5_attribute_survives(tmp_path):
     names = tuple(f"class number {number} with a rather long name" for number in range(2_500))
     model = models.elephants_cars(SHAPE, len(names))
-    weights_file.save_weights(model, tmp_path / "a.weights.h5", describe(class_names=names), NOTHING)
+    saving.save_weights(model, tmp_path / "a.weights.h5", describe(class_names=names), NOTHING)
     assert read_description(tmp_path / "a.weights.h5").class_names == names
 
 
@@ -89,7 +93,7 @@ def test_a_description_longer_than_an_hdf5_attribute_survives(tmp_path):
 def test_a_tutorials_old_weights_load_with_a_preset(tmp_path, name, group):
     model = models.fashion_mnist((28, 28, 1), 10)
     write_keras_2_layout(tmp_path / name, model, group)
-    loaded, description = weights_file.load_weights(tmp_path / name, "fashion_mnist")
+    loaded, description = saving.load_weights(tmp_path / name, fallback("fashion_mnist"))
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert description.class_names[9] == "Ankle boot"
@@ -99,28 +103,30 @@ def test_a_tutorials_old_weights_load_with_a_preset(tmp_path, name, group):
 def test_old_weights_of_tutorial_1_have_its_classes_and_its_size(tmp_path):
     model = models.elephants_cars((300, 300, 3), 2)
     write_keras_2_layout(tmp_path / "50_epochs.h5", model)
-    description = weights_file.load_weights(tmp_path / "50_epochs.h5", "elephants_cars")[1]
+    description = saving.load_weights(tmp_path / "50_epochs.h5", fallback("elephants_cars"))[1]
     assert description.class_names == ("cars", "elephants")
     assert description.preprocessing == Preprocessing((300, 300, 3))
 
 
 def test_class_names_of_old_weights_can_be_given(tmp_path):
     write_keras_2_layout(tmp_path / "a.h5", models.one_conv((256, 256, 3), 3))
-    description = weights_file.load_weights(tmp_path / "a.h5", "one_conv", ["x", "y", "z"])[1]
+    description = saving.load_weights(tmp_path / "a.h5", fallback("one_conv", ["x", "y", "z"]))[1]
     assert description.class_names == ("x", "y", "z")
 
 
 def test_a_file_that_says_nothing_asks_for_a_preset(tmp_path):
     models.mnist_cnn((28, 28, 1)).save_weights(tmp_path / "plain.weights.h5")
     with pytest.raises(UserError, match=r"plain\.weights\.h5: does not say .* --preset, one of elephants_cars"):
-        weights_file.load_weights(tmp_path / "plain.weights.h5")
-    assert weights_file.load_weights(tmp_path / "plain.weights.h5", "mnist_cnn")[1].class_names == tuple("0123456789")
+        saving.load_weights(tmp_path / "plain.weights.h5", fallback())
+    assert saving.load_weights(tmp_path / "plain.weights.h5", fallback("mnist_cnn"))[1].class_names == tuple(
+        "0123456789"
+    )
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
     write_keras_2_layout(tmp_path / "a.h5", models.mnist_cnn((28, 28, 1)))
     with pytest.raises(UserError, match=r"a\.h5: does not fit the network cifar10 \("):
-        weights_file.load_weights(tmp_path / "a.h5", "cifar10")
+        saving.load_weights(tmp_path / "a.h5", fallback("cifar10"))
 
 
 def test_no_file_a_foreign_file_and_a_cut_file_give_one_line(tmp_path):
@@ -130,7 +136,7 @@ def test_no_file_a_foreign_file_and_a_cut_file_give_one_line(tmp_path):
     (tmp_path / "cut.weights.h5").write_bytes(whole[: len(whole) // 2])
     for name, message in (("none.h5", "no such weights file"), ("text.h5", "HDF5"), ("cut.weights.h5", "HDF5")):
         with pytest.raises(UserError, match=message) as caught:
-            weights_file.load_weights(tmp_path / name)
+            saving.load_weights(tmp_path / name)
         assert "\n" not in str(caught.value)
         assert name in str(caught.value)
 
@@ -158,7 +164,7 @@ def test_a_damaged_description_is_refused(tmp_path, change):
         values = json.loads(file.attrs["image_classifier_0"])
         file.attrs["image_classifier_0"] = json.dumps(values | change)
     with pytest.raises(UserError, match=r"a\.weights\.h5: its description is damaged"):
-        weights_file.load_weights(tmp_path / "a.weights.h5")
+        saving.load_weights(tmp_path / "a.weights.h5")
 
 
 @pytest.mark.parametrize("marks", ["a group", np.zeros(3), np.zeros((2, 2), np.uint64), "larger than the file"])
@@ -180,23 +186,23 @@ def test_damaged_fingerprints_are_refused(tmp_path, marks):
 def test_an_image_too_small_for_the_network_is_refused(tmp_path):
     save(tmp_path / "a.weights.h5", preprocessing=Preprocessing((1, 1, 3)))
     with pytest.raises(UserError, match=r"a\.weights\.h5: does not fit the network elephants_cars"):
-        weights_file.load_weights(tmp_path / "a.weights.h5")
+        saving.load_weights(tmp_path / "a.weights.h5")
 
 
 def test_options_that_contradict_the_file_are_refused(tmp_path):
     save(tmp_path / "a.weights.h5")
-    weights_file.load_weights(tmp_path / "a.weights.h5", "elephants_cars", ["cars", "elephants"])
+    saving.load_weights(tmp_path / "a.weights.h5", fallback("elephants_cars", ["cars", "elephants"]))
     with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of elephants_cars"):
-        weights_file.load_weights(tmp_path / "a.weights.h5", "cifar10")
+        saving.load_weights(tmp_path / "a.weights.h5", fallback("cifar10"))
     with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are cars,elephants"):
-        weights_file.load_weights(tmp_path / "a.weights.h5", class_names=["elephants", "cars"])
+        saving.load_weights(tmp_path / "a.weights.h5", fallback(None, ["elephants", "cars"]))
 
 
 @pytest.mark.parametrize("names", [["one"], ["same", "same"]])
 def test_class_names_of_old_weights_are_checked(tmp_path, names):
     write_keras_2_layout(tmp_path / "a.h5", models.mnist_cnn((28, 28, 1)))
     with pytest.raises(UserError, match="--class-names: class names must be two or more and differ"):
-        weights_file.load_weights(tmp_path / "a.h5", "mnist_cnn", names)
+        saving.load_weights(tmp_path / "a.h5", fallback("mnist_cnn", names))
 
 
 def test_answers_that_are_no_numbers_are_an_error():
@@ -211,7 +217,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path):
     save(path)
     before = path.read_bytes()
     with pytest.raises(TypeError):
-        weights_file.save_weights(models.elephants_cars(SHAPE, 2), path, describe(metrics={"a": object()}), NOTHING)
+        saving.save_weights(models.elephants_cars(SHAPE, 2), path, describe(metrics={"a": object()}), NOTHING)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -220,7 +226,7 @@ def test_loading_leaves_the_dtype_policy_alone(tmp_path):
     save(tmp_path / "a.weights.h5")
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model, _ = weights_file.load_weights(tmp_path / "a.weights.h5")
+        model, _ = saving.load_weights(tmp_path / "a.weights.h5")
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     finally:
@@ -229,7 +235,7 @@ def test_loading_leaves_the_dtype_policy_alone(tmp_path):
 
 @pytest.mark.parametrize(("network", "shape", "classes"), [("elephants_cars", SHAPE, 2), ("cifar10_small", SHAPE, 4)])
 def test_probabilities_are_a_distribution_whatever_the_head(network, shape, classes):
-    model = models.build(network, shape, classes)
+    model = NETWORKS.build(network, shape, classes)
     classifier = KerasClassifier(model, describe(model=network, class_names=tuple("abcd"[:classes])))
     images = np.random.default_rng(0).integers(0, 256, (5, *shape), np.uint8)
     probabilities = classifier.probabilities(images)
@@ -257,5 +263,5 @@ def test_a_network_larger_than_the_file_is_refused_before_its_memory_is_taken(tm
         rf"a\.weights\.h5: does not fit the network elephants_cars \(.* 264,286,305 weights; the file .* {held:,}\)"
     )
     with pytest.raises(UserError, match=message):
-        weights_file.load_weights(tmp_path / "a.weights.h5")
+        saving.load_weights(tmp_path / "a.weights.h5")
     assert initializers == []

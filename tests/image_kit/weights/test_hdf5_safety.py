@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.weights import hdf5_check
+from image_kit.weights import hdf5_safety
 from image_kit.weights.description import read_description
-from image_kit.weights.hdf5_check import Hostile
+from image_kit.weights.hdf5_safety import HostileFile
 
 
 def test_a_plain_file_passes_and_its_numbers_are_counted(tmp_path):
@@ -14,7 +14,7 @@ def test_a_plain_file_passes_and_its_numbers_are_counted(tmp_path):
         file["three"] = 1.0
         file["again"] = file["one"]  # a second hard link, and one upwards: each data set counts once
         file["one/up"] = file["/"]
-    assert hdf5_check.check(tmp_path / "a.h5") == 13
+    assert hdf5_safety.count_numbers(tmp_path / "a.h5") == 13
 
 
 def external_link(file):
@@ -53,7 +53,7 @@ def many_small_claims(file):
 
 
 def many_objects(file):
-    for number in range(hdf5_check.MAX_OBJECTS + 1):
+    for number in range(hdf5_safety.MAX_OBJECTS + 1):
         file.create_group(str(number))
 
 
@@ -75,7 +75,7 @@ def test_what_weights_do_not_need_is_refused_unread(tmp_path, write, message):
     path = tmp_path / "a.weights.h5"
     with h5py.File(path, "w") as file:
         write(file)
-    with pytest.raises(Hostile, match=message):
-        hdf5_check.check(path)
+    with pytest.raises(HostileFile, match=message):
+        hdf5_safety.count_numbers(path)
     with pytest.raises(UserError, match=rf"a\.weights\.h5: is no plain weights file.*{message}"):
         read_description(path)

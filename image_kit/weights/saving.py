@@ -1,6 +1,6 @@
-"""The self-describing .weights.h5: plain Keras weights, and beside them what a program needs to use them.
+"""Save and load the self-describing .weights.h5: plain Keras weights, together with what a program needs to use them.
 
-`model.load_weights` of Keras reads the file as any other; `description.py` says what else it holds and reads that.
+Keras's own `model.load_weights` reads the file too. `description.py` says what else it holds, and reads that.
 """
 
 import shutil
@@ -11,16 +11,17 @@ import h5py
 import keras
 import numpy as np
 
-import models
 from image_kit.compute import dtype_policy
 from image_kit.errors import UserError, first_line
 from image_kit.files import replacing
 from image_kit.trust import Trust
-from image_kit.weights import checksum, hdf5_check
-from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description, describe
+from image_kit.weights.checksum import verify_checksum, write_checksum
+from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
+from image_kit.weights.fallback import Fallback
+from image_kit.weights.hdf5_safety import count_numbers
 from image_kit.weights.trust_data import DATA_SET
 
-ATTRIBUTE_BYTES = 60_000  # below HDF5's 64 KiB with its own header
+ATTRIBUTE_BYTES = 60_000  # HDF5 allows 64 KiB, its own header included
 
 
 def save_weights(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
@@ -37,58 +38,57 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
             for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
                 file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
             file.create_dataset(TRAINED_ON, data=trained_on)
-            checksum.write(file)
+            write_checksum(file)
 
 
 def add_trust(path: Path, trust: Trust) -> None:
-    """Put what the end of a training measured into its weights file, atomically; what it held before goes.
+    """Put what the end of a training measured into its weights file, atomically. It replaces what the file held.
 
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
-    checksum.check_checksum(path)
+    verify_checksum(path)
     with replacing(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:
             if DATA_SET in file:
                 del file[DATA_SET]
             file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
-            checksum.write(file)
+            write_checksum(file)
 
 
-def load_weights(
-    path: Path, preset_name: str | None = None, class_names: list[str] | None = None
-) -> tuple[keras.Model, Description]:
-    """The network of a weights file, in float32, and its description.
+def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Sequential, Description]:
+    """The network of a weights file, in float32 and with its weights, and its description.
 
     Args:
-        path: a file written by `save`; or, with `preset_name`, any weights of that preset's network, in
-            the layout of Keras 3 (.weights.h5) or of Keras 2 and before (any .h5 name).
-        preset_name: says which network, for a file that does not.
-        class_names: for such a file too, in index order; default the tutorial's.
+        path: a file written by `save_weights`; or, if `fallback` names a preset, any weights of that preset's network,
+            in the layout of Keras 3 (.weights.h5) or of Keras 2 and before (any .h5 name).
+        fallback: what the caller knows of files that do not hold their network.
 
     Raises:
-        UserError: the file is missing or damaged, describes itself in no way, or does not fit the network.
+        UserError: the file is missing or damaged, does not describe itself, or does not fit the network.
     """
-    description = describe(path, preset_name, class_names)
+    fallback = fallback or Fallback()
+    description = fallback.describe(path)
     try:
-        model = _network_that_fits(path, description)
+        model = _network_that_fits(path, description, fallback)
         _load_any_layout(model, path)
+    except UserError:
+        raise
     except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
-    checksum.check_checksum(path)
+    verify_checksum(path)
     return model, description
 
 
-def _network_that_fits(path: Path, description: Description) -> keras.Model:
-    """The network in float32; memory is taken only if the file holds as many numbers as the network has weights."""
-    network = description.model, description.preprocessing.image_shape, len(description.class_names)
+def _network_that_fits(path: Path, description: Description, fallback: Fallback) -> keras.Sequential:
+    """The network in float32. It takes memory only if the file holds as many numbers as the network has weights."""
     with dtype_policy("float32"):
-        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes only
-            needed = models.build(*network).count_params()
-        held = hdf5_check.check(path)
+        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes, but no memory
+            needed = fallback.build(path, description).count_params()
+        held = count_numbers(path)
         if held < needed:
             raise ValueError(f"which has {needed:,} weights; the file holds {held:,}")
-        return models.build(*network)
+        return fallback.build(path, description)
 
 
 def _load_any_layout(model: keras.Model, path: Path) -> None:
@@ -99,6 +99,6 @@ def _load_any_layout(model: keras.Model, path: Path) -> None:
         link = Path(folder, "old.h5" if is_old else "new.weights.h5")
         try:
             link.symlink_to(path.resolve())
-        except OSError:  # Windows refuses links to most users
+        except OSError:  # Windows lets few users make links
             shutil.copy(path, link)
         model.load_weights(link)

@@ -1,7 +1,7 @@
-"""Is an HDF5 file from a stranger safe to read? Asked before anything in it is.
+"""Is an HDF5 file from a stranger safe to read? This is checked before anything in it is read.
 
 HDF5 can point into other files (external links, external storage, virtual data sets) and can claim sizes that a few
-bytes expand to (compression, chunks never written). Weights files need none of that.
+bytes expand to (compression, chunks that were never written). Weights files need none of that.
 """
 
 import math
@@ -13,46 +13,46 @@ import h5py
 MAX_OBJECTS = 20_000  # groups and data sets: a hundred times those of these networks and their optimizer
 
 
-class Hostile(Exception):
-    """What no weights file needs, and a file that means harm may hold."""
+class HostileFile(Exception):
+    """The file holds what weights files never need and what can do harm."""
 
 
-def check(path: Path) -> int:
-    """How many numbers all data sets of the file hold together; reads none of them.
+def count_numbers(path: Path) -> int:
+    """How many numbers all data sets of the file hold together. It reads none of them.
 
     Raises:
-        Hostile: the file points into other files, or its data sets claim to be larger than it is.
-        Exception: h5py's, of many kinds, for what is no HDF5 or is damaged.
+        HostileFile: the file points into other files, or its data sets claim to be larger than it is.
+        Exception: h5py's, of many kinds, if the file is damaged or is not HDF5.
     """
     size, elements = path.stat().st_size, 0
     with h5py.File(path, "r") as file:
         claimed = 0
         for name, dataset in datasets(file):
             if dataset.external or dataset.is_virtual:
-                raise Hostile(f"{name} points into another file")
-            # By the shape as Python's integers: NumPy's would overflow.
+                raise HostileFile(f"{name} points into another file")
+            # Computed with Python's integers, since NumPy's would overflow.
             count = math.prod(dataset.shape or ())
             elements, claimed = elements + count, claimed + count * dataset.dtype.itemsize
             if claimed > size:
-                raise Hostile(f"{name} claims to be larger than the file")
+                raise HostileFile(f"{name} claims to be larger than the file")
     return elements
 
 
 def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Every data set once, with its name; hard links alone are followed, and cycles of them not for ever."""
+    """Every data set once, with its name. Only hard links are followed, and a cycle of them is left."""
     waiting, seen = [file], set()
     while waiting:
         group = waiting.pop()
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise Hostile(f"{_path(group, key)} is a link elsewhere")
+                raise HostileFile(f"{_path(group, key)} is a link elsewhere")
             item = group[key]
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:
                 continue
             seen.add(address)
             if len(seen) > MAX_OBJECTS:
-                raise Hostile(f"it holds more than {MAX_OBJECTS:,} objects")
+                raise HostileFile(f"it holds more than {MAX_OBJECTS:,} objects")
             if isinstance(item, h5py.Group):
                 waiting.append(item)
             elif isinstance(item, h5py.Dataset):

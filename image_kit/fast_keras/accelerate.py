@@ -1,0 +1,60 @@
+"""A Sequential network rebuilt so that it trains faster: the same function, weights and files."""
+
+import keras
+
+from image_kit.fast_keras.dropout import Dropout
+from image_kit.fast_keras.side_by_side import SideBySide
+
+# The last layer gives probabilities or logits, which lose too much in 16 bits.
+HEAD_DTYPE = "float32"
+
+
+def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: int = 1) -> keras.Sequential:
+    """A copy of a built network, with its weights, that computes the same function in less time.
+
+    - A relu in front of a max-pooling moves behind it. The maximum of the relus is the relu of the maximum, values and
+      gradients alike, and a quarter of the numbers are read and written: 5 % of a step of tutorial 1's network.
+    - Keras's Dropout becomes `Dropout`.
+    - Layers compute in the precision of `dtype_policy`, the last one in float32. Weights are float32.
+    - A batch is computed in `slices`, one for each core (see `SideBySide`).
+
+    Files of the copy and of the original are each other's: `load_weights` of either reads both.
+
+    Args:
+        dtype_policy: "float32", "mixed_bfloat16" or "mixed_float16".
+        slices: from `choose_slices`.
+    """
+    layers: list[keras.Layer] = []
+    before = None
+    for layer in model.layers:
+        dtype = HEAD_DTYPE if layer is model.layers[-1] else dtype_policy
+        if type(layer) is keras.layers.MaxPooling2D and _ends_in_relu(before):
+            layers[-1].activation = keras.activations.linear
+            layers += [_copied(layer, dtype), keras.layers.ReLU(dtype=dtype)]
+        else:
+            layers.append(_copied(layer, dtype))
+        before = layer
+    return _with_weights(model, layers, slices)
+
+
+def copied(model: keras.Sequential) -> keras.Sequential:
+    """The network and its weights once more, in Keras's own layers and in the precision of the original."""
+    return _with_weights(model, [type(layer).from_config(layer.get_config()) for layer in model.layers], 1)
+
+
+def _with_weights(model: keras.Sequential, layers: list[keras.Layer], slices: int) -> keras.Sequential:
+    fast = keras.Sequential([keras.Input(model.input_shape[1:]), *layers], name=model.name)
+    if slices > 1:
+        fast = SideBySide(fast, slices)
+    fast.set_weights(model.get_weights())
+    return fast
+
+
+def _ends_in_relu(layer: keras.Layer | None) -> bool:
+    """Whether the layer computes something and then relu; a layer that is nothing but relu has no activation."""
+    return getattr(layer, "activation", None) is keras.activations.relu
+
+
+def _copied(layer: keras.Layer, dtype: str) -> keras.Layer:
+    kind = Dropout if type(layer) is keras.layers.Dropout else type(layer)
+    return kind.from_config({**layer.get_config(), "dtype": dtype})

@@ -1,0 +1,62 @@
+"""The end of a run: calibrate the best weights, score the test images once, write what remains."""
+
+import numpy as np
+
+from image_kit.answering import LITE, KerasClassifier, Scores, score, score_images, write_lite_model
+from image_kit.datasets import Data
+from image_kit.files import write_json
+from image_kit.named_networks import NamedNetworks
+from image_kit.pictures import plot_curves
+from image_kit.training.run_folder import METRICS, RunFolder
+from image_kit.trust import measure_trust
+from image_kit.weights import BEST, Fallback, add_trust
+
+
+def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[str, Scores]:
+    """Calibrate, score and export the best weights, and write curves.png, model.tflite and metrics.json.
+
+    Args:
+        networks: for best weights that an older version of the kit wrote, which name their network only.
+
+    Returns:
+        As `score_test_images`.
+    """
+    best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
+    best.trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])
+    add_trust(folder.file(BEST), best.trust)
+    plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
+    scores = score_test_images(best, data)
+    write_lite_model(best, folder.file(BEST), folder.file(LITE))
+    write_json(  # last, because a run with this file is complete; without it --resume ends the run
+        folder.file(METRICS),
+        {
+            "epochs": len(folder.history),
+            "best_epoch": best.description.epoch,
+            "validation": best.description.metrics,
+            "calibration": calibration,
+            **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
+            "images": {part: len(images.labels) for part, images in data.parts.items()},
+            "unreadable": data.unreadable,
+            "look_alikes": data.look_alikes,
+            "minutes_of_training": round(sum(row["seconds"] for row in folder.history) / 60, 2),
+        },
+    )
+    return scores
+
+
+def score_test_images(best: KerasClassifier, data: Data) -> dict[str, Scores]:
+    """Scores of all test images ("test"), and of those that look like no earlier photo ("test_without_look_alikes").
+
+    The second is there only if some look alike, and {} if there are no test images.
+    """
+    if "test" not in data.parts:
+        return {}
+    images = data.parts["test"]
+    probabilities, scores = score_images(best, images)
+    is_new = np.array([name not in data.look_alikes.get("test", {}) for name in images.names])
+    if is_new.all() or not is_new.any():
+        return {"test": scores}
+    return {
+        "test": scores,
+        "test_without_look_alikes": score(probabilities[is_new], images.labels[is_new], best.class_names),
+    }

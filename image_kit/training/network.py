@@ -1,0 +1,84 @@
+"""The model of a run: built by the caller's function, accelerated, compiled with the loss that its head demands."""
+
+import keras
+import numpy as np
+
+from image_kit.compute import Compute, Distribution
+from image_kit.fast_keras import accelerate, choose_steps_per_execution, copied, faster_optimizer, slices_in_use
+from image_kit.recipe import Recipe
+from image_kit.weights import head_of, is_binary
+
+
+def make_model(
+    network: keras.Sequential, recipe: Recipe, images: int, computing: Compute, distribution: Distribution
+) -> keras.Sequential:
+    """A compiled copy of the network, with its weights, ready for `fit`.
+
+    Args:
+        network: in float32, as the caller's function built it; it stays as it is.
+        images: in the training part.
+    """
+    optimizer = make_optimizer(recipe)
+    policy = computing.policy
+    steps = -(-images // recipe.batch_size)
+    per_call = choose_steps_per_execution(recipe.image_shape, recipe.batch_size, steps)
+    # Keras 3.15 runs several steps in one call on one device only: "must feed a value for placeholder" on two.
+    if recipe.plain_keras or distribution.is_shared:
+        per_call = 1
+    if recipe.plain_keras:
+        model = copied(network)
+    else:
+        model = accelerate(network, policy, 1 if distribution.is_shared else slices_in_use())
+        optimizer = faster_optimizer(optimizer)
+    if policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, loss_for(network), metrics=["accuracy"], steps_per_execution=per_call)
+    return model
+
+
+def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Keras's optimizer of the recipe's name, with its defaults where the recipe does not say otherwise."""
+    optimizer = keras.optimizers.get(recipe.optimizer)
+    if recipe.learning_rate is not None:
+        optimizer.learning_rate = recipe.learning_rate
+    if recipe.ema_momentum:
+        optimizer.use_ema, optimizer.ema_momentum = True, recipe.ema_momentum
+    return optimizer
+
+
+def loss_for(network: keras.Sequential) -> keras.losses.Loss:
+    """The loss that follows from the head, so that nobody can combine them wrongly.
+
+    One sigmoid unit: binary cross-entropy. Softmax: sparse categorical cross-entropy. Linear: the same from logits.
+    """
+    from_logits = head_of(network) == "logits"
+    if is_binary(network):
+        return keras.losses.BinaryCrossentropy(from_logits=from_logits)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+
+
+def make_variables(model: keras.Sequential) -> None:
+    """Make the variables of the optimizer and the metrics now. If the first step made them, it would be traced twice.
+
+    That saves 0.4 s. Under a strategy of several devices, metrics make theirs inside a replica only.
+    """
+    model.optimizer.build(model.trainable_variables)
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        return
+    outputs = np.zeros((1, model.output_shape[-1]), np.float32)
+    model.compute_metrics(None, outputs if is_binary(model) else np.zeros(1, np.int32), outputs)
+    model.reset_metrics()
+
+
+def class_weights(recipe: Recipe, labels: np.ndarray, n_classes: int) -> dict[int, float] | None:
+    """images / (classes x images of the class), so that every class weighs the same in the loss.
+
+    None if the recipe wants equal weights.
+
+    Args:
+        labels: int (n,), of the training images.
+    """
+    if recipe.class_weights != "balanced":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    return {label: counts.sum() / (len(counts) * count) for label, count in enumerate(counts.tolist())}

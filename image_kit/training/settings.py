@@ -1,0 +1,54 @@
+"""What a run was asked to do. settings.json in the run folder holds it, and --resume follows it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from image_kit.errors import UserError
+from image_kit.recipe import DESCRIPTIVE, Augmentation, Recipe
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do.
+
+    Attributes:
+        name: the preset or the folder that train.py was given.
+        recipe: with what the options changed.
+        folder: of photos, absolute; None for an array data set.
+        is_demo: whether the photos are drawings.
+        data_dir: holds NAME.npz of an array data set; None: the usual places.
+        tensorboard: whether to write logs for TensorBoard.
+        score_each_epoch: whether to score the test images after every epoch too, for a picture only.
+        profile: whether to report where each epoch's time went.
+    """
+
+    name: str
+    recipe: Recipe
+    folder: str | None = None
+    is_demo: bool = False
+    data_dir: str | None = None
+    tensorboard: bool = False
+    score_each_epoch: bool = False
+    profile: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """For settings.json: without what only describes the preset."""
+        values = asdict(self)
+        recipe = {name: value for name, value in values.pop("recipe").items() if name not in DESCRIPTIVE}
+        return {**values, "recipe": recipe}
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> "Settings":
+        """The inverse, also of files that lack newer fields. Raises UserError, naming `path`, if it is damaged."""
+        try:
+            values = json.loads(text)
+            recipe = values.pop("recipe")
+            augmentation = recipe.pop("augmentation")
+            if augmentation["brightness_range"]:
+                augmentation["brightness_range"] = tuple(augmentation["brightness_range"])
+            recipe["image_size"] = tuple(recipe["image_size"])
+            return cls(recipe=Recipe(**recipe, augmentation=Augmentation(**augmentation)), **values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{path}: damaged ({error}); this run cannot be resumed") from None

@@ -1,0 +1,84 @@
+"""A user's own network: trained, kept, resumed and refused like a tutorial's."""
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from image_kit.answering import KerasClassifier
+from image_kit.datasets import load_photos
+from image_kit.errors import UserError
+from image_kit.named_networks import NamedNetworks
+from image_kit.training import RunFolder
+from image_kit.weights import BEST
+from tests.fixtures.runs import COUNTS, RECIPE, build, new_run, run_it
+
+
+@pytest.fixture
+def photos(tmp_path, coloured_photos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return coloured_photos(tmp_path / "photos", COUNTS)
+
+
+OWN_NETWORK = """
+import keras
+
+def mine(image_shape, n_classes):
+    layers = keras.layers
+    return keras.Sequential([keras.Input(image_shape), *BODY, layers.Dense(n_classes, activation="softmax")])
+"""
+BODY = (
+    "layers.Conv2D(4, 3, activation='relu'), layers.MaxPooling2D(2), layers.BatchNormalization(), "
+    "layers.GaussianNoise(0.1), layers.GlobalAveragePooling2D()"
+)
+
+
+@pytest.fixture
+def own_networks(tmp_path, monkeypatch):
+    """`own_networks(body)` writes a module with the network `mine`; returns its `NamedNetworks`."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(body, name="own_networks"):
+        (tmp_path / f"{name}.py").write_text(OWN_NETWORK.replace("*BODY", body))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.invalidate_caches()
+        return NamedNetworks(name)
+
+    return write
+
+
+def test_a_users_own_network_resumes_bit_for_bit_and_answers_without_its_function(photos, own_networks):
+    recipe, networks = replace(RECIPE, model="mine", epochs=3), own_networks(BODY)
+    whole, halves = new_run("whole"), new_run("halves")
+    run_it(whole, photos, recipe, networks)
+    run_it(halves, photos, replace(recipe, epochs=1), networks)
+    run_it(RunFolder.open(halves.path), photos, recipe, networks)
+    changed = own_networks("layers.Flatten()")
+    ours, theirs = (KerasClassifier.load(folder.file(BEST)).model for folder in (halves, whole))
+    assert [type(layer).__name__ for layer in ours.layers][2] == "BatchNormalization"
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(UserError, match="--resume: the network mine has changed since runs/halves began"):
+        run_it(RunFolder.open(halves.path), photos, replace(recipe, epochs=4), changed)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "layers.Lambda(lambda x: x), layers.Flatten()",
+            r"--model mine: the layer 'lambda' \(Lambda\) is not one that",
+        ),
+        ("layers.Flatten(), layers.Dense(3, activation=keras.ops.abs)", "--model mine: the activation of the layer"),
+        ("layers.Conv2D(4, 99), layers.Flatten()", "--image-size: 24 x 24 pixels are too few for the network mine"),
+        ("layers.Conv2D(4, 3)", r"--model mine: must end in Dense\(1, activation='sigmoid'\)"),
+    ],
+)
+def test_a_network_that_cannot_be_kept_is_refused_before_a_run_exists(photos, own_networks, body, message):
+    recipe = replace(RECIPE, model="mine")
+    with pytest.raises(UserError, match=message):
+        build(None, recipe, load_photos(photos, recipe), own_networks(body))
+    assert not Path("runs").exists()
