@@ -52,7 +52,8 @@ def free_group_memory(root: Path) -> int | None:
 def _folders(root: Path, controller: str) -> Iterator[tuple[int, Path]]:
     """The process's own group, its parent, and so on up to the top of the mount: (version, folder).
 
-    Each of them limits the process. Version 1 has a tree for each controller, version 2 one tree for all; a machine may have both.
+    Each of them limits the process. Version 1 has a tree for each controller, version 2 one tree for all; a machine
+    may have both.
     """
     groups = _groups_of_process(root, controller)
     for version, mounted, mount_point in _mounts(root, controller):
