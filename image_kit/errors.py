@@ -1,31 +1,52 @@
-"""The one exception that a person, not a programmer, is meant to read."""
+"""Exceptions with a message for a person at a terminal, not for a programmer."""
 
 
 class UserError(Exception):
-    """Something the user can mend: the commands print its one line and exit with status 2.
+    """Something that the user can put right: the commands print its one line and exit with status 2.
 
     The message names the file or option, the rule, the value received and what to do.
     """
 
 
 def first_line(error: Exception) -> str:
-    """What an exception of a library says, in one line for a `UserError`."""
+    """The first line of an exception's message, for a `UserError`; the exception's type if there is no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
+
+
+# Import name -> name on PyPI, where they differ.
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
+    "cv2": "opencv-python-headless",
+}
+
+
+def missing_package(error: ModuleNotFoundError, wanted: str = "") -> UserError:
+    """The `UserError` for a package that is not installed.
+
+    Args:
+        error: what the import raised.
+        wanted: the name of what needs the package, if the message should give it.
+    """
+    package = (error.name or str(error)).partition(".")[0]
+    install = _DISTRIBUTIONS.get(package, package)
+    needs = f"needs the package {package}, which is not installed; run: pip install {install}"
+    return UserError(f"{wanted}: {needs}" if wanted else needs)
 
 
 class MachineLost(UserError):
     """Another machine of the same training stopped or cannot be reached.
 
     Args:
-        cause: what TensorFlow says of it, which goes into the line in short.
+        cause: TensorFlow's error; its message is shortened for the line.
     """
 
     def __init__(self, cause: Exception):
-        # TensorFlow's text is long; what happened stands behind this mark.
+        # TensorFlow's text is long; what happened follows these words.
         said = str(cause).rpartition("aborted by: ")[2].strip().splitlines()
         why = said[0][:200] if said else type(cause).__name__
         super().__init__(
             f"another machine has stopped or cannot be reached, so this one stops too ({why}); "
-            "the cause stands in the last line of the machine that stopped first"
+            "the last line of the machine that stopped first gives the cause"
         )
