@@ -8,11 +8,11 @@ Importing it changes nothing in the program: no environment variable, no random 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from image_kit.errors import UserError as UserError, naming_missing_packages
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from image_kit.answering import Classifier
-    from image_kit.errors import UserError as UserError
     from image_kit.generator import ImageDataGenerator as ImageDataGenerator
 
 
@@ -36,7 +36,8 @@ def load(weights: Path | str) -> "Classifier":
     from image_kit.answering import load_classifier
     from image_kit.weights import find_weights
 
-    return load_classifier(find_weights(Path(weights)))
+    with naming_missing_packages(str(weights)):
+        return load_classifier(find_weights(Path(weights)))
 
 
-__getattr__ = lazy_names(__name__, {"errors": "UserError", "generator": "ImageDataGenerator"})
+__getattr__ = lazy_names(__name__, {"generator": "ImageDataGenerator"})

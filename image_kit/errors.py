@@ -1,5 +1,8 @@
 """Exceptions with a message for a person at a terminal, not for a programmer."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class UserError(Exception):
     """Something that the user can put right: the commands print its one line and exit with status 2.
@@ -22,17 +25,22 @@ _DISTRIBUTIONS = {
 }
 
 
-def missing_package(error: ModuleNotFoundError, wanted: str = "") -> UserError:
-    """The `UserError` for a package that is not installed.
+@contextlib.contextmanager
+def naming_missing_packages(wanted: str = "") -> Iterator[None]:
+    """Raise a `UserError` with the way to install it where a package of others, such as TensorFlow, is missing.
 
     Args:
-        error: what the import raised.
         wanted: the name of what needs the package, if the message should give it.
     """
-    package = (error.name or str(error)).partition(".")[0]
-    install = _DISTRIBUTIONS.get(package, package)
-    needs = f"needs the package {package}, which is not installed; run: pip install {install}"
-    return UserError(f"{wanted}: {needs}" if wanted else needs)
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "image_kit"):  # an error in our own code
+            raise
+        install = _DISTRIBUTIONS.get(package, package)
+        needs = f"needs the package {package}, which is not installed; run: pip install {install}"
+        raise UserError(f"{wanted}: {needs}" if wanted else needs) from error
 
 
 class MachineLost(UserError):

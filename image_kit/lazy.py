@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from image_kit.errors import missing_package
+from image_kit.errors import naming_missing_packages
 
 
 def lazy_names(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
@@ -27,11 +27,7 @@ def lazy_names(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        try:
+        with naming_missing_packages(name):
             return getattr(import_module(f"{package}.{module_of[name]}"), name)
-        except ModuleNotFoundError as error:
-            if (error.name or package).partition(".")[0] == package.partition(".")[0]:
-                raise
-            raise missing_package(error, name) from error
 
     return get

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import UserError, missing_package
+from image_kit.errors import UserError, naming_missing_packages
 from presets import PRESETS
 
 # A bar appears only when the work lasts longer than this.
@@ -108,7 +108,8 @@ def run(main: Callable[[], None]) -> None:
     """
     _prepare_streams()
     try:
-        main()
+        with naming_missing_packages():
+            main()
         sys.stdout.flush()
     except UserError as error:
         fail(error)
@@ -119,10 +120,6 @@ def run(main: Callable[[], None]) -> None:
         # Python flushes stdout once more at its exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("", "image_kit"):
-            raise
-        fail(missing_package(error))
     except OSError as error:  # no permission, a full disk: something the user can mend, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
 
