@@ -13,7 +13,7 @@ from typing import Any
 from image_kit.errors import UserError, naming_missing_packages
 from presets import PRESETS
 
-# A bar appears only when the work lasts longer than this.
+# A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
 _is_hushed = False
 
