@@ -118,7 +118,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
     except BrokenPipeError:
         # Python flushes stdout once more at its exit, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):  # a stream that is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:  # no permission, a full disk: something the user can mend, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")

@@ -123,7 +123,9 @@ print("done")
 
 def test_a_preset_list_runs_in_a_notebook(tmp_path):
     lines = f"{NOTEBOOK}import runpy\nsys.argv = ['train.py', '--list']\n"
-    (tmp_path / "cell.py").write_text(f"{lines}sys.path.insert(0, {str(ROOT)!r})\nrunpy.run_path('train.py')['main']()")
+    (tmp_path / "cell.py").write_text(
+        f"{lines}sys.path.insert(0, {str(ROOT)!r})\nrunpy.run_path('train.py', run_name='__main__')"
+    )
     process = run_shell('cd "$ROOT" && "$PYTHON" "$OLDPWD/cell.py"', tmp_path)
     assert process.returncode == 0, process.stderr
     assert process.stdout.startswith("preset")
