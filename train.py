@@ -253,9 +253,7 @@ def print_presets() -> None:
     for name, preset in PRESETS.items():
         network = (preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
         rows.append((name, preset.source, *network, str(preset.epochs), preset.measured, preset.minutes))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(command_line.table(rows, numbers=False))
 
 
 if __name__ == "__main__":

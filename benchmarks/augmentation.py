@@ -207,12 +207,12 @@ def where_the_time_goes(folder: str, repeats: int = 5) -> None:
     indices, loading = np.arange(count), KerasLoading(SIZE)
     images = np.stack([loading.photo(path) for path in iterator.filepaths[:count]])
     warped, out = np.empty_like(images), np.empty(images.shape, np.float32)
-    plan = generator.plan(iterator.image_shape, 0, 0, indices)
+    plan = generator.plan_transforms(iterator.image_shape, 0, 0, indices)
     drain(iterator)
     steps = {
         "decode the JPEG": lambda: [open_photo(path) for path in iterator.filepaths[:count]],
         "decode and resize": lambda: [loading.photo(path) for path in iterator.filepaths[:count]],
-        "draw the transforms (Python)": lambda: generator.plan(iterator.image_shape, 0, 0, indices),
+        "draw the transforms (Python)": lambda: generator.plan_transforms(iterator.image_shape, 0, 0, indices),
         "warp": lambda: generator.apply_planned(images, plan, warped),
         "rescale into the float32 batch": lambda: generator.standardize_into(warped, out),
         f"a warm batch of ours in all, {cpu_cores()} threads": lambda: iterator[0],

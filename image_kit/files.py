@@ -1,4 +1,4 @@
-"""Files that are either the old one or the complete new one, whatever interrupts the writing."""
+"""Atomic writing: whatever interrupts it, a file is either the old one or the complete new one."""
 
 import contextlib
 import itertools
@@ -15,12 +15,12 @@ import numpy as np
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Write a file beside its final place and move it there only when it is complete.
+    """Write a file under a temporary name and rename it only when it is complete.
 
-    The body writes one file at the path it is given, which lies in the same folder (a move between
-    disks would not be atomic), is hidden, and ends in the whole final name, since Keras and others
-    choose a format by the suffixes. Parent folders are created. When the body raises, Ctrl-C
-    included, the temporary file is removed and a file already at `path` stays as it was.
+    The body writes one file at the temporary path. That path is in the same folder (a move between disks would not be
+    atomic), is hidden, and ends in the whole final name, because Keras and others choose a format by the suffixes.
+    Parent folders are created. If the body raises, also by Ctrl-C, the temporary file is removed and a file that
+    already exists at `path` is not changed.
 
     Yields:
         The temporary path; no file exists there yet.
@@ -30,23 +30,23 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are readable by their owner only, and would stay so after the move.
+    # Not `tempfile`: its files can be read by their owner only, also after the move.
     temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
-        # Windows refuses to remove a file still open; that must not hide the body's own error.
+        # Windows does not remove a file that is still open; that must not hide the body's own error.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
-    """Fill a folder beside its final place and rename it when it is complete, so that there is never half of one.
+    """Fill a folder under a temporary name and rename it when it is complete, so that there is never half of one.
 
     Yields:
-        An empty, hidden folder beside `path`; it is removed with all that is in it when the body raises.
+        An empty, hidden folder in the same parent folder; if the body raises, it is removed with everything in it.
 
     Raises:
         OSError: the folder cannot be made, or `path` exists and is not empty.
@@ -63,7 +63,7 @@ def new_folder(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a UTF-8 text file atomically, with line ends as given; see `replacing`."""
+    """Write a UTF-8 text file atomically and keep its line ends; see `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
@@ -71,21 +71,21 @@ def write_text(path: Path | str, text: str) -> None:
 def write_json(path: Path | str, value: Any) -> None:
     """Write a value as JSON atomically: indented by 2, keys in their own order, a newline at the end.
 
-    NumPy scalars and arrays become numbers and lists; NaN and infinities, which JSON lacks, null.
+    NumPy scalars and arrays become numbers and lists. NaN and infinities become null, because JSON cannot express them.
 
     Raises:
-        TypeError: the value holds something that has no JSON form.
+        TypeError: the value contains something that JSON cannot express.
         OSError: see `replacing`.
     """
     plain = _plain(value)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
-    if not _is_utf8(text):  # Linux allows folder names that are no text; \udcXX escapes survive a round trip
+    if not _is_utf8(text):  # Linux allows file names that are not valid UTF-8; as escapes (\udcXX) they survive
         text = json.dumps(plain, indent=2, ensure_ascii=True, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def first_free(path: Path, suffix: str = "") -> Path:
-    """The first of path-1, path-2, ..., with a suffix such as ".png" after it, that does not exist."""
+    """The first of path-1, path-2, ... (each with the suffix, such as ".png") that does not exist."""
     numbered = (path.with_name(f"{path.name}-{number}{suffix}") for number in itertools.count(1))
     return next(candidate for candidate in numbered if not candidate.exists())
 

@@ -1,26 +1,33 @@
-"""Names of a room that are imported when they are first asked for.
+"""Names of a package that are imported when they are first used.
 
-A room that holds both light and heavy modules (TensorFlow takes three seconds to import) would otherwise make whoever
-wants the light ones wait for the heavy ones.
+A room may hold both light and heavy modules (TensorFlow takes three seconds to import). Lazy names let a program use
+the light ones without waiting for the heavy ones.
 """
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from image_kit.errors import naming_missing_packages
+
 
 def lazy_names(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """A module's `__getattr__` (PEP 562) that imports each name from its file on first use.
+    """A module's `__getattr__` (PEP 562) that imports each name from its module on first use.
 
     Args:
-        package: the room's `__name__`.
-        names: file of the room -> what it offers to others, parted by blanks.
+        package: the `__name__` of the package.
+        names: module of the package -> the names that it offers to others, separated by spaces.
+
+    Returns:
+        A function that raises AttributeError for any other name, and UserError where another package, such as
+        TensorFlow, is needed and not installed.
     """
-    file_of = {name: file for file, offered in names.items() for name in offered.split()}
+    module_of = {name: module for module, offered in names.items() for name in offered.split()}
 
     def get(name: str) -> Any:
-        if name not in file_of:
+        if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{file_of[name]}"), name)
+        with naming_missing_packages(name):
+            return getattr(import_module(f"{package}.{module_of[name]}"), name)
 
     return get

@@ -1,44 +1,91 @@
-"""What the commands share: how they start, speak and fail."""
+"""What the commands share: how they start, print messages and tables, and fail."""
 
 import contextlib
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, naming_missing_packages
 
-# A bar appears only when the work lasts longer than this.
+# A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
 _is_hushed = False
 
 
 def say(text: str) -> None:
-    """Print a message for the person at the terminal; stdout stays free for results."""
+    """Print a message to the person at the terminal, on stderr; stdout is for results only."""
     if not _is_hushed:
         _print_on_stderr(text)
 
 
 def hush() -> None:
-    """From now on say nothing but errors: another process of the same training speaks."""
+    """From now on print errors only: another process of the same training prints the messages."""
     global _is_hushed
     _is_hushed = True
 
 
 def _print_on_stderr(text: str) -> None:
-    if "tqdm" in sys.modules and sys.stderr:  # a bar may stand there
-        sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
-    elif sys.stderr:  # None in a program started without one; print would then take stdout
-        print(text, file=sys.stderr, flush=True)
+    if sys.stderr is None:  # a program started without one; print would take stdout instead
+        return
+    with contextlib.suppress(ValueError):  # a closed stream
+        if "tqdm" in sys.modules:  # its bar may be on this line
+            sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
     """Pass `items` through, with a bar on stderr if it is a terminal and the work takes a while."""
-    if _is_hushed or not (sys.stderr and sys.stderr.isatty()):
+    if _is_hushed or not is_terminal(sys.stderr):
         return items
-    from tqdm import tqdm  # 20 ms that the answer to one photo does not need
+    from tqdm import tqdm  # takes 20 ms, which the answer to one photo does not need
 
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person watches this stream, which may be None, closed, or no file at all (a notebook's)."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
+    """Rows as aligned columns with two spaces between them, the header row first.
+
+    Args:
+        rows: equally many cells each, without line ends.
+        numbers: whether the columns after the first hold numbers, which are right aligned; else all are left aligned.
+
+    Returns:
+        One line per row. East Asian wide characters count as two columns, combining marks as none.
+    """
+    widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_aligned(row, widths, numbers) for row in rows)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], numbers: bool) -> str:
+    cells = []
+    for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        padding = " " * (width - _display_width(cell))
+        cells.append(padding + cell if numbers and place else cell + padding)
+    return "  ".join(cells).rstrip()
+
+
+def _display_width(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    return sum(map(_letter_width, text))
+
+
+def _letter_width(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):  # marks on the letter before, joiners
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def run(main: Callable[[], None]) -> None:
@@ -46,22 +93,37 @@ def run(main: Callable[[], None]) -> None:
 
     Ctrl-C exits with 130 (128 + SIGINT), a closed pipe (`| head`) quietly with 141 (128 + SIGPIPE).
     """
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(errors="backslashreplace")  # file names that are no text, or not the terminal's
+    _prepare_streams()
     try:
-        main()
-        if sys.stdout:
-            sys.stdout.flush()
+        with naming_missing_packages():
+            main()
+        sys.stdout.flush()
     except UserError as error:
         fail(error)
     except KeyboardInterrupt:
         say("Interrupted.")
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Python flushes stdout once more at its exit, which must not fail again.
+        with contextlib.suppress(OSError):  # a stream that is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:  # no permission, a full disk: the user's to mend, like a UserError
+    except OSError as error:  # no permission, a full disk: something the user can mend, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr streams that every library can write any text to.
+
+    A program may be started without them (pythonw, a service, `2>&-`); libraries then fail at their first message.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the program ends
+        elif hasattr(stream, "reconfigure"):  # a notebook's stream takes any text as it is
+            # For file names that are not valid text, or have letters that the terminal's encoding does not have.
+            stream.reconfigure(errors="backslashreplace")
 
 
 def fail(error: UserError | str) -> None:
@@ -72,12 +134,12 @@ def fail(error: UserError | str) -> None:
 
 @contextlib.contextmanager
 def ended_by_ctrl_c() -> Iterator[None]:
-    """Around a wait inside TensorFlow with nothing to save: Ctrl-C ends the process, as the system has it.
+    """Let Ctrl-C end the process at once during a wait inside TensorFlow, where there is nothing to save.
 
     Python's own handler runs only when TensorFlow returns, which takes as long as the other machines do.
     """
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else it is ignored on purpose, as in a shell's background
+    if before is signal.default_int_handler:  # otherwise Ctrl-C is ignored on purpose, as in a shell's background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield

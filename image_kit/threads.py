@@ -1,4 +1,4 @@
-"""The threads that decode photos and warp images, shared by all that do."""
+"""One pool of threads for the whole process, which decodes photos and warps images."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +8,11 @@ from image_kit.machine import cpu_cores
 
 
 def threads() -> ThreadPoolExecutor:
-    """One thread for each core. A task must not wait for another task: both might sit in the same queue."""
+    """The pool, with one thread for each core. A task must not wait for a task that comes after it in the queue."""
     return _of_process(os.getpid())
 
 
 @cache
 def _of_process(process: int) -> ThreadPoolExecutor:
-    """Keyed by process, because a fork inherits the object but not its threads."""
-    return ThreadPoolExecutor(cpu_cores(), thread_name_prefix=f"pipeline-{process}")
+    """A pool for each process, because a forked process inherits the object but not its threads."""
+    return ThreadPoolExecutor(cpu_cores(), thread_name_prefix=f"image_kit-{process}")

@@ -1,4 +1,4 @@
-"""What many tests share: tiny photos that differ, folders of them, and names that break careless code."""
+"""What many tests share: processes, tiny photos that differ, folders of them, and names that break careless code."""
 
 import os
 import random
@@ -17,12 +17,12 @@ from image_kit.answering.lite_cache import FOLDER_VARIABLE
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.fixtures.photo_sets"]
 
-# Where tests run in the background, a shell may have them ignore Ctrl-C, and so would the commands that they start.
+# A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def seed(request: pytest.FixtureRequest) -> None:
-    """Draw what is drawn without a seed, networks above all, from the name of the test: a failure can be repeated."""
+    """Seed everything that a test draws without a seed from the test's name, so that a failure can be repeated."""
     number = zlib.crc32(request.node.nodeid.encode())
     random.seed(number)
     np.random.seed(number)
@@ -44,7 +44,7 @@ def cache_folder(tmp_path_factory):
 
 @pytest.fixture
 def hard_names():
-    """Class names too long, of scripts that the usual font lacks, formulas and controls to a careless renderer."""
+    """Class names that are too long, in scripts that the usual font does not have, or formulas and controls."""
     return [
         "a_class_name_without_any_space_" * 8,
         "猫" * 40,
@@ -60,9 +60,9 @@ def hard_names():
 
 @pytest.fixture
 def photo():
-    """Write a small photo, in the format of its name, whose content follows from `seed`; returns its path.
+    """Write a small photo, in the format of its name, with a content decided by `seed`; returns its path.
 
-    A seed's photos differ from those of every other seed, also as JPEG: each has a mean colour of its own.
+    Photos of different seeds differ, also as JPEG: each has a mean colour of its own.
     """
 
     def write(path: Path, seed: int = 0, size: tuple[int, int] = (16, 12), **options) -> Path:
@@ -94,70 +94,76 @@ def photo_tree(photo):
     return write
 
 
+def start_process(*command, folder: Path = ROOT, **environment: str | None) -> subprocess.Popen:
+    """Start a program without waiting for it, its input empty, its output captured as text.
+
+    Keyword arguments are environment variables; None removes one. TensorFlow sees no GPU.
+    """
+    variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment}
+    variables = {name: value for name, value in variables.items() if value is not None}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*map(str, command)], cwd=folder, env=variables, **pipes)
+
+
+def finish(process: subprocess.Popen, timeout: float) -> subprocess.CompletedProcess:
+    """Wait for a process of `start_process`; kill it after `timeout` seconds."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 @pytest.fixture
 def run_python():
     """Run Python code or a script in a process of its own, from the project's root; returns the completed process.
 
-    Keyword arguments are environment variables, None takes one away. TensorFlow sees no GPU.
+    Keyword arguments are environment variables; None removes one.
     """
 
     def run(*arguments: str, timeout: float = 120, **environment: str | None) -> subprocess.CompletedProcess:
-        merged = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT), **environment}
-        environment = {name: value for name, value in merged.items() if value is not None}
-        command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=timeout, check=False
-        )
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def run_command():
-    """`run_command(folder, "train.py", ...)` runs a command in `folder` as a user would; returns the process.
-
-    Keyword arguments are environment variables. TensorFlow sees no GPU, and only photos and files that a
-    test names are found (no DATASETS_DIR).
-    """
-
-    def run(folder: Path, script: str, *arguments, timeout: float = 300, **environment) -> subprocess.CompletedProcess:
-        process = start_command(folder, script, *arguments, **environment)
-        out, err = process.communicate(timeout=timeout)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        environment = {"PYTHONPATH": str(ROOT), **environment}
+        return finish(start_process(sys.executable, *arguments, **environment), timeout)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def run_script():
-    """`run_script(folder, code)` runs Python code in a process of its own in `folder`; TensorFlow sees no GPU."""
+    """`run_script(folder, code)` runs Python code in a process of its own in `folder`; returns the process."""
 
     def run(folder: Path, code: str, timeout: float = 300) -> subprocess.CompletedProcess:
-        variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", code]
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=folder, env=variables, timeout=timeout, check=False
-        )
+        return finish(start_process(sys.executable, "-c", code, folder=folder, PYTHONPATH=str(ROOT)), timeout)
 
     return run
 
 
 def start_command(folder: Path, script: str, *arguments, **environment) -> subprocess.Popen:
-    """Start a command in `folder` and do not wait for it."""
-    variables = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **environment}
-    # The user's environment has neither: the second is what TensorFlow's import into pytest's own process left.
-    for name in ("DATASETS_DIR", "TF_CPP_MIN_LOG_LEVEL"):
-        variables.pop(name, None)
-    variables.update(environment)
-    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=variables, **pipes)
+    """Start a command in `folder` as a user would; see `start_process`.
+
+    Only photos and files that a test names are found (no DATASETS_DIR).
+    """
+    # A user has neither variable; the second was left in pytest's own process by the import of TensorFlow.
+    environment = {"DATASETS_DIR": None, "TF_CPP_MIN_LOG_LEVEL": None, **environment}
+    return start_process(sys.executable, ROOT / script, *arguments, folder=folder, **environment)
 
 
 @pytest.fixture(scope="session")
 def start():
     """`start_command`, as a fixture."""
     return start_command
+
+
+@pytest.fixture(scope="session")
+def run_command():
+    """`run_command(folder, "train.py", ...)` runs a command as `start_command` does; returns the completed process."""
+
+    def run(folder: Path, script: str, *arguments, timeout: float = 300, **environment) -> subprocess.CompletedProcess:
+        return finish(start_command(folder, script, *arguments, **environment), timeout)
+
+    return run
 
 
 def write_coloured_photos(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:

@@ -1,4 +1,4 @@
-"""ImageDataGenerator with Keras's interface and pixels, faster."""
+"""ImageDataGenerator with Keras's interface and pixels, but faster."""
 
 from image_kit.generator.batch_memory import (
     BatchMemory as BatchMemory,

@@ -1,15 +1,18 @@
 """Batches from arrays: what `ImageDataGenerator.flow` returns."""
 
+from collections.abc import Sequence
+from concurrent.futures import Future
+
 import numpy as np
-from keras.src.legacy.preprocessing import image as keras_image
 
 from image_kit.generator.flow_iterator import FlowIterator, split_places
+from image_kit.generator.keras_classes import keras_image
 
 
 class NumpyArrayIterator(FlowIterator, keras_image.NumpyArrayIterator):
-    """Keras's NumpyArrayIterator, over the caller's own array: nothing is copied before a batch is made.
+    """Keras's NumpyArrayIterator, but it reads the caller's own array: nothing is copied before a batch is made.
 
-    On purpose not as in Keras: `x` keeps its dtype (Keras makes float32 of all of it), and `subset` also cuts
+    Differences from Keras on purpose: `x` keeps its dtype (Keras converts all of it to float32), and `subset` also cuts
     `sample_weight` (Keras gives the training subset the weights of other images).
     """
 
@@ -27,34 +30,34 @@ class NumpyArrayIterator(FlowIterator, keras_image.NumpyArrayIterator):
         max_queue_size: int,
         **arguments,
     ):
-        """See `Flows.flow`; the arguments that are not named here go to Keras's constructor."""
+        """See `FlowMethods.flow`; arguments not named here go to Keras's constructor."""
         images = np.asarray(x[0] if isinstance(x, list | tuple) else x)
         x = (images, x[1]) if isinstance(x, list | tuple) else images
-        whole = shuffled_split and subset is not None  # the split is made here, on places
+        splits_here = shuffled_split and subset is not None  # on places, not by Keras
         super().__init__(
             x,
             image_data_generator=image_data_generator,
             sample_weight=sample_weight,
             seed=seed,
             data_format=image_data_generator.data_format,
-            subset=None if whole else subset,
-            dtype=images.dtype,  # so that Keras does not convert, which would copy
+            subset=None if splits_here else subset,
+            dtype=images.dtype,  # so that Keras does not convert it, which would make a copy
             **arguments,
         )
         self.dtype = self._working_dtype = np.dtype(image_data_generator.dtype)
         self.image_shape = self.x.shape[1:]
         self._places = None
-        share = image_data_generator._validation_split
-        if whole:
-            self._places = split_places(_strata(self.y, len(images)), share, seed, subset)
+        fraction = image_data_generator._validation_split
+        if splits_here:
+            self._places = split_places(_strata(self.y, len(images)), fraction, seed, subset)
             self.n = len(self._places)
         elif subset is not None and sample_weight is not None:
-            cut = int(len(images) * share)
+            cut = int(len(images) * fraction)
             weights = np.asarray(sample_weight)
             self.sample_weight = weights[:cut] if subset == "validation" else weights[cut:]
-        self._begin(seed, workers, use_multiprocessing, max_queue_size)
+        self._start(seed, workers, use_multiprocessing, max_queue_size)
 
-    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _load_images(self, indices: np.ndarray) -> tuple[Sequence[np.ndarray | Future], np.ndarray]:
         places = indices if self._places is None else self._places[indices]
         return [self.x[place] for place in places.tolist()], places
 
@@ -67,7 +70,7 @@ class NumpyArrayIterator(FlowIterator, keras_image.NumpyArrayIterator):
 
 
 def _strata(labels: np.ndarray | None, count: int) -> np.ndarray:
-    """(n,): equal for images with equal labels, one-hot ones included."""
+    """(n,): a number for each image, equal for images with equal labels (class numbers or one-hot)."""
     if labels is None:
         return np.zeros(count)
     return np.unique(labels.reshape(count, -1), axis=0, return_inverse=True)[1].reshape(-1)

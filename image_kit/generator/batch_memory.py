@@ -1,4 +1,4 @@
-"""Memory for batches, used again when nobody holds the batch any more."""
+"""Memory for batches, used again once nobody holds the batch."""
 
 import sys
 import threading
@@ -7,21 +7,21 @@ import numpy as np
 
 # TensorFlow takes an array over without a copy if it begins at a multiple of this many bytes.
 _ALIGNMENT = 64
-# Smaller batches come from memory that the process has already.
+# Smaller batches come from memory that the process already has.
 _KEEP_FROM_BYTES = 2**20
-# Of one BatchMemory: seven batches of 16 photos of 300x300. What is larger is not kept.
+# The most that one BatchMemory keeps: seven batches of 16 photos of 300x300. A larger array is not kept.
 _KEPT_BYTES = 2**27
 
 
 class BatchMemory:
-    """Arrays that are not initialised, as np.empty makes them.
+    """Makes arrays that are not initialised, as np.empty does.
 
-    A large array is memory fresh from the system, page by page, which costs about as much as to write to it. So a few
-    are kept (128 MB at most), and given out again once no array, view or tensor of them is left: the count of
-    references tells.
+    A large new array is fresh memory from the system, page by page, which costs about as much as writing to it. So a
+    few arrays are kept (128 MB at most) and given out again once no array, view or tensor of them is left, which
+    their reference counts tell.
 
     Args:
-        most: how many are kept; more are made where more are in use.
+        most: how many arrays are kept; more are made when more are in use.
     """
 
     def __init__(self, most: int = 3):
@@ -29,7 +29,7 @@ class BatchMemory:
         self._kept: list[np.ndarray] = []
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array of this shape, of which nobody else holds any part."""
+        """An array of this shape that shares no memory with any array in use."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if size < _KEEP_FROM_BYTES:
             return np.empty(shape, dtype)

@@ -1,92 +1,96 @@
 """Batches from photo files: what `flow_from_directory` and `flow_from_dataframe` return."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from typing import Any
 
-import keras
 import numpy as np
-from keras.src.legacy.preprocessing import image as keras_image
-from keras.src.utils import io_utils
 
 from image_kit.generator.flow_iterator import FlowIterator, split_places
+from image_kit.generator.keras_classes import io_utils, keras, keras_image
 from image_kit.photos import PROGRAMS_FILES, KerasLoading, PhotoError, PhotoStore
 from image_kit.terminal import say
 
-# Keras's own eight, and .webp, which it passes over silently.
+# Keras's own suffixes, and .webp, which Keras ignores silently.
 FORMATS = (*keras_image.Iterator.white_list_formats, "webp")
-_OURS = ("cache", "on_bad_file", "workers", "use_multiprocessing", "max_queue_size")
+_FILE_ARGUMENTS = ("cache", "on_bad_file", "workers", "use_multiprocessing", "max_queue_size")
 _CLASSES_UNUSED = ("input", "multi_output", "raw", None)
 
 
 class FileIterator(FlowIterator):
     """Photos by path, decoded once in threads and kept as uint8 while they fit the cache.
 
-    A file that cannot be read is named once on stderr and counted in `bad_files`; in every batch the next readable
-    photo in the order of `filenames` stands in for it, with its own label and weight. So the number and the size of
-    batches stay, and row i of a prediction without shuffling belongs to `filenames[i]` for every good file.
+    A file that cannot be read is named once on stderr and noted in `bad_files`. In every batch the next readable photo
+    in the order of `filenames` takes its place, with its own label and weight. So the number and the size of batches
+    stay the same, and row i of a prediction without shuffling belongs to `filenames[i]` for every good file.
 
     Attributes beyond Keras's:
         bad_files: the reason by path of every file that could not be read so far.
     """
 
     white_list_formats = FORMATS
+    dtype: Any  # by name from Keras, then as np.dtype
+    bad_files: dict[str, str]
+    samples: int
 
-    def _begin_files(self, cache: int | str | bool, on_bad_file: str, seed: int | None, **workers) -> None:
-        """What follows the constructor: `filepaths`, `target_size` and so on are known."""
+    def _start_files(self, cache: int | str | bool, on_bad_file: str, seed: int | None, **workers) -> None:
+        """Finish the constructor, once `filepaths`, `target_size` and so on are known."""
         if on_bad_file not in ("skip", "raise"):
             raise ValueError(f'on_bad_file must be "skip" or "raise"; received {on_bad_file!r}')
         first = self.data_format == "channels_first"
         loading = KerasLoading(self.target_size, self.color_mode, self.interpolation, self.keep_aspect_ratio, first)
-        self._photos = PhotoStore(self.filepaths, loading, _budget(cache))
+        self._photos = PhotoStore(self.filepaths, loading, _cache_bytes(cache))
         self.on_bad_file, self.bad_files = on_bad_file, {}
-        self._stand_ins: dict[int, int] = {}  # the place of a bad file -> of the good one in its stead
+        self._stand_ins: dict[int, int] = {}  # place of a bad file -> place of the good file used instead
         self.dtype, self._working_dtype = np.dtype(self.dtype), np.dtype(keras.config.floatx())
-        self._last_number = None
-        self._begin(seed, **workers)
+        self._last_number: int | None = None
+        self._start(seed, **workers)
 
-    def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray | Future], np.ndarray]:
-        places = self._readable(indices)
+    def _load_images(self, indices: np.ndarray) -> tuple[Sequence[np.ndarray | Future], np.ndarray]:
+        places = self._readable_places(indices)
         images = self._photos.started(places)
-        if self.image_data_generator.calls_user_code:  # once for each image of the batch, so not for a bad one
-            for row, error in self._bad(images):
+        if self.image_data_generator.calls_user_code:  # exactly once for each image of the batch
+            for row, error in self._unreadable_rows(images):
                 images[row] = self._replace(row, error, places, indices)
         return images, places
 
-    def _mend(self, images: list, places: np.ndarray, indices: np.ndarray, epoch: int, batch: np.ndarray) -> None:
-        for row, error in self._bad(images):
+    def _replace_unreadable(
+        self, images: Sequence, places: np.ndarray, indices: np.ndarray, epoch: int, batch: np.ndarray
+    ) -> None:
+        for row, error in self._unreadable_rows(images):
             image = self._replace(row, error, places, indices)
-            self._fill([image], indices[row : row + 1], epoch, batch[row : row + 1])
+            self._transform_into([image], indices[row : row + 1], epoch, batch[row : row + 1])
 
     @staticmethod
-    def _bad(images: list[np.ndarray | Future]) -> Iterator[tuple[int, PhotoError]]:
-        """The rows of bad photos, and what is wrong with each."""
+    def _unreadable_rows(images: Sequence[np.ndarray | Future]) -> Iterator[tuple[int, PhotoError]]:
+        """The rows of photos that cannot be read, and what is wrong with each."""
         for row, image in enumerate(images):
             if isinstance(image, Future) and isinstance(image.result(), PhotoError):
                 yield row, image.result()
 
     def _replace(self, row: int, error: PhotoError, places: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """The image that stands in for a bad one, noted in `places` and for later."""
-        image, places[row] = self._stand_in(int(places[row]), error)
+        """The image used instead of a bad one, whose place is noted in `places` and for later batches."""
+        image, places[row] = self._find_stand_in(int(places[row]), error)
         self._stand_ins[int(indices[row])] = places[row]
         return image
 
-    def _readable(self, indices: np.ndarray) -> np.ndarray:
-        """The same places, with those that stand in for files known to be bad."""
+    def _readable_places(self, indices: np.ndarray) -> np.ndarray:
+        """The same places, but those of files known to be bad replaced."""
         return np.array([self._stand_ins.get(place, place) for place in indices.tolist()], np.int64)
 
-    def _stand_in(self, bad: int, error: PhotoError) -> tuple[np.ndarray, int]:
+    def _find_stand_in(self, bad: int, error: PhotoError) -> tuple[np.ndarray, int]:
         """The next readable photo after a bad one, and its place."""
-        self._note(bad, error)
+        self._record_bad_file(bad, error)
         for place in (np.arange(bad + 1, bad + self.n) % self.n).tolist():
             if place not in self._stand_ins:
-                image = self._photos.views([place])[0]
+                image = self._photos.views(np.array([place]))[0]
                 if not isinstance(image, PhotoError):
                     return image, place
-                self._note(place, image)
+                self._record_bad_file(place, image)
         raise PhotoError(f"none of the {self.n} files can be read, such as {self.filepaths[bad]}")
 
-    def _note(self, place: int, error: PhotoError) -> None:
+    def _record_bad_file(self, place: int, error: PhotoError) -> None:
         path = self.filepaths[place]
         if self.on_bad_file == "raise":
             raise PhotoError(f"{path}: {error}")
@@ -98,9 +102,9 @@ class FileIterator(FlowIterator):
 
     def _read_ahead(self, number: int, epoch: int) -> None:
         in_order, self._last_number = self._last_number in (None, number - 1), number
-        if in_order and number + 1 < len(self):  # an order that cannot be foreseen would decode in vain
+        if in_order and number + 1 < len(self):  # in any other order, nobody knows which batch is next
             following = self._order(epoch)[(number + 1) * self.batch_size :][: self.batch_size]
-            self._photos.read_ahead(self._readable(following))
+            self._photos.read_ahead(self._readable_places(following))
 
     def _with_targets(self, batch: np.ndarray, places: np.ndarray):
         if self.class_mode is None:
@@ -127,8 +131,8 @@ class FileIterator(FlowIterator):
 class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
     """Keras's DirectoryIterator: the same files in the same order under the same classes.
 
-    On purpose not as in Keras: hidden files and folders (.ipynb_checkpoints, ._photo.jpg, __MACOSX) are passed over,
-    on every level, unless `classes` names them; .webp is read.
+    Differences from Keras on purpose: hidden files and folders (.ipynb_checkpoints, ._photo.jpg, __MACOSX) are left
+    out on every level, unless `classes` names them; .webp is read.
     """
 
     def __init__(
@@ -145,16 +149,16 @@ class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
         shuffled_split: bool,
         **arguments,
     ):
-        """See `Flows.flow_from_directory`; what is not named here goes to `_begin_files` or `set_processing_attrs`."""
-        files, processing = _parted(arguments)
+        """See `FlowMethods.flow_from_directory`; other arguments go to `_start_files` or `set_processing_attrs`."""
+        files, processing = _split_arguments(arguments)
         self.set_processing_attrs(image_data_generator, data_format=image_data_generator.data_format, **processing)
         if class_mode not in self.allowed_class_modes:
             raise ValueError(f"Invalid class_mode: {class_mode}; expected one of: {self.allowed_class_modes}")
         self.directory, self.class_mode, self.dtype = directory, class_mode, image_data_generator.dtype
         classes = list(classes or _class_folders(directory))
         self.num_classes, self.class_indices = len(classes), {name: i for i, name in enumerate(classes)}
-        share = None if shuffled_split else self.split
-        listed = [_part(_photos_under(directory, name, follow_links), share) for name in classes]
+        bounds = None if shuffled_split else self.split
+        listed = [_names_of_fraction(_photos_under(directory, name, follow_links), bounds) for name in classes]
         self.filenames = [name for names in listed for name in names]
         numbers = np.array([self.class_indices[name] for name in classes], np.int32)
         self.classes = np.repeat(numbers, np.array([len(names) for names in listed], np.intp))
@@ -165,17 +169,21 @@ class DirectoryIterator(FileIterator, keras_image.DirectoryIterator):
         self._filepaths = [os.path.join(directory, name) for name in self.filenames]
         io_utils.print_msg(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         keras_image.Iterator.__init__(self, self.samples, batch_size, shuffle, seed)
-        self._begin_files(seed=seed, **files)
+        self._start_files(seed=seed, **files)
 
 
 class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
     """Keras's DataFrameIterator: the same rows in the same order; .webp is read."""
 
+    # Set by Keras.
+    _sample_weight: np.ndarray | None
+    _targets: Any  # an array, or a list of arrays for class_mode "multi_output"
+
     def __init__(
         self, image_data_generator, *, subset: str | None, seed: int | None, shuffled_split: bool, **arguments
     ):
-        """See `Flows.flow_from_dataframe`; what is not named here goes to `_begin_files` or Keras's constructor."""
-        files, arguments = _parted(arguments)
+        """See `FlowMethods.flow_from_dataframe`; other arguments go to `_start_files` or Keras's constructor."""
+        files, arguments = _split_arguments(arguments)
         whole = shuffled_split and subset is not None
         super().__init__(
             image_data_generator=image_data_generator,
@@ -189,10 +197,10 @@ class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
             self._keep(split_places(self._strata(), image_data_generator._validation_split, seed, subset))
             self.subset = subset
             io_utils.print_msg(f"{self.samples} of them are in the {subset} subset.")
-        self._begin_files(seed=seed, **files)
+        self._start_files(seed=seed, **files)
 
     def _strata(self) -> np.ndarray:
-        """(n,): equal for rows of equal classes, or of equal raw values; all equal where there are no classes."""
+        """(n,): equal for rows of the same class or raw value; all equal where there are no classes."""
         if self.class_mode == "raw" and self._targets.ndim == 1:
             return np.unique(self._targets, return_inverse=True)[1]
         if self.class_mode in _CLASSES_UNUSED:
@@ -200,7 +208,7 @@ class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
         return np.unique([str(label) for label in self.classes], return_inverse=True)[1]
 
     def _keep(self, places: np.ndarray) -> None:
-        """Leave only these rows."""
+        """Keep only these rows."""
         for name in ("filenames", "_filepaths", "classes"):
             if hasattr(self, name):
                 setattr(self, name, [getattr(self, name)[place] for place in places])
@@ -213,13 +221,13 @@ class DataFrameIterator(FileIterator, keras_image.DataFrameIterator):
         self.samples = self.n = len(places)
 
 
-def _parted(arguments: dict) -> tuple[dict, dict]:
-    """Those for `_begin_files`, and the others."""
-    ours = {name: arguments[name] for name in _OURS}
-    return ours, {name: value for name, value in arguments.items() if name not in _OURS}
+def _split_arguments(arguments: dict) -> tuple[dict, dict]:
+    """The arguments for `_start_files`, and the others."""
+    ours = {name: arguments[name] for name in _FILE_ARGUMENTS}
+    return ours, {name: value for name, value in arguments.items() if name not in _FILE_ARGUMENTS}
 
 
-def _budget(cache: int | str | bool) -> int | None:
+def _cache_bytes(cache: int | str | bool) -> int | None:
     """Bytes for `PhotoStore`, None for its default. Raises ValueError unless `cache` is "auto", bytes or False."""
     if cache is True or cache == "auto":
         return None
@@ -250,7 +258,7 @@ def _photos_under(directory, class_name: str, follow_links: bool) -> Iterator[st
                 yield os.path.join(root[start:], name)
 
 
-def _part(names: Iterator[str], share: tuple[float, float] | None) -> list[str]:
-    """The names from one share of their number to another."""
-    names = list(names)
-    return names[int(share[0] * len(names)) : int(share[1] * len(names))] if share else names
+def _names_of_fraction(names: Iterator[str], bounds: tuple[float, float] | None) -> list[str]:
+    """The names between two fractions of their number, such as (0.2, 1); all names without bounds."""
+    listed = list(names)
+    return listed[int(bounds[0] * len(listed)) : int(bounds[1] * len(listed))] if bounds else listed

@@ -1,4 +1,4 @@
-"""Random numbers for the images of an epoch: fast, and the same whatever else draws."""
+"""Random numbers for the images of an epoch: fast, and independent of all other draws."""
 
 import operator
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111
 
 
 class ImageDraws:
-    """Random numbers for some images of an epoch, one stream per image, with the calls that Keras makes.
+    """Random numbers for some images of an epoch, one stream per image, with the methods that Keras calls.
 
     An image's stream depends on (seed, epoch, its index) only: not on the other images, their order or threads.
-    Every call returns one number per image, as an array (k,): 0.2 us per image and transform, where seeding one
-    NumPy generator per image takes 6 us.
+    Every call returns one number per image, as an array (k,). This takes 0.2 us per image and transform; seeding a
+    NumPy generator for each image takes 6 us.
 
-    Source: SplitMix64, the start of each stream being the image's index hashed under a key from NumPy's SeedSequence.
+    Source: SplitMix64. Each stream starts at the image's index, hashed with a key from NumPy's SeedSequence.
     """
 
     def __init__(self, seed: int, epoch: int, indices: Sequence[int] | np.ndarray):
@@ -32,7 +32,7 @@ class ImageDraws:
     def random(self) -> np.ndarray:
         """Uniform on [0, 1), float64 (k,)."""
         self._state = self._state + _GOLDEN
-        return (_mix(self._state) >> np.uint64(11)) * 2.0**-53  # 53 bits are what a float64 holds
+        return (_mix(self._state) >> np.uint64(11)) * 2.0**-53  # a float64 holds 53 bits
 
     def uniform(self, low: float, high: float, size: int | None = None) -> np.ndarray:
         """Uniform on [low, high), float64 (k,), or (size, k)."""
@@ -41,16 +41,16 @@ class ImageDraws:
         return low + (high - low) * self.random()
 
     def choice(self, options: int | Sequence) -> np.ndarray:
-        """One of `options`, or of range(options), each as likely, (k,). Raises ValueError where NumPy's choice does."""
-        options = np.asarray(options)
-        if options.ndim == 0:
+        """(k,): one of `options` or range(options), all equally likely. Raises ValueError where NumPy's choice does."""
+        values = np.asarray(options)
+        if values.ndim == 0:
             try:
-                options = np.arange(operator.index(options.item()))
+                values = np.arange(operator.index(values.item()))
             except TypeError:
                 raise ValueError("options must be an integer or one-dimensional") from None
-        if options.ndim != 1 or not len(options):
+        if values.ndim != 1 or not len(values):
             raise ValueError("options must be a positive integer or one-dimensional")
-        return options[(self.random() * len(options)).astype(np.intp)]
+        return values[(self.random() * len(values)).astype(np.intp)]
 
 
 def _mix(state: np.ndarray) -> np.ndarray:

@@ -1,53 +1,53 @@
-"""Keras's ImageDataGenerator with the same interface and pixels, and a faster transform."""
+"""Keras's ImageDataGenerator with the same interface and pixels, but a faster transform."""
 
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tensorflow.keras.preprocessing import image as keras_image
 
-from image_kit.generator.flows import Flows
+from image_kit.generator.flow_methods import FlowMethods
 from image_kit.generator.image_draws import ImageDraws
+from image_kit.generator.keras_classes import keras_image
 from image_kit.generator.small_warps import MAX_PIXELS, SMALL_REACH, warp_small
 from image_kit.generator.warp import DIRECT_REACH, affine_matrices, affine_matrix, are_direct, can_warp, warp
 
 _CALLED_BY_KERAS = ("get_random_transform", "apply_transform", "standardize")
-_GLOBAL_GENERATOR = threading.Lock()  # held while NumPy's global generator is borrowed
+_GLOBAL_GENERATOR = threading.Lock()  # held while a subclass draws from NumPy's global generator
 
 
 @dataclass(frozen=True)
-class Warps:
-    """Images' warps in place of their parameters.
+class PlannedWarps:
+    """The warps of k images, computed from their transform parameters.
 
     Attributes:
         matrices: float64 (k, 2, 3), see `affine_matrix`.
-        direct: k times whether the image can be warped in one piece, see `are_direct`.
-        are_small: whether `warp_small` takes those that are direct, which it asks a smaller reach of than `warp`.
+        direct: for each image whether it can be warped in one piece, see `are_direct`.
+        images_are_small: whether `warp_small` warps the direct ones. Their reach must be smaller than for `warp`.
     """
 
     matrices: np.ndarray
     direct: list[bool]
-    are_small: bool
+    images_are_small: bool
 
     def __len__(self) -> int:
         return len(self.direct)
 
-    def __getitem__(self, some: slice) -> "Warps":
-        return Warps(self.matrices[some], self.direct[some], self.are_small)
+    def __getitem__(self, some: slice) -> "PlannedWarps":
+        return PlannedWarps(self.matrices[some], self.direct[some], self.images_are_small)
 
 
-class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
+class ImageDataGenerator(FlowMethods, keras_image.ImageDataGenerator):
     """Keras's class: same constructor, same methods, same pixels; `apply_transform` is about 20 times faster.
 
     The fast path covers channels last, uint8 or float32, 1, 3 or 4 channels, interpolation order 1 and the fill
-    modes "nearest", "reflect" and "constant". Everything else is Keras's own code at its own speed, and so are the
+    modes "nearest", "reflect" and "constant". For everything else Keras's own code runs, at its own speed, as do the
     methods of a subclass.
     """
 
     @property
     def is_random(self) -> bool:
-        """Whether any image can come out of a random transform changed."""
+        """Whether a random transform can change any image."""
         return bool(
             self.is_extended
             or self.rotation_range
@@ -63,12 +63,12 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
 
     @property
     def is_extended(self) -> bool:
-        """Whether a subclass has methods of its own that Keras's iterators call for every image."""
+        """Whether a subclass overrides methods that Keras's iterators call for every image."""
         return any(getattr(type(self), name) is not getattr(ImageDataGenerator, name) for name in _CALLED_BY_KERAS)
 
     @property
     def calls_user_code(self) -> bool:
-        """Whether something of the caller's own is called for every image."""
+        """Whether code of the caller's own is called for every image."""
         return self.preprocessing_function is not None or self.is_extended
 
     def get_random_transform(self, img_shape: tuple, seed: int | None = None) -> dict:
@@ -78,10 +78,10 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         return self._draw(np.random, img_shape)
 
     def draw_transforms(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> list[dict]:
-        """Transform parameters for some images of an epoch, distributed as Keras's.
+        """Transform parameters for some images of an epoch, with the same distributions as Keras's.
 
         An image's parameters depend on (seed, epoch, its index) only. NumPy's global generator is neither read nor
-        written.
+        changed.
 
         Args:
             image_shape: of one image.
@@ -96,10 +96,10 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         if type(self).get_random_transform is not ImageDataGenerator.get_random_transform:
             numbers = ImageDraws(seed, epoch, indices).random() * 2**32
             return [self._draw_seeded(image_shape, int(number)) for number in numbers]
-        return _rows(self._draw(ImageDraws(seed, epoch, indices), image_shape), len(indices))
+        return _dict_per_image(self._draw(ImageDraws(seed, epoch, indices), image_shape), len(indices))
 
     def _draw_seeded(self, image_shape: tuple, seed: int) -> dict:
-        """A subclass's get_random_transform, which draws from NumPy's global generator; that is put back."""
+        """Call a subclass's get_random_transform, which draws from NumPy's global generator, and restore that."""
         with _GLOBAL_GENERATOR:
             state = np.random.get_state()
             np.random.seed(seed)
@@ -109,7 +109,7 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
                 np.random.set_state(state)
 
     def _draw(self, random, img_shape: tuple) -> dict:
-        """The draws of Keras's get_random_transform in its order, from np.random, a RandomState or ImageDraws."""
+        """Draw as Keras's get_random_transform does, in its order, from np.random, a RandomState or ImageDraws."""
         theta = random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
         tx = _draw_shift(random, self.height_shift_range, img_shape[self.row_axis - 1])
         ty = _draw_shift(random, self.width_shift_range, img_shape[self.col_axis - 1])
@@ -137,12 +137,12 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         }
 
     def apply_transform(self, x: np.ndarray, transform_parameters: dict, out: np.ndarray | None = None) -> np.ndarray:
-        """Apply drawn parameters to one image: Keras's result, faster.
+        """Apply drawn parameters to one image: Keras's result, but faster.
 
-        Against Keras's own class, on 0..255: float32 within 0.01; uint8 within 0.51 of Keras's result for the same
-        image as float32, to which it is rounded (Keras's own truncates uint8). A brightness change together with a
+        Compared with Keras's own class, on 0..255: float32 within 0.01; uint8 within 0.51 of Keras's result for the
+        same image as float32, because it is rounded (Keras's own truncates uint8). A brightness change together with a
         warp takes Keras's path, because Keras truncates to integers in between. Fill mode "constant": see
-        `image_kit.generator.warp` for pixels whose source is exactly on the edge.
+        `image_kit.generator.warp` for pixels with a source exactly on the edge.
 
         Args:
             x: one image (height, width, channels) or as `data_format` says.
@@ -162,7 +162,7 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
         return out
 
     def _needs_float(self, parameters: dict) -> bool:
-        """Whether uint8 would be rounded more than once on the way."""
+        """Whether uint8 would be rounded more than once."""
         return parameters.get("channel_shift_intensity") is not None or parameters.get("brightness") is not None
 
     def _has_fast_path(self, image: np.ndarray) -> bool:
@@ -170,17 +170,17 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
 
     @property
     def _warps_every_image(self) -> bool:
-        """Whether the transform is a warp, with nothing after it but the flips, which the warp's matrix holds."""
+        """Whether the transform is a warp followed by nothing but flips, which are part of the warp's matrix."""
         shifts = self.height_shift_range or self.width_shift_range
         warps = self.rotation_range or shifts or self.shear_range or tuple(self.zoom_range) != (1, 1)
         return bool(warps) and not self.channel_shift_range and self.brightness_range is None
 
     def _transform(self, x: np.ndarray, parameters: dict, out: np.ndarray | None) -> np.ndarray:
         if not self._has_fast_path(x):
-            return self._exact(x, parameters)
+            return self._transform_as_keras(x, parameters)
         matrix = affine_matrix(parameters, x.shape[0], x.shape[1])
         if matrix is not None and parameters.get("brightness") is not None:
-            return self._exact(x, parameters)
+            return self._transform_as_keras(x, parameters)
         if matrix is not None:
             x = warp(x, matrix, self.fill_mode, self.cval, out)
         else:
@@ -191,45 +191,47 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
             x = keras_image.apply_brightness_shift(x, parameters["brightness"], False)
         return x
 
-    def _exact(self, x: np.ndarray, parameters: dict) -> np.ndarray:
+    def _transform_as_keras(self, x: np.ndarray, parameters: dict) -> np.ndarray:
         if x.dtype == np.uint8:
             return _to_uint8(super().apply_transform(x.astype(np.float32), parameters))
         return super().apply_transform(x, parameters)
 
-    def plan(self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray) -> "list[dict] | Warps":
-        """What `apply_planned` is to do to some uint8 images: the transforms of `draw_transforms`, ready to run.
+    def plan_transforms(
+        self, image_shape: tuple, seed: int, epoch: int, indices: np.ndarray
+    ) -> "list[dict] | PlannedWarps":
+        """The transforms of `draw_transforms` for some uint8 images, prepared for `apply_planned`.
 
         Returns:
-            `Warps` of k images, made all at once, where warps are all there is to do; else k dicts of parameters. A
-            slice of it is the plan of those images.
+            `PlannedWarps` of k images, computed all at once, if the transforms are warps and nothing else; otherwise
+            k dicts of parameters. A slice of the plan is the plan for those images.
         """
         is_fast = self._warps_every_image and self._has_fast_path(np.empty(image_shape, np.uint8))
         if not self.is_random or self.is_extended or not is_fast:
             return self.draw_transforms(image_shape, seed, epoch, indices)
         columns = self._draw(ImageDraws(seed, epoch, indices), image_shape)
         matrices = np.broadcast_to(affine_matrices(columns, *image_shape[:2]), (len(indices), 2, 3))
-        are_small = self.fill_mode == "nearest" and image_shape[0] * image_shape[1] <= MAX_PIXELS
-        most = SMALL_REACH if are_small else DIRECT_REACH[np.dtype(np.uint8)]
-        return Warps(matrices, are_direct(matrices, *image_shape[:2], most), are_small)
+        images_are_small = self.fill_mode == "nearest" and image_shape[0] * image_shape[1] <= MAX_PIXELS
+        most = SMALL_REACH if images_are_small else DIRECT_REACH[np.dtype(np.uint8)]
+        return PlannedWarps(matrices, are_direct(matrices, image_shape[0], image_shape[1], most), images_are_small)
 
-    def apply_planned(self, images: Sequence[np.ndarray], plan: "list[dict] | Warps", out: np.ndarray) -> None:
+    def apply_planned(self, images: Sequence[np.ndarray], plan: "list[dict] | PlannedWarps", out: np.ndarray) -> None:
         """Write transformed images to `out`, uint8 (k, *shape), like the k images and not overlapping them."""
-        if not isinstance(plan, Warps):
+        if not isinstance(plan, PlannedWarps):
             for image, parameters, result in zip(images, plan, out, strict=True):
-                if self.is_extended:  # a subclass's method may know nothing of `out`
+                if self.is_extended:  # a subclass's method may not have the parameter `out`
                     result[...] = self.apply_transform(image, parameters)
                 else:
                     self.apply_transform(image, parameters, result)
             return
-        if plan.are_small:
+        if plan.images_are_small:
             warp_small(images, plan.matrices, out)
         for image, matrix, direct, result in zip(images, plan.matrices, plan.direct, out, strict=True):
-            if not (plan.are_small and direct):
+            if not (plan.images_are_small and direct):
                 warp(image, matrix, self.fill_mode, self.cval, result, direct)
 
     @property
     def only_rescales(self) -> bool:
-        """Whether `standardize` is no more than the product with `rescale`, and so works on a whole batch."""
+        """Whether `standardize` only multiplies by `rescale`, and so can take a whole batch."""
         return not (
             self.preprocessing_function
             or self.samplewise_center
@@ -242,7 +244,7 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
 
     @property
     def uint8_suffices(self) -> bool:
-        """Whether uint8 images come out of a transform in uint8 as Keras's floats do, but for one rounding."""
+        """Whether a transform of uint8 images gives the pixels of Keras's floats, rounded once."""
         fills = self.fill_mode in ("nearest", "reflect") or (
             self.fill_mode == "constant" and self.cval in range(256)  # whole grey levels only
         )
@@ -267,10 +269,10 @@ class ImageDataGenerator(Flows, keras_image.ImageDataGenerator):
 
 
 def _draw_shift(random, shift_range, side: int) -> float:
-    """Pixels of shift: `shift_range` is a share of `side` below 1, else pixels, or an int or list to choose from."""
+    """Pixels of shift: `shift_range` below 1 is a fraction of `side`; else pixels, or an int or list to choose from."""
     if not shift_range:
         return 0
-    # NumPy's choice refuses a float, which is how Keras tells the cases apart; the detour costs 5 us.
+    # Keras tells the cases apart by trying NumPy's choice, which refuses a float; for floats this saves those 5 us.
     if isinstance(shift_range, float):
         shift = random.uniform(-shift_range, shift_range)
         return shift * side if shift_range < 1 else shift
@@ -285,7 +287,7 @@ def _to_uint8(image: np.ndarray) -> np.ndarray:
     return np.rint(image).clip(0, 255).astype(np.uint8)
 
 
-def _rows(columns: dict, count: int) -> list[dict]:
+def _dict_per_image(columns: dict, count: int) -> list[dict]:
     """A dict of arrays (count,), or single values, as `count` dicts of plain numbers."""
     lists = [value.tolist() if isinstance(value, np.ndarray) else [value] * count for value in columns.values()]
     return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]

@@ -1,8 +1,8 @@
-"""Keras's affine augmentation of one image, by OpenCV.
+"""Keras's affine augmentation of one image, computed by OpenCV.
 
-Keras calls scipy.ndimage.affine_transform (order 1) once per channel: about 7 ms for 300 x 300 x 3, of which the
-interpolation in double precision is nearly all. OpenCV 5 interpolates linearly at full float32 precision (older
-versions rounded coordinates to 1/32 pixel and are not close enough), in about 0.3 ms.
+Keras calls scipy.ndimage.affine_transform (order 1) once per channel. That takes about 7 ms for 300 x 300 x 3, nearly
+all of it for interpolation in double precision. OpenCV 5 interpolates linearly at full float32 precision in about
+0.3 ms. Older versions round coordinates to 1/32 pixel, which is not close enough.
 """
 
 import math
@@ -11,22 +11,20 @@ import threading
 import cv2
 import numpy as np
 
-cv2.setNumThreads(1)  # the images of a batch share the processors; threads within one image would only get in the way
-
-# scipy's name for what lies outside the image -> OpenCV's. "constant" warps as "nearest" and paints the outside
-# afterwards, as scipy does: OpenCV's BORDER_CONSTANT blends the outermost half pixel with the fill value.
-# "wrap" is absent: scipy's has a period of (side - 1) pixels, which OpenCV has no mode for.
+# scipy's fill mode -> OpenCV's border mode. "constant" warps as "nearest" and paints the outside afterwards, as scipy
+# does: OpenCV's BORDER_CONSTANT blends the outermost half pixel with the fill value. "wrap" is missing: scipy's has a
+# period of (side - 1) pixels, and OpenCV has no such mode.
 BORDERS = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_REPLICATE}
 _NEUTRAL = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
 WARP_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 WARP_CHANNELS = (1, 3, 4)
-# OpenCV holds coordinates as float32. On noise, the worst case, the error is about 2e-5 grey levels (of 255) per pixel
-# of distance from the origin: these reaches keep it below 0.01 (and that of uint8 below 0.51, rounding included).
+# OpenCV stores coordinates as float32. On noise, the worst case, the error is about 2e-5 grey levels (of 255) per pixel
+# of distance from the origin. Within these distances it stays below 0.01 (below 0.51 for uint8, with rounding).
 DIRECT_REACH = {np.dtype(np.uint8): 384, np.dtype(np.float32): 256}
 _BLOCK_REACH = 192
-_RGBA_FROM_PIXELS = 64 * 64  # from here on, 3 channels are faster through 4 (1.7 times at 300 x 300), bit for bit
-_EDGE = 1e-9  # pixels; the rounding of coordinates in float64 stays well below
-_KEPT_BYTES = 2**24  # 16 MB: a larger image's own work hides the cost of new memory
+_RGBA_FROM_PIXELS = 64 * 64  # from here on, 3 channels are warped as 4: same bits, 1.7 times as fast at 300 x 300
+_EDGE = 1e-9  # pixels; rounding coordinates to float64 changes them by much less
+_KEPT_BYTES = 2**24  # 16 MB: for larger images the cost of new memory does not matter
 _threads_own = threading.local()
 _MAX_SIDE = 32_767  # OpenCV's limit for a warp's source
 
@@ -43,19 +41,19 @@ def can_warp(image: np.ndarray, fill_mode: str) -> bool:
 
 
 def affine_matrix(parameters: dict, height: int, width: int) -> np.ndarray | None:
-    """The map from output to input pixels that Keras's transform parameters stand for, flips included.
+    """The map from output to input pixels for Keras's transform parameters, flips included.
 
     It is rotation . shift . shear . zoom about Keras's centre, followed by the flips. As in Keras, `tx` (drawn from
     height_shift_range) moves along columns and `ty` along rows, and the centre is ((height - 1) / 2, (width - 1) / 2)
-    in (x, y) order, which is off the middle of an image that is not square.
+    in (x, y) order, which is not the middle of an image that is not square.
 
     Args:
         parameters: theta and shear in degrees, tx and ty in pixels, zx and zy as factors, flip_horizontal and
-            flip_vertical, as from Keras's get_random_transform; missing ones change nothing.
+            flip_vertical, as Keras's get_random_transform returns them; missing ones change nothing.
 
     Returns:
-        float64 (2, 3) in OpenCV's (x, y) order, for WARP_INVERSE_MAP, or None where there is nothing to
-        interpolate (no parameter or only flips).
+        float64 (2, 3) in OpenCV's (x, y) order, for WARP_INVERSE_MAP, or None where nothing needs
+        interpolation (no parameter or only flips).
 
     Source: composition as in keras.src.legacy.preprocessing.image.apply_affine_transform.
     """
@@ -112,7 +110,7 @@ def warp(
         fill_mode: "nearest", "reflect" or "constant", as in scipy.ndimage.
         cval: what "constant" fills with, in the image's units.
         out: C-contiguous array like `image` for the result, not overlapping it.
-        direct: the answer of `are_direct` where it is known, which saves a small image a tenth of its time.
+        direct: the result of `are_direct` if it is known, which saves a tenth of a small image's time.
 
     Returns:
         `out` or a new array; uint8 is rounded to nearest.
@@ -132,9 +130,9 @@ def warp(
 
 
 def are_direct(matrices: np.ndarray, height: int, width: int, most: float) -> list[bool]:
-    """For every matrix, float64 (k, 2, 3), whether all that it reads is within `most` pixels of the origin.
+    """For every matrix, float64 (k, 2, 3), whether it reads only pixels within `most` pixels of the origin.
 
-    With DIRECT_REACH of the image's dtype OpenCV is exact enough for the whole image at once.
+    Within DIRECT_REACH of the image's dtype, OpenCV is exact enough for the whole image at once.
     """
     across, down, offset = matrices[..., 0] * width, matrices[..., 1] * height, matrices[..., 2]
     low = offset + np.minimum(across, 0) + np.minimum(down, 0)
@@ -165,9 +163,9 @@ def _warp_directly(image: np.ndarray, matrix: np.ndarray, border: int, out: np.n
 
 
 def _scratch(name: str, like: np.ndarray) -> np.ndarray:
-    """This thread's array for 4 channels of an image like this one, kept for the next.
+    """This thread's array for 4 channels of an image like this one, kept for the next image.
 
-    A new one of this size is memory fresh from the system each time, which takes a good part of a warp to hand out.
+    A new array of this size is fresh memory from the system each time, which takes a good part of a warp's time.
     """
     shape = (*like.shape[:2], 4)
     kept = getattr(_threads_own, name, None)
@@ -179,7 +177,7 @@ def _scratch(name: str, like: np.ndarray) -> np.ndarray:
 
 
 def _warp_blocks(image: np.ndarray, matrix: np.ndarray, fill_mode: str, out: np.ndarray) -> None:
-    """Warp block by block, each from its own piece of the source, so that coordinates stay small and thus exact."""
+    """Warp block by block, each from its own piece of the source, so that coordinates stay small and exact."""
     gain = max(np.abs(matrix[:, :2]).sum(axis=1).max(), 1e-6)
     block = max(8, int(_BLOCK_REACH / gain))
     height, width = out.shape[:2]
@@ -194,12 +192,12 @@ def _warp_blocks(image: np.ndarray, matrix: np.ndarray, fill_mode: str, out: np.
             local[:, 2] -= first
             source = image
             for axis, start, stop in zip((0, 1), first[::-1], last[::-1] + 1, strict=True):
-                source = _cut(source, axis, start, stop, fill_mode)
+                source = _cut_beyond_edges(source, axis, start, stop, fill_mode)
             _warp_directly(np.ascontiguousarray(source), local, cv2.BORDER_REPLICATE, piece)
 
 
-def _cut(image: np.ndarray, axis: int, start: int, stop: int, fill_mode: str) -> np.ndarray:
-    """Rows or columns start..stop-1 of an image that goes on beyond its edges as `fill_mode` says."""
+def _cut_beyond_edges(image: np.ndarray, axis: int, start: int, stop: int, fill_mode: str) -> np.ndarray:
+    """Rows or columns start..stop-1 of an image that `fill_mode` continues beyond its edges."""
     side = image.shape[axis]
     if start >= 0 and stop <= side:
         return image[:, start:stop] if axis else image[start:stop]
@@ -213,8 +211,8 @@ def _cut(image: np.ndarray, axis: int, start: int, stop: int, fill_mode: str) ->
 def _paint_outside(image: np.ndarray, matrix: np.ndarray, cval: float) -> None:
     """Set the pixels whose source lies beyond the outermost pixel centres to `cval`, as scipy's "constant" does.
 
-    A source on such a centre but for rounding, as after a turn by 180 degrees, counts as inside; in scipy the
-    rounding decides.
+    A source that is on such a centre except for rounding, as after a turn by 180 degrees, counts as inside. In scipy
+    the rounding decides.
     """
     height, width = image.shape[:2]
     columns, rows = np.arange(width), np.arange(height)[:, None]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from image_kit import terminal
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -65,3 +67,95 @@ def test_names_that_are_no_text_are_answered(trained, run_command):
     evaluated = run_command(folder, "evaluate.py", "odd", "--output", "odd_scores")
     assert evaluated.returncode == 0, evaluated.stderr
     assert b"bad\xff.png" in (folder / "odd_scores/predictions.csv").read_bytes()
+
+
+# A stream as notebooks and IDLE have: no file, and without `reconfigure`.
+NOTEBOOK = """
+import io, os, sys
+class Stream(io.TextIOBase):
+    encoding = "UTF-8"
+    def __init__(self, number):
+        self.number = number
+    def write(self, text):
+        return os.write(self.number, text.encode())
+sys.stdout, sys.stderr = Stream(1), Stream(2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("streams", "out", "err"),
+    [
+        (NOTEBOOK, "result", "message"),
+        ("import sys; sys.stdout = sys.stderr = None", "", ""),
+        ("import sys; sys.stdout.close()", "", "message"),
+        ("import sys; sys.stderr.close()", "result", ""),
+    ],
+)
+def test_streams_may_be_missing_closed_or_no_files(run_python, streams, out, err):
+    code = f"""
+{streams}
+from image_kit import terminal
+def main():
+    terminal.say("message")
+    print("result")
+    print("a library's own words", file=terminal.sys.stderr)
+    assert list(terminal.progress([1, 2])) == [1, 2]
+terminal.run(main)
+"""
+    process = run_python("-c", code)
+    assert process.returncode == 0
+    assert process.stdout.strip() == out
+    assert process.stderr.partition("a library's")[0].strip() == err
+
+
+@pytest.mark.parametrize("change", ["sys.stderr = None", "sys.stderr.close()"])
+def test_messages_and_bars_need_no_stderr(run_python, change):
+    code = f"""
+import sys
+from image_kit import terminal
+{change}
+assert list(terminal.progress([1, 2])) == [1, 2]
+terminal.say("message")
+print("done")
+"""
+    assert run_python("-c", code).stdout == "done\n"
+
+
+def test_a_preset_list_runs_in_a_notebook(tmp_path):
+    lines = f"{NOTEBOOK}import runpy\nsys.argv = ['train.py', '--list']\n"
+    (tmp_path / "cell.py").write_text(
+        f"{lines}sys.path.insert(0, {str(ROOT)!r})\nrunpy.run_path('train.py', run_name='__main__')"
+    )
+    process = run_shell('cd "$ROOT" && "$PYTHON" "$OLDPWD/cell.py"', tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("preset")
+
+
+def test_no_bar_without_a_terminal(capsys):
+    assert list(terminal.progress(range(3))) == [0, 1, 2]
+    assert not terminal.is_terminal(sys.stderr)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_table_aligns_numbers_right():
+    rows = [("class", "photos"), ("cats", "7"), ("a longer name", "12,345")]
+    assert terminal.table(rows).splitlines() == [
+        "class          photos",
+        "cats                7",
+        "a longer name  12,345",
+    ]
+
+
+def test_a_table_aligns_text_left_without_trailing_spaces():
+    assert terminal.table([("a", "b"), ("long", "wide")], numbers=False).splitlines() == ["a     b", "long  wide"]
+
+
+def test_a_table_counts_columns_and_not_letters():
+    wide, accented, joined = "猫", "e\u0301", "a\u200db"  # two columns, one, two
+    lines = terminal.table([("name", "1"), (wide, "2"), (accented, "3"), (joined, "4")]).splitlines()
+    assert lines == ["name  1", f"{wide}    2", f"{accented}     3", f"{joined}    4"]
+
+
+def test_rows_of_a_table_have_equally_many_cells():
+    with pytest.raises(ValueError, match="shorter"):
+        terminal.table([("a", "b"), ("c",)])

@@ -190,7 +190,7 @@ def test_former_keywords_and_class_mode_other(folder, frame):
         all_same(pair("flow_from_dataframe", frame, folder, y_col="number", class_mode="other", shuffle=False))
     with pytest.warns(DeprecationWarning, match="has_ext"):
         pair("flow_from_dataframe", frame, folder, has_ext=True)
-    with pytest.warns(UserWarning, match="knows no 'colour'"):
+    with pytest.warns(UserWarning, match="unknown argument 'colour'"):
         ImageDataGenerator().flow_from_dataframe(frame, folder, colour="red")
 
 

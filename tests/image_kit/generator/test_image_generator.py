@@ -223,7 +223,7 @@ def test_nothing_random_draws_nothing():
 )
 def test_a_plan_does_what_the_draws_say(kwargs):
     generator, images, out = ImageDataGenerator(**kwargs), noise((8, 40, 30, 3)), np.empty((8, 40, 30, 3), np.uint8)
-    plan = generator.plan(images.shape[1:], 1, 2, np.arange(8))
+    plan = generator.plan_transforms(images.shape[1:], 1, 2, np.arange(8))
     draws = generator.draw_transforms(images.shape[1:], 1, 2, np.arange(8))
     generator.apply_planned(images, plan, out)
     for image, parameters, result in zip(images, draws, out, strict=True):

@@ -56,7 +56,7 @@ def test_extreme_transforms_are_as_exact(side):
     generator = ImageDataGenerator(rotation_range=180, shear_range=60, zoom_range=(0.05, 9), width_shift_range=2.0)
     images = noise(400, side, side, 1) // 128 * 255  # black and white: where a wrong coordinate costs most
     out = np.empty_like(images)
-    plan = generator.plan(images.shape[1:], 0, 0, np.arange(len(images)))
+    plan = generator.plan_transforms(images.shape[1:], 0, 0, np.arange(len(images)))
     assert 0 < sum(plan.direct) < len(images)
     generator.apply_planned(images, plan, out)
     for image, matrix, result in zip(images, plan.matrices, out, strict=True):
@@ -82,9 +82,9 @@ def test_no_image_is_no_work():
 def test_what_it_cannot_do_is_done_one_by_one(options):
     generator, images = ImageDataGenerator(**options), noise(8, 32, 32, 3)
     out = np.empty_like(images)
-    plan = generator.plan((32, 32, 3), 0, 0, np.arange(8))
+    plan = generator.plan_transforms((32, 32, 3), 0, 0, np.arange(8))
     generator.apply_planned(images, plan, out)
-    alone = [not (plan.are_small and direct) for direct in plan.direct]
+    alone = [not (plan.images_are_small and direct) for direct in plan.direct]
     assert any(alone)
     for image, matrix, result in zip(images[alone], plan.matrices[alone], out[alone], strict=True):
         np.testing.assert_array_equal(result, warp(image, matrix, generator.fill_mode))

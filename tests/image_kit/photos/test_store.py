@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.machine import free_memory
 from image_kit.photos import store as photo_store
 from image_kit.photos.photo import KerasLoading, PhotoError, Preprocessing, content_hash
 from image_kit.photos.store import PhotoStore, Subset
@@ -65,16 +64,6 @@ def test_stores_share_that_quarter(paths, monkeypatch):
     del first
     free[0] += 6 * ONE
     assert len(loaded(paths)._cache) == 6
-
-
-def test_free_memory_is_known_or_assumed(monkeypatch):
-    assert 2**20 < free_memory() < 2**50
-
-    def unknown(*_):
-        raise FileNotFoundError
-
-    monkeypatch.setattr(photo_store.Path, "read_text", unknown)
-    assert free_memory() == 4 * 2**30
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (8, 10, 1)])

@@ -1,0 +1,39 @@
+"""image_kit.errors: one line for a person."""
+
+import pytest
+
+from image_kit.errors import MachineLost, UserError, first_line, naming_missing_packages
+
+
+def test_the_first_line_of_a_message_or_its_type():
+    assert first_line(ValueError("\n  one\ntwo")) == "one"
+    assert first_line(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("module", "install"), [("nothing_of_this_name.inside", "nothing_of_this_name"), ("cv2", "opencv-python-headless")]
+)
+def test_a_missing_package_is_named_with_the_way_to_install_it(module, install):
+    package = module.partition(".")[0]
+    with (
+        pytest.raises(UserError, match=f"^tool: needs the package {package}, .*; run: pip install {install}$"),
+        naming_missing_packages("tool"),
+    ):
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
+def test_without_a_name_the_message_begins_with_what_is_missing():
+    with pytest.raises(UserError, match=r"^needs the package nothing_of_this_name,"), naming_missing_packages():
+        import nothing_of_this_name  # noqa: F401
+
+
+def test_a_missing_module_of_our_own_is_no_users_error():
+    with pytest.raises(ModuleNotFoundError), naming_missing_packages():
+        import image_kit.nothing_of_this_name  # noqa: F401
+
+
+def test_the_line_of_a_lost_machine_is_short():
+    error = MachineLost(RuntimeError("long\nCollective op aborted by: connection reset\nmore"))
+    assert "(connection reset)" in str(error)
+    assert "\n" not in str(error)
+    assert "(ValueError)" in str(MachineLost(ValueError()))

@@ -1,0 +1,107 @@
+"""image_kit where TensorFlow or Keras is not installed: each test is a process in which their import fails."""
+
+import importlib.util
+
+import pytest
+
+
+def without(*packages: str) -> str:
+    """Code after which these packages cannot be imported."""
+    return f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {packages}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.fixture
+def run_without(run_python):
+    """`run_without(("keras",), code)` runs code where these packages are missing; returns (status, stdout, stderr)."""
+
+    def run(packages: tuple[str, ...], code: str, **environment) -> tuple[int, str, str]:
+        process = run_python("-c", without(*packages) + code, **environment)
+        return process.returncode, process.stdout, process.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("missing", ["tensorflow", "keras"])
+def test_the_generator_says_what_to_install(run_without, missing):
+    code = """
+import image_kit
+try:
+    image_kit.ImageDataGenerator
+except image_kit.UserError as error:
+    print(error)
+"""
+    status, said, errors = run_without((missing,), code, KERAS_BACKEND=None)
+    assert status == 0, errors
+    assert said == (
+        f"ImageDataGenerator: Keras cannot start (No module named '{missing}'); run pip install keras tensorflow, or "
+        "install JAX or Torch in place of TensorFlow and set KERAS_BACKEND to jax or torch before Python starts\n"
+    )
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="needs JAX")
+def test_the_generator_runs_on_jax(run_without):
+    code = """
+import numpy as np
+from image_kit import ImageDataGenerator
+images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
+batch, labels = next(ImageDataGenerator(rotation_range=20, rescale=1 / 255).flow(images, np.arange(8), seed=1))
+print(batch.shape, batch.dtype, "jax" in sys.modules)
+"""
+    status, said, errors = run_without(("tensorflow",), code, KERAS_BACKEND="jax")
+    assert (status, said) == (0, "(8, 32, 32, 3) float32 True\n"), errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["model.tflite", "", "best.weights.h5"])
+def test_litert_answers_without_tensorflow(run_without, trained, weights):
+    folder, _ = trained
+    code = f"""
+import image_kit
+classifier = image_kit.load({str(folder / "runs/first" / weights)!r})
+image = classifier.preprocessing.photo({str(folder / "photos/cats/000.jpg")!r})
+probabilities = classifier.probabilities(image[None])
+print(classifier.class_names[probabilities[0].argmax()], probabilities.shape)
+"""
+    status, said, errors = run_without(("tensorflow", "keras"), code)
+    assert (status, said) == (0, "cats (1, 2)\n"), errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("missing", "install"), [(("tensorflow",), "tensorflow"), (("tensorflow", "keras"), "keras")])
+def test_weights_that_need_tensorflow_say_so(run_without, trained, tmp_path, missing, install):
+    folder, _ = trained
+    weights = tmp_path / "alone.weights.h5"  # without a model.tflite next to it
+    weights.write_bytes((folder / "runs/first/last.weights.h5").read_bytes())
+    code = f"""
+import image_kit
+try:
+    image_kit.load({str(weights)!r})
+except image_kit.UserError as error:
+    print(error)
+"""
+    status, said, errors = run_without(missing, code)
+    assert status == 0, errors
+    assert said == f"{weights}: needs the package {install}, which is not installed; run: pip install {install}\n"
+
+
+@pytest.mark.slow
+def test_a_command_that_needs_tensorflow_is_one_line(run_script, trained, tmp_path):
+    folder, _ = trained
+    code = f"""{without("tensorflow", "keras")}
+import runpy
+sys.argv = ["train.py", {str(folder / "photos")!r}]
+import train
+from image_kit import terminal
+terminal.run(train.main)
+"""
+    process = run_script(tmp_path, code)
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].endswith("which is not installed; run: pip install tensorflow")
+    assert "Traceback" not in process.stderr
