@@ -125,7 +125,7 @@ def free_port():
 
 def check_finished(process):
     out, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, err
+    assert process.returncode == 0, out + err
     assert "Traceback" not in err
     return out, err
 
