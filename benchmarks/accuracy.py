@@ -1,14 +1,14 @@
-"""The accuracies of the README: train presets from several seeds and print a table of their test scores.
+"""The accuracies of docs/results.md: train presets from several seeds and print a table of their test scores.
 
     python benchmarks/accuracy.py fashion_mnist cifar10_small --seeds 0 1 2
     python benchmarks/accuracy.py mnist_dense mnist_cnn --shift 4
     python benchmarks/accuracy.py cifar10 cifar10_plain --seeds 0
     python benchmarks/accuracy.py fashion_mnist cifar10_small --precision float32
+    python benchmarks/accuracy.py mnist_dense --seeds 0 --epochs 1                  # a quick look
 
-Runs `train.py PRESET --seed N --run PRESET-seedN` for each, in this folder (--precision goes to it, and becomes a
-part of the run's name); a run that is finished is read
-and not repeated, an interrupted one goes on. The test set is scored once a run, by train.py, after training.
-The photo presets need photos in data/elephants_cars/.
+Runs `train.py PRESET --seed N --run PRESET-seedN` for each seed, below runs/ in the current folder. --precision is
+passed on and becomes a part of the run's name. A finished run is read, not repeated; an interrupted one goes on.
+train.py scores the test set once for each run, after training. The photo presets need photos in data/elephants_cars/.
 """
 
 import argparse
@@ -18,11 +18,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import ROOT
 
 from image_kit.recipe import PRECISIONS
 
-ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path("runs")
 
 
@@ -31,26 +30,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="+", metavar="PRESET", help="see: python train.py --list")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default: 0 1 2")
-    parser.add_argument("--shift", type=int, metavar="PIXELS", help="score the test images moved off centre too")
+    parser.add_argument("--shift", type=int, metavar="PIXELS", help="also score the test images moved off centre")
     parser.add_argument("--precision", default="auto", choices=PRECISIONS, help="of the training (auto)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="of each training (the preset's)")
     args = parser.parse_args()
     print("| preset | test accuracy | n | images | best epoch | minutes of training | precision |")
     print("|---|---|---|---|---|---|---|")
     for preset in args.presets:
-        runs = [finished_run(preset, seed, args.precision) for seed in args.seeds]
+        runs = [finished_run(preset, seed, args) for seed in args.seeds]
         print(row(preset, runs), flush=True)
         if args.shift:
             scores = [shifted_accuracy(preset, run, args.shift) for run in runs]
             print(f"| {preset} --shift {args.shift} | {spread(scores)} | {len(runs)} | | | | |", flush=True)
 
 
-def finished_run(preset: str, seed: int, precision: str) -> Path:
-    """The run folder of a preset, seed and precision, trained now as far as it is not yet."""
-    run = RUNS / f"{preset}{'' if precision == 'auto' else f'-{precision}'}-seed{seed}"
+def finished_run(preset: str, seed: int, args: argparse.Namespace) -> Path:
+    """The run folder of a preset, seed and precision. Trains what is missing."""
+    run = RUNS / f"{preset}{'' if args.precision == 'auto' else f'-{args.precision}'}-seed{seed}"
+    epochs = [] if args.epochs is None else ["--epochs", args.epochs]
     if (run / "settings.json").exists() and not (run / "metrics.json").exists():
         call("train.py", "--resume", run)
     elif not run.exists():
-        call("train.py", preset, "--seed", seed, "--precision", precision, "--run", run.name)
+        call("train.py", preset, "--seed", seed, "--precision", args.precision, "--run", run.name, *epochs)
     return run
 
 
@@ -72,7 +73,7 @@ def row(preset: str, runs: list[Path]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean ± standard deviation over seeds; a single value alone."""
+    """Mean ± standard deviation over seeds; the value itself if there is one."""
     if len(values) == 1:
         return f"{values[0]:.4f}"
     return f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}"
@@ -87,7 +88,7 @@ def shifted_accuracy(preset: str, run: Path, pixels: int) -> float:
 
 
 def call(script: str, *arguments) -> None:
-    """Run a command of the project; its messages go to stderr, its results are in its files."""
+    """Run a command of the project. Its messages go to stderr; its results are read from its files."""
     command = [sys.executable, str(ROOT / script), *map(str, arguments)]
     print(" ".join(command[1:]), file=sys.stderr, flush=True)
     subprocess.run(command, check=True, stdout=sys.stderr)

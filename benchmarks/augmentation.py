@@ -3,16 +3,15 @@
     python benchmarks/augmentation.py                 # 400 photos, 5 rounds: about five minutes on 2 cores
     python benchmarks/augmentation.py --images 32 --arrays 512 --rounds 1       # a quick look
 
-Makes its own JPEGs of 640x427 in a temporary folder. First checks that our batches hold Keras's pixels, and stops if
-they do not. Then every round runs an epoch of each contender, one after the other, so that what else the machine does
-meets all of them; the table gives the median and the range. Albumentations and DALI take part if they are installed.
-Prints Markdown.
+Makes its own JPEGs of 640x427 in a temporary folder. It first checks that our batches hold Keras's pixels, and stops if
+they do not. Then every round runs one epoch of each contender in turn, so that whatever else the machine does meets all
+of them. The table gives the median and the range. Albumentations and DALI take part if they are installed. Prints
+Markdown.
 """
 
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 import warnings
@@ -23,14 +22,12 @@ from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # augmentation runs on the CPU everywhere here
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import augmentation_others as others
 import cv2
 import keras
 import numpy as np
 import tensorflow as tf
-from machine import cpu_name
+from common import cpu_name
 from photo_files import make_photos
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGenerator
 
@@ -133,7 +130,7 @@ def tf_data(folder: str, recipe: dict) -> Epoch:
     data = keras.utils.image_dataset_from_directory(
         folder, image_size=SIZE, batch_size=BATCH, interpolation="nearest", label_mode="binary", verbose=False
     )
-    # The ranges are shares here: of a full turn, of a side, and for shear of a side too. Keras's degrees are kept.
+    # These layers take fractions: of a full turn, and of a side, for shear too. Keras's degrees are converted.
     shear, zoom = np.tan(np.radians(recipe["shear_range"])), recipe["zoom_range"]
     layers = [
         keras.layers.Rescaling(recipe["rescale"]),
@@ -162,7 +159,7 @@ def tf_data(folder: str, recipe: dict) -> Epoch:
 
 
 def bare_opencv(images: list[np.ndarray], threads: int) -> None:
-    """The floor: warp uint8 images and multiply them into a float32 batch, nothing drawn, nothing else in Python."""
+    """The floor: warp uint8 images and multiply them into a float32 batch. Nothing is drawn or done in Python."""
     matrix, factor = np.array([[1.05, 0.03, -9], [0.01, 0.93, 11]]), np.float32(1 / 255)
 
     def part(batch: list[np.ndarray], out: np.ndarray) -> None:
@@ -179,7 +176,7 @@ def bare_opencv(images: list[np.ndarray], threads: int) -> None:
 
 
 def measure(contenders: dict[str, Epoch], rounds: int) -> dict[str, list[float]]:
-    """Seconds of an epoch of each contender in each round, after one that does not count."""
+    """Seconds of an epoch of each contender in each round, after one round that does not count."""
     seconds = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, epoch in contenders.items():
@@ -201,7 +198,7 @@ def report(heading: str, images: int, seconds: dict[str, list[float]]) -> None:
 
 
 def where_the_time_goes(folder: str, repeats: int = 5) -> None:
-    """Print what the steps of one photo take, one thread alone: with more, they share the cores but for Python."""
+    """Print what each step takes for one photo on one thread."""
     iterator = ImageDataGenerator(**RECIPE).flow_from_directory(folder, SIZE, batch_size=BATCH, cache=10**12, seed=0)
     generator, count = iterator.image_data_generator, min(BATCH, iterator.n)
     indices, loading = np.arange(count), KerasLoading(SIZE)
@@ -215,7 +212,7 @@ def where_the_time_goes(folder: str, repeats: int = 5) -> None:
         "draw the transforms (Python)": lambda: generator.plan_transforms(iterator.image_shape, 0, 0, indices),
         "warp": lambda: generator.apply_planned(images, plan, warped),
         "rescale into the float32 batch": lambda: generator.standardize_into(warped, out),
-        f"a warm batch of ours in all, {cpu_cores()} threads": lambda: iterator[0],
+        f"a whole batch of ours from memory, {cpu_cores()} threads": lambda: iterator[0],
     }
     print("\n### Where the time goes, ms an image, one thread unless it says otherwise\n\n| step | ms |\n|---|---|")
     for name, values in measure(steps, repeats * 4).items():

@@ -1,9 +1,10 @@
-"""Other libraries in `augmentation.py`, where they are installed: Albumentations and NVIDIA DALI on the CPU."""
+"""The other libraries of `augmentation.py`, if they are installed: Albumentations and NVIDIA DALI on the CPU."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
+import common  # noqa: F401  puts the project on the path
 import cv2
 import numpy as np
 
@@ -32,7 +33,7 @@ def _installed(module: str) -> bool:
 def albumentations(
     paths: list[str], decoded: list[np.ndarray], recipe: dict, size: tuple[int, int], batch_size: int
 ) -> dict[str, Callable[[], None]]:
-    """Epochs of Albumentations: decoding each time in threads, and from decoded images in one."""
+    """Epochs of Albumentations: decoding each time in several threads, and from decoded images in one thread."""
     if not _installed(LIBRARIES["Albumentations"]):
         return {}
     import albumentations as library
@@ -80,7 +81,7 @@ def dali(folder: str, recipe: dict, size: tuple[int, int], batch_size: int) -> d
     zoom, shear, turn = recipe["zoom_range"], recipe["shear_range"], recipe["rotation_range"]
     centre = [size[1] / 2, size[0] / 2]
 
-    # No work ahead of what is asked for, which would be done in the time of the other contenders.
+    # DALI must not work ahead: that work would fall into the time of the other contenders.
     synchronous = {"exec_async": False, "exec_pipelined": False, "exec_dynamic": False, "prefetch_queue_depth": 1}
 
     @pipeline_def(batch_size=batch_size, num_threads=cpu_cores(), device_id=None, **synchronous)

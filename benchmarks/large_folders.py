@@ -1,11 +1,11 @@
-"""How our ImageDataGenerator bears large folders: listing, time an image and memory, from 1,000 to 50,000 photos.
+"""How our ImageDataGenerator copes with large folders of 1,000 to 50,000 photos: listing, time an image, memory.
 
     python benchmarks/large_folders.py                    # about five minutes on 2 cores
     python benchmarks/large_folders.py --files 50 100     # a quick look
 
-Writes JPEGs of 32x32 in ten classes to a temporary folder, as CIFAR-10's would be. Each number of files is measured
-in a process of its own. Nothing is cached, so that every image is decoded, and the memory is what lies beyond a cache.
-Prints Markdown.
+Writes JPEGs of 32x32 in ten classes, like CIFAR-10's, to a temporary folder. Each number of files is measured in a
+process of its own. Nothing is cached: every image is decoded, and the memory is what is needed beyond a cache. Prints
+Markdown.
 """
 
 import argparse
@@ -18,11 +18,10 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import common  # noqa: F401  puts the project on the path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 CLASSES, WARM_UP = 10, 20
 
 
@@ -30,7 +29,9 @@ def main() -> None:
     """Print a row for each number of files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", nargs="+", type=int, default=[1_000, 5_000, 50_000], metavar="N")
-    parser.add_argument("--measure", type=Path, metavar="FOLDER", help="print the figures of one folder; used inside")
+    parser.add_argument(
+        "--measure", type=Path, metavar="FOLDER", help="print the figures of one folder; for internal use"
+    )
     args = parser.parse_args()
     if args.measure:
         print(*figures(args.measure))
@@ -61,13 +62,13 @@ def write_photos(folder: Path, count: int) -> None:
 
 
 def figures(folder: Path) -> tuple[float, float, float]:
-    """Seconds to list, seconds an image over an epoch, and megabytes that both have taken."""
-    from image_kit.generator import ImageDataGenerator
+    """Seconds to list, seconds an image over an epoch, and megabytes that both took."""
+    from image_kit.generator import ImageDataGenerator  # TensorFlow, which the process that starts this need not load
 
     generator = ImageDataGenerator(width_shift_range=0.1, horizontal_flip=True)
     options = {"target_size": (32, 32), "batch_size": 32, "class_mode": "sparse", "cache": False, "seed": 0}
     warm_up = generator.flow_from_directory(folder, **options)
-    for _ in islice(warm_up, WARM_UP):  # so that threads and code are in memory before
+    for _ in islice(warm_up, WARM_UP):  # so that threads and code are in memory before the measurement
         pass
     del warm_up
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

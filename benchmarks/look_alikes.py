@@ -1,54 +1,43 @@
-"""How well photos that look alike are told from others: in a data set with known twins, and on copies made of photos.
+"""How well look-alikes are told from other photos: in a data set with known twins, and on copies made of photos.
 
     python benchmarks/look_alikes.py cifar10 --picture pairs.png
     python benchmarks/look_alikes.py cifar10 --run runs/cifar10_small-seed0
     python benchmarks/look_alikes.py my_photos
 
-Of a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
-scores a run's best weights with and without these images. Of a folder it prints how much copies differ from their
-photos, and photos from the other photos most like them: what `image_kit.photos.look_alikes.ALIKE` was chosen between.
+For a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
+scores a run's best weights with and without these images. For a folder it prints how much copies differ from their
+photo, and how much photos differ from the most similar other photo. The threshold `ALIKE` lies between the two.
 """
 
 import argparse
 import io
-import sys
 from pathlib import Path
 
+import common  # noqa: F401  puts the project on the path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from image_kit.datasets import CLASS_NAMES, ArrayDataset, load_array_dataset  # noqa: E402
-from image_kit.errors import UserError  # noqa: E402
-from image_kit.photos import (  # noqa: E402  # noqa: E402
-    ALIKE,
-    UNIFORM,
-    PhotoError,
-    Preprocessing,
-    Signatures,
-    list_classes,
-    open_photo,
-)
-from image_kit.pictures import Grid, save_grid  # noqa: E402
-from image_kit.terminal import progress, run, say  # noqa: E402
+from image_kit.datasets import CLASS_NAMES, ArrayDataset, load_array_dataset
+from image_kit.errors import UserError
+from image_kit.photos import ALIKE, UNIFORM, PhotoError, Preprocessing, Signatures, list_classes, open_photo
+from image_kit.pictures import Grid, save_grid
+from image_kit.terminal import progress, run, say
 
 SOME = 3_000  # training images: as many as a large folder of photos has
-SHOWN = 60  # pairs of the picture: as many as one looks through
-SIDE = 300  # pixels: photos are compared as tutorial 1's network sees them
+SHOWN = 60  # pairs in the picture: as many as a person looks through
+SIDE = 300  # pixels: photos are compared at the size of tutorial 1's network
 
 
 def recompressed(image: Image.Image) -> Image.Image:
-    """Through a JPEG of low quality."""
+    """The image after a JPEG of low quality."""
     memory = io.BytesIO()
     image.save(memory, "JPEG", quality=40)
     return Image.open(memory)
 
 
-def cut(image: Image.Image, share: float) -> Image.Image:
-    """Without this share of its sides, at each edge."""
-    x, y = image.width * share, image.height * share
+def cut(image: Image.Image, fraction: float) -> Image.Image:
+    """The image without this fraction of its sides at each edge."""
+    x, y = image.width * fraction, image.height * fraction
     return image.crop((round(x), round(y), round(image.width - x), round(image.height - y)))
 
 
@@ -58,8 +47,8 @@ COPIES = {
     "recompressed": recompressed,
     "brighter by a quarter": lambda image: ImageEnhance.Brightness(image).enhance(1.25),
     "darker by a third": lambda image: ImageEnhance.Brightness(image).enhance(0.67),
-    "of less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
-    "of another shape": lambda image: image.resize((image.width, image.width)),
+    "with less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+    "squashed to a square": lambda image: image.resize((image.width, image.width)),
     "cut by 2 %": lambda image: cut(image, 0.02),
     "cut by 3 %": lambda image: cut(image, 0.03),
     "cut by 6 %": lambda image: cut(image, 0.06),
@@ -71,17 +60,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", metavar="NAME|DIR", help="a data set, or a folder of class folders")
     parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of the data set")
-    parser.add_argument("--run", type=Path, help="of a network trained on the data set: score it with and without them")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of a data set here")
+    parser.add_argument("--run", type=Path, help="a run on the data set: score it with and without look-alikes")
     args = parser.parse_args()
     if args.what in CLASS_NAMES:
-        of_data_set(args)
+        measure_data_set(args)
     else:
-        of_folder(Path(args.what))
+        measure_folder(Path(args.what))
 
 
-def of_data_set(args: argparse.Namespace) -> None:
-    """Test images that look like training images."""
+def measure_data_set(args: argparse.Namespace) -> None:
+    """Print how many test images look like training images."""
     arrays = load_array_dataset(args.what, args.data_dir)
     images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
     signatures = Signatures(len(images), images.shape[-1])
@@ -92,7 +81,8 @@ def of_data_set(args: argparse.Namespace) -> None:
     some = np.arange(min(n, SOME))
     median = signatures.median_difference(some)
     print(
-        f"half of {len(some):,} training images differ from another by less than {median:.2f} (of one kind: {UNIFORM})"
+        f"half of {len(some):,} training images differ from another one by less than {median:.2f} "
+        f"(photos of one kind: less than {UNIFORM})"
     )
     if args.picture and pairs:
         chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
@@ -100,12 +90,12 @@ def of_data_set(args: argparse.Namespace) -> None:
         shown = [(images[k], str(k)) for number in chosen for k in pairs[number]]
         save_grid([shown], grid, args.picture, "test image, training image, ...")
     if args.run:
-        score(args.run, arrays, np.array([photo - n for photo, _ in pairs], int))
+        score_run(args.run, arrays, np.array([photo - n for photo, _ in pairs], int))
 
 
-def score(folder: Path, arrays: ArrayDataset, twins: np.ndarray) -> None:
-    """The accuracy of a run's best weights on all test images, on those that look like training images, and without."""
-    from image_kit.compute import set_up
+def score_run(folder: Path, arrays: ArrayDataset, twins: np.ndarray) -> None:
+    """Print a run's accuracy on all test images, on those that look like training images, and on the rest."""
+    from image_kit.compute import set_up  # which imports TensorFlow: only --run needs it
 
     set_up("float32")
     from image_kit.answering import KerasClassifier
@@ -116,8 +106,8 @@ def score(folder: Path, arrays: ArrayDataset, twins: np.ndarray) -> None:
         print(f"{folder}: accuracy {some.mean():.4f} on {which}")
 
 
-def of_folder(folder: Path) -> None:
-    """How much copies differ, and other photos."""
+def measure_folder(folder: Path) -> None:
+    """Print how much copies differ from their photo, and how much other photos do."""
     paths = [path for photos in list_classes(folder).values() for path in photos]
     preprocessing, stride, readable = Preprocessing((SIDE, SIDE, 3)), len(COPIES) + 1, []
     signatures = Signatures(len(paths) * stride, 3)  # each photo, then its copies
@@ -138,7 +128,7 @@ def of_folder(folder: Path) -> None:
         values = np.abs(np.percentile(each, [50, 90, 100]))  # rounding leaves equal ones just below 0
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     others = [signatures.nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
-    print("\nmost alike of different photos:")
+    print("\nmost similar of different photos:")
     for k in np.argsort([difference[0] for _, difference in others])[:6]:
         most_alike, difference = others[k]
         print(f"{difference[0]:.3f} {paths[readable[k] // stride]} {paths[most_alike[0] // stride]}")

@@ -1,4 +1,4 @@
-"""JPEGs for the benchmarks, made here so that they need no photos."""
+"""JPEGs for the benchmarks, which therefore need no photos."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from PIL import Image
 
 
 def make_photos(folder: Path, count: int, seed: int = 0) -> None:
-    """JPEGs of 640x427 in two classes, smooth with some noise: 56 kB, and decoded in the time of a photo of this size.
+    """JPEGs of 640x427 in two classes, smooth with some noise: 56 kB each.
 
-    (Real ones, 61 elephants and cars resized to 640x427 at quality 85, have 53 kB and take as long within 3 %.)
+    They take as long to decode as real photos: 61 elephants and cars, resized to 640x427 at quality 85, have 53 kB and
+    take the same time within 3 %.
     """
     rng = np.random.default_rng(seed)
     for number in range(count):

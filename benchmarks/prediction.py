@@ -1,12 +1,12 @@
-"""How fast photos are answered: predict.py beside Keras's own way, whole processes, cold and in bulk.
+"""How fast photos are answered: predict.py and Keras's own way, as whole processes, for one photo and for many.
 
     python benchmarks/prediction.py                          # 1,000 photos, 5 rounds: about ten minutes on 2 cores
     python benchmarks/prediction.py --photos 20 --rounds 1   # a quick look
 
-Makes its own JPEGs of 640x427 and an elephants_cars network of random weights, 300x300, in a temporary folder. First
-checks that both answer the same, and stops if they do not. Then every round starts each contender once, one after the
-other, so that what else the machine does meets all of them; the table gives the median and the range. In bulk, the
-seconds in which the same round's process answered one photo are taken off those for all of them. Prints Markdown.
+Makes its own JPEGs of 640x427 and an elephants_cars network of random weights, 300x300, in a temporary folder. It first
+checks that both give the same answers, and stops if they do not. Then every round starts each contender once, in turn,
+so that whatever else the machine does meets all of them. The table gives the median and the range. For many photos, the
+seconds that the process of the same round took for one photo are subtracted. Prints Markdown.
 """
 
 import argparse
@@ -22,14 +22,11 @@ from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # predict.py runs on the CPU
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from machine import cpu_name
+from common import ROOT, cpu_name, median_and_range
 from photo_files import make_photos
 
 from image_kit.machine import cpu_cores
 
-ROOT = Path(__file__).resolve().parents[1]
 # What one writes with Keras alone: load the weights, and feed `model.predict` from Keras's own loader.
 KERAS_PHOTO = """
 import json, sys
@@ -56,7 +53,7 @@ print(len(model.predict(images.prefetch(2), verbose=0)))
 
 @dataclass(frozen=True)
 class Took:
-    """What one process took: seconds by the clock and of all cores, and megabytes of memory at most."""
+    """What one process took: seconds by the clock, seconds of all cores, and megabytes of memory at most."""
 
     seconds: float
     cpu_seconds: float
@@ -94,11 +91,11 @@ import numpy as np
 from image_kit.compute import set_up
 set_up("float32", seed=0)
 import models
-from image_kit.answering import write_lite_model
-from image_kit.weights import save_weights
-from image_kit.weights import describe_old
-from image_kit.answering import KerasClassifier
-model, description = models.elephants_cars((300, 300, 3)), describe_old("elephants_cars")
+from image_kit.answering import KerasClassifier, write_lite_model
+from image_kit.photos import Preprocessing
+from image_kit.weights import Description, save_weights
+model = models.elephants_cars((300, 300, 3))
+description = Description("elephants_cars", ("cars", "elephants"), Preprocessing((300, 300, 3)))
 weights = Path(sys.argv[1], "best.weights.h5")
 save_weights(model, weights, description, np.empty(0, np.uint64))
 write_lite_model(KerasClassifier(model, description), weights, weights.with_name("model.tflite"))
@@ -120,10 +117,10 @@ def contenders(folder: Path) -> dict[str, list[str]]:
 
 
 def check_parity(commands: dict[str, list[str]], folder: Path) -> None:
-    """Raise AssertionError unless both answer one photo alike; this warms the disk's cache too.
+    """Raise AssertionError unless both give one photo the same answer. This also warms the disk's cache.
 
-    `load_img` resizes as we do, so their probabilities may differ as far as LiteRT and TensorFlow do. Of the photos in
-    bulk only the number is compared.
+    `load_img` resizes as we do, so the probabilities may differ only as much as LiteRT and TensorFlow do. For many
+    photos, only their number is compared.
     """
     keras_elephants = json.loads(run(commands["Keras, one"]).output)
     ours = json.loads(run(commands["ours, one"]).output)["probabilities"]
@@ -133,7 +130,7 @@ def check_parity(commands: dict[str, list[str]], folder: Path) -> None:
 
 
 def run(command: list[str]) -> Took:
-    """Start a process, wait for it, and say what it took; raises if it fails."""
+    """Start a process, wait for it, and return what it took. Raises CalledProcessError if it fails."""
     start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
@@ -152,7 +149,9 @@ def report_cold(took: dict[str, list[Took]]) -> None:
     for title, name in (("Keras: load, `model.predict`", "Keras, one"), ("**`predict.py`**", "ours, one")):
         seconds = [each.seconds for each in took[name]]
         memory = max(each.megabytes for each in took[name])
-        print(f"| {title} | {spread(seconds, '.2f')} | {memory:.0f} | {base / statistics.median(seconds):.1f} |")
+        print(
+            f"| {title} | {median_and_range(seconds, '.2f')} | {memory:.0f} | {base / statistics.median(seconds):.1f} |"
+        )
 
 
 def report_bulk(took: dict[str, list[Took]], photos: int) -> None:
@@ -167,13 +166,9 @@ def report_bulk(took: dict[str, list[Took]], photos: int) -> None:
         cpu = [(many.cpu_seconds - one.cpu_seconds) / (photos - 1) * 1e3 for one, many in rounds]
         memory = max(each.megabytes for each in took[f"{name}, all"])
         base = base or statistics.median(rates)
-        cells = [spread(rates, ",.0f"), spread(cpu, ".1f"), f"{memory:.0f}", f"{statistics.median(rates) / base:.1f}"]
+        cells = [median_and_range(rates, ",.0f"), median_and_range(cpu, ".1f")]
+        cells += [f"{memory:.0f}", f"{statistics.median(rates) / base:.1f}"]
         print("|", " | ".join([title, *cells]), "|")
-
-
-def spread(values: list[float], form: str) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):{form}} [{min(values):{form}} to {max(values):{form}}]"
 
 
 if __name__ == "__main__":

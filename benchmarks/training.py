@@ -4,13 +4,13 @@
     python benchmarks/training.py elephants_cars --torch /path/to/python
     python benchmarks/training.py --images 64 --epochs 1 --rounds 1 --no-commands       # a quick look
 
-An epoch is the whole of it: training, validation, files, progress bar. Both sides train and validate on the same
-images: tutorial 1's 400 and 160 photos, which are made here as JPEGs of 640x427; tutorial 4's and 5's 50,000 training
-and 10,000 test images; and tutorial 3's 60,000, where ours alone validates, on 6,000 of the test images. The arrays
-come from NAME.npz in --data-dir or DATASETS_DIR, else they are noise of the same shape and number.
+An epoch is all of it: training, validation, files, progress bar. Both sides train and validate on the same images:
+tutorial 1's 400 and 160 photos, made here as JPEGs of 640x427; tutorial 4's and 5's 50,000 training and 10,000 test
+images; and tutorial 3's 60,000, where only ours validates, on 6,000 test images. The arrays come
+from NAME.npz in --data-dir or DATASETS_DIR; otherwise they are noise of the same shape and number.
 Every contender runs in a process of its own: one epoch that does not count, then --epochs that do. The processes of a
-round run one after the other, and the rounds repeat that, so that what else the machine does meets all of them.
-PyTorch runs in any Python that has it (--torch). Prints Markdown: medians, and the range over all epochs.
+round run in turn, and the rounds repeat that, so that whatever else the machine does meets all of them. PyTorch runs in
+any Python that has it (--torch). Prints Markdown: medians, and the range over all epochs.
 """
 
 import argparse
@@ -25,10 +25,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
-from machine import cpu_name
+from common import cpu_name, median_and_range
 from photo_files import make_photos
 
 from image_kit.machine import cpu_cores
@@ -37,7 +35,7 @@ from presets import PRESETS
 HERE = Path(__file__).resolve().parent
 IMAGES = {"elephants_cars": (400, 160), "fashion_mnist": (60_000, 6_000)}  # training and validation
 CIFAR10_IMAGES = (50_000, 10_000)
-# What we mean to reach, in words that stand under the table.
+# What we want to reach. Printed under each table.
 TARGETS = {
     "elephants_cars": "at most 2.7 s, 3.5 times the tutorial, 1.25 of the bare steps, 2 times PyTorch's bare steps",
     "fashion_mnist": "1.8 times the tutorial",
@@ -49,7 +47,7 @@ BARE, PYTORCH, PLAIN = "bare steps, data in memory", "PyTorch, bare steps", "our
 
 @dataclass
 class Contender:
-    """A process to start, and what its runs found."""
+    """A process to start, and the results of its runs."""
 
     task: dict
     script: str = "training_epochs.py"
@@ -57,7 +55,7 @@ class Contender:
     runs: list[dict] = field(default_factory=list)
 
     def run(self) -> None:
-        """Start the process and keep its result. Raises RuntimeError with its last words if it fails."""
+        """Start the process and keep its result. Raises RuntimeError with the end of its messages if it fails."""
         task = json.dumps({**self.task, "started": time.time()})
         done = subprocess.run([self.python, str(HERE / self.script), task], capture_output=True, text=True)
         if done.returncode:
@@ -94,7 +92,7 @@ def main() -> None:
                     commands.run()
             report(preset, task, found, peak, commands)
     if not args.torch:
-        print("\nPyTorch took no part: give a Python that has it with --torch.")
+        print("\nPyTorch took no part: name a Python that has it with --torch.")
 
 
 def parse() -> argparse.Namespace:
@@ -102,10 +100,10 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="*", default=list(TARGETS), metavar="PRESET", help=", ".join(TARGETS))
     parser.add_argument("--data-dir", default=os.environ.get("DATASETS_DIR"), metavar="DIR", help="holds NAME.npz")
-    parser.add_argument("--torch", metavar="PYTHON", help="a Python with torch, of whatever environment")
+    parser.add_argument("--torch", metavar="PYTHON", help="a Python that has torch, in any environment")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="processes of each contender (3)")
     parser.add_argument("--epochs", type=int, default=3, metavar="N", help="epochs of each process that count (3)")
-    parser.add_argument("--images", type=int, metavar="N", help="train on so many only, validate on as many less")
+    parser.add_argument("--images", type=int, metavar="N", help="train on N images only, and validate on fewer too")
     parser.add_argument("--no-commands", dest="commands", action="store_false", help="do not time whole commands")
     args = parser.parse_args()
     if unknown := set(args.presets) - set(TARGETS):
@@ -114,7 +112,7 @@ def parse() -> argparse.Namespace:
 
 
 def prepare(preset: str, args: argparse.Namespace, folder: Path) -> dict:
-    """Make the data as far as they are not there; returns what all contenders of a preset are told."""
+    """Make the data that are missing. Returns the task that all contenders of a preset get."""
     train, validation = IMAGES.get(preset, CIFAR10_IMAGES)
     if args.images:
         train, validation = args.images, max(8, args.images * validation // train)
@@ -190,7 +188,7 @@ class Commands:
 
 
 def report(preset: str, task: dict, found: dict[str, Contender], peak: Contender, commands: Commands) -> None:
-    """Print a preset's table and what it says about the targets."""
+    """Print a preset's table, and how it compares with the targets."""
     print(f"\n### {preset}: {task['train']:,} + {task['validation']:,} images, {task['source']}\n")
     print("| | s an epoch | times the tutorial | GFLOP/s | of the peak | first epoch, s | first step after, s |")
     print("|---|---|---|---|---|---|---|")
@@ -202,7 +200,7 @@ def report(preset: str, task: dict, found: dict[str, Contender], peak: Contender
         rate = (flops["train"] * task["train"] + flops["forward"] * validated) / seconds / 1e9
         cells = (
             f"{name} ({contender.runs[0]['note']})" if "note" in contender.runs[0] else name,
-            f"{seconds:.2f} [{min(contender.epochs):.2f} to {max(contender.epochs):.2f}]",
+            median_and_range(contender.epochs, ".2f"),
             f"{base / seconds:.2f}",
             f"{rate:.0f}",
             f"{rate / peak.median('bfloat16' if is_bfloat16 else 'float32'):.0%}",
@@ -226,7 +224,7 @@ def report(preset: str, task: dict, found: dict[str, Contender], peak: Contender
 
 
 def ratio(first: Contender, second: Contender) -> float:
-    """How many times longer the first one's epoch is."""
+    """How many times as long the first one's epoch takes."""
     return statistics.median(first.epochs) / statistics.median(second.epochs)
 
 

@@ -1,4 +1,4 @@
-"""One contender of `benchmarks/training.py` in a process of its own, so that no policy or thread leaks into the next.
+"""One contender of `benchmarks/training.py`, in a process of its own so that nothing of it affects the next one.
 
 Reads one JSON object from the command line (see `benchmarks/training.py`, `task`) and prints one as its last line:
 epochs: seconds of each epoch; first_step: seconds from the start of the command to the end of the first call into
@@ -15,8 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the claims are about CPUs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+import common  # noqa: F401  puts the project on the path
 import keras
 import numpy as np
 import tensorflow as tf
@@ -26,7 +25,7 @@ PEAK_SECONDS = 2.0
 
 
 class Stamps(keras.callbacks.Callback):
-    """When epochs begin, when the last one has ended, and when the first step has."""
+    """The times at which epochs begin, the last one ends, and the first step ends."""
 
     def __init__(self):
         super().__init__()
@@ -49,13 +48,13 @@ def main() -> None:
 
 
 def stamped(task: dict, stamps: Stamps) -> dict:
-    """What the stamps say; the first epoch, which also builds graphs, is `first_epoch`."""
+    """The durations between the stamps. The first epoch, which also builds graphs, is `first_epoch`."""
     first, *seconds = [end - begin for begin, end in pairwise(stamps.epochs)]
     return {"epochs": seconds, "first_epoch": first, "first_step": stamps.first_step - task["started"]}
 
 
 def load(task: dict) -> dict[str, np.ndarray]:
-    """The arrays of the preset's data set, as many as the task says."""
+    """The arrays of the preset's data set, with as many images as the task says."""
     with np.load(Path(task["data"]) / f"{task['dataset']}.npz") as file:
         arrays = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
     counts = {"train": task["train"], "test": task["validation"]}
@@ -97,7 +96,7 @@ def prepare(task: dict):
 
 
 def ours(task: dict) -> dict:
-    """What train.py does from the run folder on: every callback, file and bar."""
+    """What train.py does after loading: the run folder, every callback, file and bar."""
     from image_kit.training import RunFolder, run_training
 
     os.chdir(task["folder"])
@@ -110,7 +109,7 @@ def ours(task: dict) -> dict:
 
 
 def step(task: dict) -> dict:
-    """The bare steps of an epoch: training and validation on one batch that lies in memory, and nothing else."""
+    """The bare steps of an epoch: training and validation on one batch in memory, and nothing else."""
     preset, data, model, policy = prepare(task)
     images, labels = {part: len(each.labels) for part, each in data.parts.items()}, np.arange(preset.batch_size) % 2
     labels = labels[:, None].astype(np.float32) if model.output_shape[-1] == 1 else labels.astype(np.int32)
@@ -119,7 +118,7 @@ def step(task: dict) -> dict:
     model.make_test_function()
 
     def run(function, part: str) -> float:
-        """Seconds of all steps of a part; a smaller last batch counts by its images."""
+        """Seconds of all steps of a part. A smaller last batch counts by its images."""
         full = max(1, images[part] // preset.batch_size)
         iterator = iter(tf.data.Dataset.from_tensors(batch).repeat(full))
         begin = time.perf_counter()
@@ -136,7 +135,7 @@ def step(task: dict) -> dict:
 def flops(model: keras.Model) -> dict[str, int]:
     """Additions and multiplications for one image in convolutions and dense layers: "forward" and "train".
 
-    Backward costs twice forward, for the gradients by weights and by inputs; the first layer needs no inputs'.
+    Backward costs twice as much as forward: gradients by weights and by inputs. The first layer needs none by inputs.
     """
     layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
     forward = [2 * int(np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1])) for layer in layers]

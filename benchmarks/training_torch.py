@@ -1,9 +1,9 @@
 """A training step of the presets' networks in PyTorch, at its best setting, as `benchmarks/training.py` times it.
 
 Needs nothing but torch, so that it can run in an environment of its own. Reads one JSON object from the command line
-(preset, train, validation: numbers of images; batch_size; epochs) and prints one. A step is what Keras's is: forward,
-loss, backward, update; the images lie in memory. The fastest of float32 and bfloat16, contiguous and channels-last, in
-a short trial is what runs the epochs.
+(preset; train, validation: numbers of images; batch_size; epochs) and prints one. A step is the same as Keras's:
+forward, loss, backward, update. The images are in memory. A short trial of float32 and bfloat16, contiguous and
+channels-last, chooses the fastest setting, which runs the epochs.
 """
 
 import itertools

@@ -1,9 +1,9 @@
 """The tutorials' own training code in Keras 3's spelling, as `benchmarks/training.py` times it.
 
-What is as they wrote it: networks, losses, one-hot labels, optimizers, batches, generators, validation on what they
-validated on, float32, Keras's defaults in fit. What is not: file names, the number of epochs and, where Keras 3 demands
-it, the spelling (Input instead of input_shape, fit instead of fit_generator, no workers=).
-Every function takes callbacks and epochs, and what it trains on; this file imports nothing of the project.
+As the tutorials wrote it: networks, losses, one-hot labels, optimizers, batches, generators, validation data, float32,
+Keras's defaults in fit. Different: file names, the number of epochs and, where Keras 3 demands it, the spelling (Input
+instead of input_shape, fit instead of fit_generator, no workers=).
+Every function takes its data, epochs and callbacks. This file imports nothing from the project.
 """
 
 from pathlib import Path

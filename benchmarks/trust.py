@@ -3,41 +3,33 @@
     python benchmarks/trust.py runs/fashion_mnist-seed0 runs/cifar10_small-seed0
     python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 my_photos --coverage 0.9
 
-Calibrates each run's best weights anew on its training and validation images, as train.py does at its end, and scores
-the run's test images once; nothing is chosen by them. Beside the share of answers that hold the right class stands
-where it must lie 19 times of 20 if test and calibration images are of one kind: both are samples, so this range is
-wider than the binomial interval of the test images alone. The unknown pictures are the test images of data sets that
-the network was not trained on, or all photos of a folder, made the network's size and colours as predict.py would.
+Calibrates each run's best weights again on its training and validation images, as train.py does at its end, and scores
+the run's test images once. They choose nothing. Next to the fraction of answers that hold the right class stands the
+range in which it should lie 19 times out of 20, if test and calibration images are of one kind. Both are samples, so
+this range is wider than the binomial interval of the test images alone. The unknown pictures are the test images of
+data sets that the network was not trained on, or all photos of a folder, resized as predict.py does.
 """
 
 import argparse
 import math
 import statistics
-import sys
 from pathlib import Path
 
+import common  # noqa: F401  puts the project on the path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from image_kit.answering import wilson_interval
+from image_kit.compute import set_up
+from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_array_dataset, load_arrays, load_photos
+from image_kit.photos import Preprocessing, is_photo_name
+from image_kit.training import RunFolder
+from image_kit.trust import COVERAGE, expected_calibration_error, measure_trust, with_temperature
+from image_kit.weights import BEST
 
-from image_kit.answering import wilson_interval  # noqa: E402
-from image_kit.compute import set_up  # noqa: E402
-from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_array_dataset, load_arrays, load_photos  # noqa: E402
-from image_kit.photos import Preprocessing, is_photo_name  # noqa: E402
-from image_kit.training import RunFolder  # noqa: E402
-from image_kit.trust import (  # noqa: E402
-    COVERAGE,
-    expected_calibration_error,
-    measure_trust,
-    with_temperature,
-)
-from image_kit.trust.measure import CHUNK  # noqa: E402
-from image_kit.weights import BEST  # noqa: E402
-
+CHUNK = 256  # images at once: bounds the memory
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # by training data
-MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each
+MAX_LARGE = 1_000  # unknown pictures for a network of photos, which takes a hundred times as long for each one
 COLUMNS = (
     "run",
     "test images",
@@ -72,22 +64,21 @@ def main() -> None:
 
 def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...]:
     """Calibrate a run's network and measure it."""
-    from image_kit.answering import KerasClassifier
+    from image_kit.answering import KerasClassifier  # imports TensorFlow, which set_up does quietly
 
-    classifier, (data, dataset) = KerasClassifier.load(run / BEST), images_of(run)
+    classifier, (data, dataset) = KerasClassifier.load(run / BEST), load_images_of(run)
     calibrated = measure_trust(classifier, data.parts["train"], data.parts["validation"])[0].calibration
-    probabilities, unlike = answers(classifier, calibrated, data.parts["test"])
+    probabilities, novelty = compute_answers(classifier, calibrated, data.parts["test"])
     labels = data.parts["test"].labels
-    sets = calibrated.prediction_sets(probabilities, unlike, coverage)
+    sets = calibrated.prediction_sets(probabilities, novelty, coverage)
     covered = sum(int(label) in each for label, each in zip(labels, sets, strict=True))
-    refused = share(sets)
     cooled = with_temperature(probabilities, calibrated.temperature)
     errors = [expected_calibration_error(each, labels) for each in (probabilities, cooled)]
     strange = []
     for name in UNKNOWN.get(dataset, ("cifar10",)) if unknown is None else unknown:
-        pictures = unknown_pictures(name, classifier.preprocessing)
-        sets_of_strange = calibrated.prediction_sets(*answers(classifier, calibrated, pictures), coverage)
-        strange.append(f"{share(sets_of_strange)} of {len(sets_of_strange):,} {Path(name).name}")
+        pictures = load_unknown_pictures(name, classifier.preprocessing)
+        strange_sets = calibrated.prediction_sets(*compute_answers(classifier, calibrated, pictures), coverage)
+        strange.append(f"{fraction_refused(strange_sets)} of {len(strange_sets):,} {Path(name).name}")
     low, high = wilson_interval(covered, len(labels))
     return (
         run.name,
@@ -96,7 +87,7 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
         f"{covered / len(labels):.4f} ({low:.4f} to {high:.4f})",
         expected(coverage, len(calibrated.set_scores), len(labels)),
         f"{statistics.mean(len(each) for each in sets if each):.2f}",
-        refused,
+        fraction_refused(sets),
         f"{np.mean(probabilities.argmax(axis=1) == labels):.4f}",
         *(f"{error:.4f}" for error in errors),
         f"{calibrated.temperature:.2f}",
@@ -105,21 +96,21 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
 
 
 def expected(coverage: float, calibrated: int, tested: int) -> str:
-    """The 95 % range of a test's coverage: beta-binomial (Vovk 2012), here by its normal approximation."""
+    """The 95 % range of a test's coverage: beta-binomial (Vovk 2012), in its normal approximation."""
     deviation = math.sqrt(coverage * (1 - coverage) * (1 / (calibrated + 2) + 1 / tested))
     low, high = (coverage + sign * 1.96 * deviation for sign in (-1, 1))
     return f"{low:.4f} to {min(1, high):.4f}"
 
 
-def images_of(run: Path) -> tuple[Data, str]:
-    """A run's images in the parts that it was trained with, and the name of its data set."""
+def load_images_of(run: Path) -> tuple[Data, str]:
+    """A run's images in the parts it was trained with, and the name of its data set."""
     preset, settings = RunFolder(run).read_settings()
     if preset.dataset == "photos":
         return load_photos(Path(settings["folder"]), preset), preset.dataset
     return load_arrays(preset, settings["data_dir"]), preset.dataset
 
 
-def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
+def load_unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
     """The test images of a data set, or a folder's photos, prepared for another network."""
     if name not in CLASS_NAMES:
         paths = sorted(path for path in Path(name).rglob("*") if is_photo_name(path))
@@ -131,16 +122,16 @@ def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
     return ImageSet(np.stack(pictures), arrays.y_test[:count], [str(number) for number in range(count)])
 
 
-def answers(classifier, calibrated, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities as the network gives them, and novelty scores."""
+def compute_answers(classifier, calibrated, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
+    """Uncalibrated probabilities (n, classes) and novelty scores (n,)."""
     starts = range(0, len(images.labels), CHUNK)
     chunks = [images.take(np.arange(start, min(start + CHUNK, len(images.labels)))) for start in starts]
     parts = [(classifier.uncalibrated(chunk), calibrated.novelty.scores(chunk)) for chunk in chunks]
     return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
 
-def share(sets: list[tuple[int, ...]]) -> str:
-    """How many of the pictures are refused as unlike the training images."""
+def fraction_refused(sets: list[tuple[int, ...]]) -> str:
+    """The fraction of the pictures that are refused as unlike the training images."""
     return f"{np.mean([not each for each in sets]):.4f}"
 
 

@@ -6,8 +6,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_smallest_run(run_python):
-    done = run_python("benchmarks/augmentation.py", "--images", "4", "--arrays", "64", "--rounds", "1", timeout=300)
+def test_smallest_run(smallest_run):
+    done = smallest_run("augmentation")
     assert done.returncode == 0, done.stderr
     assert "Parity: unaugmented batches equal" in done.stdout
     assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("### ")] == [

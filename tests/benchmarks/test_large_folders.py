@@ -6,8 +6,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_smallest_run(run_python):
-    done = run_python("benchmarks/large_folders.py", "--files", "20", "40", timeout=200)
+def test_smallest_run(smallest_run):
+    done = smallest_run("large_folders")
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()[2:]
     assert [row.split("|")[1].strip() for row in rows] == ["20", "40"]

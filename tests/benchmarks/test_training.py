@@ -26,9 +26,8 @@ def test_operations_are_those_counted_by_hand(run_python):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("preset", "validated"), [("elephants_cars", 9), ("cifar10", 8)])
-def test_smallest_run(run_python, preset, validated):
-    options = ("--images", "24", "--epochs", "2", "--rounds", "1", "--no-commands")
-    done = run_python("benchmarks/training.py", preset, *options, timeout=400, DATASETS_DIR=None)
+def test_smallest_run(smallest_run, preset, validated):
+    done = smallest_run("training", preset)
     assert done.returncode == 0, done.stderr
     assert f"### {preset}: 24 + {validated} images, made here" in done.stdout
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
@@ -37,7 +36,7 @@ def test_smallest_run(run_python, preset, validated):
     assert [re.sub(r" \(.*\)", "", row[0].strip()) for row in rows] == names
     for row in rows[1:]:
         median, low, high = map(float, re.findall(r"[\d.]+", row[1]))
-        assert 0 < low <= median <= high
+        assert 0 <= low <= median <= high  # printed with two decimals, so a fast machine's may be 0.00
     assert re.search(r"Peak of a matrix product: \d+ GFLOP/s in float32, \d+ in bfloat16\.", done.stdout)
     assert re.search(r"Ours takes [\d.]+ times bare steps, data in memory\.", done.stdout)
     assert "To reach: " in done.stdout
