@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit import options, terminal
-from image_kit.compute import DEVICES, Cluster, Compute, cluster_from_environment, distribute, set_up, unused_gpu
+from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
 from image_kit.datasets import Data, describe_data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
-from image_kit.machine import cpu_cores
 from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import draw_demo
 from image_kit.photos import list_photos, scan_folder
 from image_kit.recipe import Recipe
 from image_kit.terminal import progress, say
-from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name
+from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
 from image_kit.weights import BEST, LAST, read_description
 from presets import DEMO_EPOCHS, PRESETS
 
@@ -85,7 +84,7 @@ def main() -> None:
     if settings.profile and distribution.machines > 1:
         raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
 
-    computing = set_up_computing(recipe, distribution)
+    computing = set_up_training(recipe, NETWORKS, distribution)
     data = load(settings)
     for line in describe_data(data):
         say(line)
@@ -200,20 +199,6 @@ def start(device: str, machines: Cluster | None) -> "Distribution":
     return distribution
 
 
-def set_up_computing(recipe: Recipe, distribution: "Distribution") -> Compute:
-    """Choose precision and threads, and set the seeds. TensorFlow's threads cannot be changed later."""
-    slices = 1
-    if not (recipe.plain_keras or distribution.is_shared):
-        import keras  # TensorFlow's three seconds, which errors in the options do not wait for
-
-        from image_kit.fast_keras import choose_slices  # imports keras
-
-        with keras.StatelessScope(initialize_variables=False):  # a network of shapes: it starts no device
-            network = NETWORKS.build(recipe.model, recipe.image_shape, n_classes=2)
-            slices = choose_slices(network, recipe.batch_size, cpu_cores())
-    return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)
-
-
 def load(settings: Settings) -> Data:
     """The images that the settings name. Raises UserError if there are none, or too few."""
     if settings.folder:
@@ -253,7 +238,7 @@ def print_presets() -> None:
     for name, preset in PRESETS.items():
         network = (preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
         rows.append((name, preset.source, *network, str(preset.epochs), preset.measured, preset.minutes))
-    print(command_line.table(rows, numbers=False))
+    print(terminal.table(rows, numbers=False))
 
 
 if __name__ == "__main__":

@@ -71,46 +71,45 @@ def tutorial(task: dict) -> dict:
     return stamped(task, stamps)
 
 
-def prepare(task: dict):
-    """The preset, the tutorial's own images as this project's data, and the compiled network, as train.py has them."""
-    from image_kit.compute import batch_shares, set_up
+def build(task: dict):
+    """A run of the preset on the tutorial's own images, as train.py builds it."""
     from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_photos
-    from image_kit.machine import cpu_cores
+    from image_kit.named_networks import NamedNetworks
     from image_kit.photos import Preprocessing
-    from image_kit.training import build_model
+    from image_kit.training import Run, RunFolder, Settings, set_up_training
     from presets import PRESETS
 
-    preset = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
-    preset = replace(preset, augment=preset.augment and task["augment"])
-    shares = batch_shares(preset.model, preset.image_shape, preset.batch_size, cpu_cores())
-    computing = set_up(preset.precision, preset.seed, shares)
-    if preset.dataset == "photos":
-        data = load_photos(Path(task["data"]), preset)
+    os.chdir(task["folder"])
+    recipe = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
+    recipe = replace(recipe, augment=recipe.augment and task["augment"])
+    networks = NamedNetworks("models")
+    computing = set_up_training(recipe, networks)
+    if recipe.dataset == "photos":
+        data = load_photos(Path(task["data"]), recipe)
     else:
         arrays, parts = load(task), {}
         for part, name in (("train", "train"), ("validation", "test")):
-            images = arrays[f"x_{name}"].reshape(-1, *preset.image_shape)
+            images = arrays[f"x_{name}"].reshape(-1, *recipe.image_shape)
             parts[part] = ImageSet(images, arrays[f"y_{name}"].reshape(-1).astype(np.int32), [])
-        data = Data(CLASS_NAMES[preset.dataset], Preprocessing(preset.image_shape), parts, [])
-    return preset, data, build_model(preset, data), computing.policy
+        data = Data(CLASS_NAMES[recipe.dataset], Preprocessing(recipe.image_shape), parts, [])
+    run = Run(Settings(task["preset"], recipe), data, networks, computing)
+    run.build(lambda: RunFolder.create(None, "run"))
+    return run
 
 
 def ours(task: dict) -> dict:
     """What train.py does after loading: the run folder, every callback, file and bar."""
-    from image_kit.training import RunFolder, run_training
-
-    os.chdir(task["folder"])
-    preset, data, model, policy = prepare(task)
-    run, stamps, fit = RunFolder.create(None, "run"), Stamps(), model.fit
-    run.write_settings(preset.dataset, preset)
-    model.fit = lambda *args, callbacks, **options: fit(*args, callbacks=[stamps, *callbacks], **options)
-    run_training(run, model, preset, None, data)
-    return {**stamped(task, stamps), "note": policy, "flops": flops(model)}
+    run, stamps = build(task), Stamps()
+    run.callbacks.insert(0, stamps)
+    run.fit()
+    run.finish()
+    return {**stamped(task, stamps), "note": run.computing.policy, "flops": flops(run.model)}
 
 
 def step(task: dict) -> dict:
     """The bare steps of an epoch: training and validation on one batch in memory, and nothing else."""
-    preset, data, model, policy = prepare(task)
+    built = build(task)
+    preset, data, model, policy = built.recipe, built.data, built.model, built.computing.policy
     images, labels = {part: len(each.labels) for part, each in data.parts.items()}, np.arange(preset.batch_size) % 2
     labels = labels[:, None].astype(np.float32) if model.output_shape[-1] == 1 else labels.astype(np.int32)
     batch = tf.random.uniform((preset.batch_size, *preset.image_shape)), tf.constant(labels)

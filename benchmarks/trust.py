@@ -104,10 +104,11 @@ def expected(coverage: float, calibrated: int, tested: int) -> str:
 
 def load_images_of(run: Path) -> tuple[Data, str]:
     """A run's images in the parts it was trained with, and the name of its data set."""
-    preset, settings = RunFolder(run).read_settings()
-    if preset.dataset == "photos":
-        return load_photos(Path(settings["folder"]), preset), preset.dataset
-    return load_arrays(preset, settings["data_dir"]), preset.dataset
+    settings = RunFolder(run).read_settings()
+    recipe = settings.recipe
+    if recipe.dataset == "photos":
+        return load_photos(Path(settings.folder), recipe), recipe.dataset
+    return load_arrays(recipe, settings.data_dir), recipe.dataset
 
 
 def load_unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:

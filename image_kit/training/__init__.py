@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         check_new_name as check_new_name,
     )
     from image_kit.training.settings import Settings as Settings
+    from image_kit.training.start import set_up_training as set_up_training
 
 __getattr__ = lazy_names(
     __name__,
@@ -19,5 +20,6 @@ __getattr__ = lazy_names(
         "run": "Run",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
         "settings": "Settings",
+        "start": "set_up_training",
     },
 )

@@ -1,0 +1,30 @@
+"""What must be arranged before TensorFlow computes anything."""
+
+from typing import TYPE_CHECKING
+
+from image_kit.compute import Compute, set_up
+from image_kit.machine import cpu_cores
+from image_kit.named_networks import NamedNetworks
+from image_kit.recipe import Recipe
+
+if TYPE_CHECKING:  # imports TensorFlow
+    from image_kit.compute import Distribution
+
+
+def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Distribution | None" = None) -> Compute:
+    """Choose the precision and TensorFlow's threads, and set every seed. The threads cannot be changed later.
+
+    Args:
+        networks: have the network that the recipe names.
+        distribution: from `compute.distribute`; None for one device.
+    """
+    slices = 1
+    if not (recipe.plain_keras or (distribution and distribution.is_shared)):
+        import keras  # 3 s: whoever reports an error in the settings does not call this function
+
+        from image_kit.fast_keras import choose_slices  # imports keras
+
+        with keras.StatelessScope(initialize_variables=False):  # a network of shapes, which starts no device
+            network = networks.build(recipe.model, recipe.image_shape, n_classes=2)
+            slices = choose_slices(network, recipe.batch_size, cpu_cores())
+    return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)
