@@ -1,4 +1,4 @@
-"""Which machines train together: TF_CONFIG, TensorFlow's own environment variable, checked and explained."""
+"""Which machines train together. TensorFlow's own environment variable TF_CONFIG says so; here it is checked."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from image_kit.errors import UserError
 
 VARIABLE = "TF_CONFIG"
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
-# People start their machines one after another.
+# Long enough to start the machines one after another by hand.
 GATHERING_SECONDS = 300
 ATTEMPT_SECONDS = 1  # between two attempts to reach a machine
 JOBS = ("chief", "worker")  # in the order in which TensorFlow counts them
@@ -19,7 +19,7 @@ JOBS = ("chief", "worker")  # in the order in which TensorFlow counts them
 
 @dataclass(frozen=True)
 class Cluster:
-    """Two or more machines and this one's place among them.
+    """Two or more machines, and this one's place among them.
 
     Attributes:
         jobs: the addresses ("host:port") of each job, "chief" (if there is one) before "worker".
@@ -43,14 +43,14 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this machine is the one that writes and speaks."""
+        """Whether this machine writes the run folder and prints messages."""
         return self.place == 0
 
     def gather(self, seconds: float = GATHERING_SECONDS) -> None:
-        """Wait until every machine is there: TensorFlow itself would wait for ever, and not hear Ctrl-C.
+        """Wait until every machine is there. TensorFlow itself would wait for ever and ignore Ctrl-C.
 
-        Each listens on its own address and tries the others'. A machine that has reached all goes on, and TensorFlow's
-        own server then answers on the same address whoever still tries.
+        Each machine listens on its own address and tries the others. One that has reached all goes on. TensorFlow's own
+        server then listens on the same address and answers those that still try.
 
         Raises UserError if a machine does not come in time, or if this one's port is taken.
         """
@@ -73,14 +73,14 @@ class Cluster:
                 time.sleep(ATTEMPT_SECONDS)
 
     def sentence(self) -> str:
-        """What a machine that is not the chief says of itself: one line."""
+        """What a worker says about itself: one line."""
         return f"Machine {self.place + 1} of {len(self.addresses)}: {self.addresses[0]} says and writes everything."
 
 
 def cluster_from_environment() -> Cluster | None:
-    """What TF_CONFIG says; None where it is not set, or names no other machine.
+    """What TF_CONFIG says; None if it is not set or names no other machine.
 
-    Raises UserError if it is set and TensorFlow would not understand it, or would wait for ever.
+    Raises UserError if TensorFlow would not understand it, or would wait for ever.
     """
     text = os.environ.get(VARIABLE, "").strip()
     return parse(text) if text else None
@@ -98,7 +98,7 @@ def parse(text: str) -> Cluster | None:
         raise _error('must have a "cluster": the addresses of each job', text)
     jobs = _jobs(config["cluster"], text)
     task = config.get("task")
-    if not isinstance(task, dict) or task.get("type") not in list(jobs):  # a list: what JSON gives may have no hash
+    if not isinstance(task, dict) or task.get("type") not in list(jobs):  # JSON may hold what has no hash
         raise _error(f'must have a "task" whose "type" is one of the cluster\'s jobs ({", ".join(jobs)})', text)
     index, addresses = task.get("index"), jobs[task["type"]]
     if type(index) is not int or not 0 <= index < len(addresses):
@@ -116,7 +116,7 @@ def _jobs(given: dict, text: str) -> dict[str, tuple[str, ...]]:
     jobs = {job: tuple(given[job]) for job in JOBS if job in given}
     every = [address for addresses in jobs.values() for address in addresses]
     if len(set(every)) < len(every):
-        raise _error("each address may stand there once", text)
+        raise _error("each address may be given once", text)
     if len(jobs.get("chief", ())) > 1:
         raise _error("there may be one chief", text)
     return jobs

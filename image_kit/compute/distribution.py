@@ -1,20 +1,21 @@
-"""Training on several GPUs or machines: TensorFlow's strategies, and what Keras 3.15 lacks to train under them.
+"""Training on several GPUs or machines: TensorFlow's strategies, and corrections that Keras 3.15 needs to use them.
 
-A batch of the recipe is shared out, not multiplied: every replica (a GPU, or a machine's CPU) takes its part of the
-same batch, so the losses are those of one device to rounding. Five things of Keras stand in the way; all are mended
-here, on the strategy and the model of one run, and the first four by their public interfaces:
+A batch of the recipe is divided, not multiplied: every replica (a GPU, or a machine's CPU) takes its part of the same
+batch, so the losses are those of one device to rounding. Five faults of Keras stand in the way. All are corrected here,
+on the strategy and the model of one run, the first four through public interfaces:
 
-1. Keras lets TensorFlow cut batches into equal parts or deal whole ones out. `_Cutting` cuts each into parts that
-   differ by one image at most; on several machines each makes its own part only (`Batches.share`).
-2. Keras adds the replicas' mean gradients up as if all had as many images. `adapt` weighs them by their images.
+1. Keras lets TensorFlow cut batches into equal parts or hand whole batches out. `_Cutting` cuts each batch into parts
+   that differ by one image at most. Each of several machines makes its own shard only (`Batches`).
+2. Keras adds up the replicas' mean gradients as if all had equally many images. `adapt` weighs them by their images.
 3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
-   `adapt` gives it an empty picture whose answer nobody sees.
-4. With float16 every replica looks at its own gradients for an overflow, before they are added up. Where one overflows
-   and the first does not, all weights become NaN, and machines that disagree wait for each other. `adapt` lets them
-   decide together.
-5. `Model.fit` fails on several machines (https://github.com/keras-team/keras/issues/20585) in two private spots:
-   `Trainer._maybe_symbolic_build` averages a batch over replicas, which fails for uneven parts on one machine too, and
-   `reduce_per_replica` averages scalars over an axis that they lack. Both are replaced, so the version is checked.
+   `adapt` gives it a black image and drops the answer.
+4. With float16 every replica checks its own gradients for an overflow, before they are added up. If one overflows and
+   the first does not, all weights become NaN, and machines that disagree wait for each other. `adapt` lets them decide
+   together.
+5. `Model.fit` fails on several machines (https://github.com/keras-team/keras/issues/20585) in two private places:
+   `Trainer._maybe_symbolic_build` averages a batch over replicas, which also fails for uneven parts on one machine, and
+   `reduce_per_replica` averages scalars over an axis that they do not have. Both are replaced, so the version of Keras
+   is checked.
 """
 
 import contextlib
@@ -31,11 +32,11 @@ from image_kit.compute.cluster import Cluster
 from image_kit.errors import MachineLost, UserError
 from image_kit.terminal import ended_by_ctrl_c
 
-# The versions of Keras whose two private spots (5 above) are known.
+# The versions of Keras whose two private places (5 above) are known.
 KERAS = "3.15."
-# A machine that has not been heard of for this long is given up; with the collectives' own end within a minute.
+# A machine that has sent nothing for this long counts as lost. With TensorFlow's own delays that takes up to a minute.
 HEARTBEAT_SECONDS = 30
-# What TensorFlow raises then; anything else, no memory for instance, is this machine's own.
+# What TensorFlow raises then. Anything else, such as too little memory, is this machine's own error.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -44,7 +45,7 @@ LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-# From `Cluster.gather` to here is the start of TensorFlow, on the slowest machine.
+# Between `Cluster.gather` and this wait TensorFlow starts, on the slowest machine too.
 STARTING_SECONDS = 300
 
 
@@ -65,7 +66,7 @@ class Distribution:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run folder and speaks."""
+        """Whether this process writes the run folder and prints messages."""
         return self.machine == 0
 
     @property
@@ -75,12 +76,12 @@ class Distribution:
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
-        """Around the making of the model and its optimizer, whose first values the chief sends; see `fitting`."""
+        """Around the construction of the model and its optimizer."""
         with self._waiting(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
             yield
 
     def sentence(self, batch_size: int, learning_rate: float) -> str:
-        """How the batch is shared, for the user; empty for one device."""
+        """How the batch is divided, for a message; empty for one device."""
         if not self.is_shared:
             return ""
         low, high = batch_size // self.replicas, -(-batch_size // self.replicas)
@@ -93,7 +94,7 @@ class Distribution:
         )
 
     def adapt(self, model: keras.Model, labels: np.ndarray) -> None:
-        """Mend 2, 3, 4 and the first half of 5 of this module's head, for a compiled model.
+        """Correct faults 2, 3, 4 and the first half of 5 (see the top of this file) of a compiled model.
 
         Args:
             labels: of a batch of any size, for their shape and dtype.
@@ -114,7 +115,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def fitting(self) -> Iterator[None]:
-        """Around fit: the second half of 5; and the loss of a machine becomes `MachineLost`."""
+        """Around fit: correct the second half of fault 5, and raise `MachineLost` when a machine is lost."""
         if self.machines == 1:
             yield
             return
@@ -137,12 +138,12 @@ class Distribution:
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Around what waits until the other machines have come as far, having read their images, say."""
+        """Around a wait until the other machines have come this far, for example have read their images."""
         with self._watching(), ended_by_ctrl_c() if self.machines > 1 else contextlib.nullcontext():
             yield
 
     def from_chief(self, text: str) -> str:
-        """The chief's text, on every machine; all must call it."""
+        """The chief's text, on every machine. All must call it."""
         if self.machines == 1:
             return text
         data = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
@@ -153,7 +154,7 @@ class Distribution:
         return data.astype(np.uint8).tobytes().decode()
 
     def copy_from_chief(self, variables: Sequence[keras.Variable]) -> None:
-        """Give the variables the chief's values on every machine; all must call it."""
+        """Give the variables the chief's values on every machine. All must call it."""
         for variable in variables if self.machines > 1 else ():
             value = variable.numpy()
             variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
@@ -167,17 +168,17 @@ ALONE = Distribution()
 
 
 def over_devices(devices: Sequence[str]) -> Distribution:
-    """Several devices of this machine, named as TensorFlow does: "GPU:0". Raises UserError, see `check_keras`."""
-    check_keras(keras.__version__)
+    """Several devices of this machine, named "GPU:0" and so on. Raises UserError, see `require_known_keras`."""
+    require_known_keras(keras.__version__)
     return Distribution(_Mirrored(list(devices)))
 
 
 def over_machines(cluster: Cluster) -> Distribution:
-    """The machines of a cluster, which have gathered. Call it before any other TensorFlow operation.
+    """The machines of a cluster, after `Cluster.gather`. Call it before any other TensorFlow operation.
 
-    Raises UserError, see `check_keras`; MachineLost if one does not answer.
+    Raises UserError, see `require_known_keras`; MachineLost if one does not answer.
     """
-    check_keras(keras.__version__)
+    require_known_keras(keras.__version__)
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{next(iter(cluster.jobs))}/replica:0/task:0",
@@ -195,8 +196,8 @@ def over_machines(cluster: Cluster) -> Distribution:
         raise MachineLost(error) from None
 
 
-def check_keras(version: str) -> None:
-    """Raise UserError on a version of Keras for which this module's mends are not known to be right."""
+def require_known_keras(version: str) -> None:
+    """Raise UserError on a version of Keras for which the corrections of this module are not known to be right."""
     if not version.startswith(KERAS):
         raise UserError(
             f"Keras {version}: training on several GPUs or machines is known to work with Keras {KERAS}* only (keras "
@@ -241,8 +242,8 @@ def cut_batches(dataset: tf.data.Dataset, parts: int) -> tf.data.Dataset:
 def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
     """A `Model.compute_loss` with the same value, and a gradient that counts every image of the batch alike.
 
-    Keras takes the mean over a replica's images and divides by the number of replicas; the value goes into the
-    metrics, which weigh it by the images themselves, the gradient into a sum over the replicas.
+    Keras takes the mean over a replica's images and divides by the number of replicas. The value goes into the metrics,
+    which weigh it by the images themselves, and the gradient into a sum over the replicas.
     """
 
     def weighed(x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -258,7 +259,7 @@ def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
 
 
 def _never_empty(call: Callable) -> Callable:
-    """A `Model.call` that, given no image, answers nothing, but computes on one black one."""
+    """A `Model.call` that computes on one black image if it gets none, and then answers nothing."""
 
     def padded(inputs, training=None, mask=None):
         size = tf.shape(inputs)[0]
@@ -280,9 +281,9 @@ def _finite_everywhere(check_finite: Callable, replicas: int) -> Callable:
 
 
 def _mean_of_this_machine(values, strategy: tf.distribute.Strategy, reduction: str):
-    """Instead of Keras's `reduce_per_replica`: what the progress bar shows need not cross the network.
+    """Replaces Keras's `reduce_per_replica`: what the progress bar shows need not cross the network.
 
-    The metrics of an epoch do not come from here; Keras sums them over all machines.
+    The metrics of an epoch come from elsewhere: Keras sums them over all machines.
     """
     return keras.tree.map_structure(
         lambda value: tf.reduce_mean(tf.stack(strategy.experimental_local_results(value)), axis=0), values

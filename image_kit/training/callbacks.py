@@ -17,7 +17,7 @@ from image_kit.weights import BEST, LAST, save_weights, with_progress
 def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
     """Whether the validation loss has not improved for `patience` epochs. The history alone decides."""
     losses = [row["val_loss"] for row in history]
-    return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+    return bool(patience and losses and len(losses) - 1 - losses.index(min(losses)) >= patience)
 
 
 class RandomLayerSeeds(keras.callbacks.Callback):

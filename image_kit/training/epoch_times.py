@@ -1,4 +1,4 @@
-"""Where an epoch's time goes: what `train.py --profile` measures."""
+"""Where the time of an epoch goes. `train.py --profile` prints it."""
 
 import time
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ import tensorflow as tf
 
 from image_kit.terminal import say
 
-# Enough steps to see which operations are slow; more only make the file larger.
+# Enough steps to see which operations are slow. More would only make the file larger.
 TRACED_STEPS = 10
 
 
 class EpochTimes(keras.callbacks.Callback):
     """Says after every epoch where its time went, and records a trace of some steps for TensorBoard.
 
-    The steps run one by one, so that waiting for a batch can be told from computing with it: with small images an
-    epoch takes a little longer than without this.
+    The steps run one by one, to separate waiting for a batch from computing with it. With small images an epoch takes
+    a little longer than without this.
 
     Attributes:
-        epochs: for every epoch the seconds of "waiting for data", "steps", "validation" and "callbacks" (which is
-            all the rest: files, progress bar, Keras's own bookkeeping). Their sum is the epoch, from its beginning
-            to that of the next, less the time that starting and writing the trace took.
+        epochs: for every epoch the seconds of "waiting for data", "steps", "validation" and "callbacks" (all the
+            rest: files, progress bar, Keras's own bookkeeping). Their sum is the time from the start of the epoch to
+            the start of the next, without the time that it took to start and write the trace.
     """
 
     def __init__(self, folder: Path):
@@ -38,7 +38,7 @@ class EpochTimes(keras.callbacks.Callback):
         self._is_tracing = False
 
     def on_train_begin(self, logs=None):
-        """Called by Keras when the function that trains is made, and before it is used."""
+        """Called by Keras after it has made the function that trains, and before it uses it."""
         self._function, self.model.train_function = self.model.train_function, self._train
         # The first step builds the graph, which would fill the trace.
         self._first_traced = 1 if self.params["steps"] > 1 else 0
@@ -49,7 +49,7 @@ class EpochTimes(keras.callbacks.Callback):
         self._seconds = {"waiting for data": 0.0, "steps": 0.0, "validation": 0.0}
 
     def on_test_begin(self, logs=None):
-        self._trace(False)  # of an epoch of few steps
+        self._trace(False)  # it still runs in an epoch of few steps
         self._test_begin = time.perf_counter()
 
     def on_test_end(self, logs=None):
@@ -60,10 +60,10 @@ class EpochTimes(keras.callbacks.Callback):
         self.model.train_function = self._function
 
     def _train(self, iterator):
-        """What Keras calls instead of its own train_function, with an iterator over batches."""
+        """Keras calls this instead of its own train_function, with an iterator over batches."""
         seconds = self._seconds
         waited, traced, begin = seconds["waiting for data"], self._traced, time.perf_counter()
-        # Of an iterator that is not TensorFlow's, Keras takes the batches one by one.
+        # From an iterator that is not TensorFlow's, Keras takes the batches one by one.
         logs = self._function(self._batches(iterator))
         whole = time.perf_counter() - begin
         seconds["steps"] += whole - (seconds["waiting for data"] - waited) - (self._traced - traced)

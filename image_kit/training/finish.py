@@ -22,8 +22,9 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
         As `score_test_images`.
     """
     best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
-    best.trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])
-    add_trust(folder.file(BEST), best.trust)
+    trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])
+    best.trust = trust
+    add_trust(folder.file(BEST), trust)
     plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
     scores = score_test_images(best, data)
     write_lite_model(best, folder.file(BEST), folder.file(LITE))

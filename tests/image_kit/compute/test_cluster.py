@@ -76,7 +76,7 @@ def test_without_the_variable_there_is_no_cluster(monkeypatch, text):
         (config({"worker": ["a:65536", "b:1"]}, type="worker", index=0), ADDRESSES),
         (config({"worker": ["a:" + "9" * 5000, "b:1"]}, type="worker", index=0), ADDRESSES),
         (config({"worker": ["a:1", 7]}, type="worker", index=0), ADDRESSES),
-        (config({"worker": ["a:1", "a:1"]}, type="worker", index=0), "each address may stand there once"),
+        (config({"worker": ["a:1", "a:1"]}, type="worker", index=0), "each address may be given once"),
         (config({"chief": TWO}, type="chief", index=0), "there may be one chief"),
         (
             json.dumps({"cluster": {"worker": TWO}}),

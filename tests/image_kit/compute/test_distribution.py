@@ -125,11 +125,11 @@ def test_batches_are_cut_evenly_and_whole(sizes, parts):
 
 @pytest.mark.parametrize("version", ["3.14.1", "3.16.0", "4.0", "3.150.0"])
 def test_another_keras_is_refused(version):
-    from image_kit.compute.distribution import check_keras
+    from image_kit.compute.distribution import require_known_keras
 
-    check_keras("3.15.1")
+    require_known_keras("3.15.1")
     with pytest.raises(UserError, match=f"Keras {version}: training on several GPUs or machines is known to work"):
-        check_keras(version)
+        require_known_keras(version)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_names_in_the_output_of_nvidias_tool():
         ),
         (
             ([], False, set(), False, "Darwin", "arm64"),
-            "An Apple GPU: not used, because TensorFlow needs Apple's plug-in tensorflow-metal for it",
+            "An Apple GPU: not used; training runs on the CPU",
         ),
         (([], False, set(), False, "Darwin", "x86_64"), None),
     ],
