@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from image_kit import options, terminal as command_line
 from image_kit.compute import DEVICES, Cluster, batch_shares, cluster_from_environment, distribute, set_up, unused_gpu
-from image_kit.datasets import Data, describe_data, load_arrays, load_photos
+from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
 from image_kit.machine import cpu_cores
-from image_kit.photos import list_photos, scan_folder
+from image_kit.photos import list_photos, scan_folder, tune_memory
 from image_kit.recipe import Recipe
 from image_kit.terminal import progress, say
 from image_kit.training import RunFolder, UnwrittenRun, check_new_name
@@ -66,6 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         return print_presets()
+    tune_memory()
     machines = cluster_from_environment()
     follows = machines is not None and not machines.is_chief
     if follows:
@@ -185,7 +186,7 @@ def train(
     if settings.get("profile") and distribution.machines > 1:
         raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
     data = load(preset, settings)
-    for line in describe_data(data):
+    for line in data.describe():
         say(line)
     from image_kit.training import build_model, check_same, run_training
 

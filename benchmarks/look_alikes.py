@@ -6,7 +6,7 @@
 
 Of a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
 scores a run's best weights with and without these images. Of a folder it prints how much copies differ from their
-photos, and photos from the other photos most like them: what `image_kit.photos.look_alikes.ALIKE` was chosen between.
+photos, and photos from the other photos most like them. ALIKE_BELOW of image_kit/photos/look_alikes.py lies between.
 """
 
 import argparse
@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 from image_kit.datasets import CLASS_NAMES, ArrayDataset, load_array_dataset  # noqa: E402
 from image_kit.errors import UserError  # noqa: E402
 from image_kit.photos import (  # noqa: E402  # noqa: E402
-    ALIKE,
-    UNIFORM,
+    ALIKE_BELOW,
+    UNIFORM_BELOW,
     PhotoError,
     Preprocessing,
     Signatures,
@@ -86,14 +86,13 @@ def of_data_set(args: argparse.Namespace) -> None:
     images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
     signatures = Signatures(len(images), images.shape[-1])
     for number, image in enumerate(progress(images, label="reading")):
-        signatures.see(number, image)
-    pairs = signatures.pairs(np.arange(n, len(images)), np.arange(n))
+        signatures.add(number, image)
+    pairs = signatures.find_pairs(np.arange(n, len(images)), np.arange(n))
     print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
     some = np.arange(min(n, SOME))
     median = signatures.median_difference(some)
-    print(
-        f"half of {len(some):,} training images differ from another by less than {median:.2f} (of one kind: {UNIFORM})"
-    )
+    print(f"half of {len(some):,} training images differ from another by less than {median:.2f}", end=" ")
+    print(f"(of one kind: {UNIFORM_BELOW})")
     if args.picture and pairs:
         chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
         grid = Grid(columns=8, side=0.7, size=6)
@@ -128,16 +127,17 @@ def of_folder(folder: Path) -> None:
             say(f"{path}: left out: {error}")
             continue
         for place, image in enumerate((photo, *(copy(photo) for copy in COPIES.values()))):
-            signatures.see(number * stride + place, preprocessing.resize(image))
+            signatures.add(number * stride + place, preprocessing.resize(image))
         readable.append(number * stride)
     if len(readable) < 2:
         raise UserError(f"{folder}: has {len(readable)} photos in class folders; give a folder with 2 or more")
-    print(f"{len(readable)} photos; look alike: less than {ALIKE}\n\n| | median | 90 % | largest |\n|---|---|---|---|")
+    print(f"{len(readable)} photos; look alike: less than {ALIKE_BELOW}\n")
+    print("| | median | 90 % | largest |\n|---|---|---|---|")
     for place, name in enumerate(COPIES, start=1):
-        each = [signatures.nearest(np.array([photo + place]), np.array([photo]))[1][0] for photo in readable]
+        each = [signatures.find_nearest(np.array([photo + place]), np.array([photo]))[1][0] for photo in readable]
         values = np.abs(np.percentile(each, [50, 90, 100]))  # rounding leaves equal ones just below 0
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
-    others = [signatures.nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
+    others = [signatures.find_nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
     print("\nmost alike of different photos:")
     for k in np.argsort([difference[0] for _, difference in others])[:6]:
         most_alike, difference = others[k]

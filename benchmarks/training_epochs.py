@@ -77,7 +77,7 @@ def prepare(task: dict):
     from image_kit.compute import batch_shares, set_up
     from image_kit.datasets import CLASS_NAMES, Data, ImageSet, load_photos
     from image_kit.machine import cpu_cores
-    from image_kit.photos import Preprocessing
+    from image_kit.photos import Preprocessing, tune_memory
     from image_kit.training import build_model
     from presets import PRESETS
 
@@ -86,6 +86,7 @@ def prepare(task: dict):
     shares = batch_shares(preset.model, preset.image_shape, preset.batch_size, cpu_cores())
     computing = set_up(preset.precision, preset.seed, shares)
     if preset.dataset == "photos":
+        tune_memory()
         data = load_photos(Path(task["data"]), preset)
     else:
         arrays, parts = load(task), {}

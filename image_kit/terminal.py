@@ -4,7 +4,8 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -41,6 +42,24 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     from tqdm import tqdm  # 20 ms that the answer to one photo does not need
 
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A table as text: the first row is the header, the first column is left-aligned, the others right-aligned.
+
+    Wide characters, such as Chinese ones, count as two columns.
+    """
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first + " " * (widths[0] - _columns(first))]
+        cells += [" " * (width - _columns(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ same batch, so the losses are those of one device to rounding. Five things of Ke
 here, on the strategy and the model of one run, and the first four by their public interfaces:
 
 1. Keras lets TensorFlow cut batches into equal parts or deal whole ones out. `_Cutting` cuts each into parts that
-   differ by one image at most; on several machines each makes its own part only (`Batches.share`).
+   differ by one image at most; on several machines each makes its own part only (`Batches.shard`).
 2. Keras adds the replicas' mean gradients up as if all had as many images. `adapt` weighs them by their images.
 3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
    `adapt` gives it an empty picture whose answer nobody sees.

@@ -47,7 +47,7 @@ class FileIterator(FlowIterator):
 
     def _images(self, indices: np.ndarray) -> tuple[list[np.ndarray | Future], np.ndarray]:
         places = self._readable(indices)
-        images = self._photos.started(places)
+        images = self._photos.request(places)
         if self.image_data_generator.calls_user_code:  # once for each image of the batch, so not for a bad one
             for row, error in self._bad(images):
                 images[row] = self._replace(row, error, places, indices)

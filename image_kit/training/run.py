@@ -11,7 +11,7 @@ import models
 from image_kit import files as atomic
 from image_kit.answering import LITE, KerasClassifier, Scores, score, score_images, write_lite_model
 from image_kit.compute import ALONE, Distribution, dtype_policy, steps_per_execution, validation_batch_size
-from image_kit.datasets import Data, TensorBatches, make_batches, trained_on
+from image_kit.datasets import Data, TensorBatches, build_batches
 from image_kit.errors import UserError
 from image_kit.fast_keras import SideBySide, get_optimizer, shares_in_use
 from image_kit.pictures import plot_curves, plot_mosaic
@@ -111,7 +111,7 @@ def run_training(
     classifier = KerasClassifier(plain, description)
     with distribution.scope():
         _make_variables(model)  # after the summary, which would count the optimizer's as the network's
-    first_epoch = _resume(run, model, description, trained_on(data)) if distribution.is_chief else 0
+    first_epoch = _resume(run, model, description, data.trained_on) if distribution.is_chief else 0
     first_epoch = agreement.begin(distribution, run, model, first_epoch)
     train_batches = _batches(data, "train", preset, model, distribution)
     train_batches.epoch = first_epoch
@@ -143,8 +143,8 @@ def _batches(data: Data, part: str, preset: Recipe, model: keras.Model, distribu
     size = preset.batch_size
     if not is_train:
         size = validation_batch_size(data.preprocessing.image_shape, size)
-    share = distribution.machine, distribution.machines
-    return make_batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, share)
+    shard = distribution.machine, distribution.machines
+    return build_batches(data, part, size, models.is_binary(model), preset.seed, augmentation, is_train, shard)
 
 
 @contextlib.contextmanager
@@ -181,7 +181,7 @@ def _class_weights(preset: Recipe, data: Data) -> dict[int, float] | None:
 
 def _writers(run, data, classifier, tensorboard, score_each_epoch) -> list[keras.callbacks.Callback]:
     """Those that write into the run folder, besides the history."""
-    callbacks = [Checkpoints(run, classifier, trained_on(data))]
+    callbacks = [Checkpoints(run, classifier, data.trained_on)]
     if score_each_epoch:
         callbacks.append(ScoreEachEpoch(run, data, classifier))
     if tensorboard:

@@ -67,13 +67,13 @@ def test_every_image_comes_once_with_its_label():
 
 
 @pytest.mark.parametrize("machines", [1, 2, 3, 7])
-def test_machines_share_each_batch_out(machines):
+def test_each_machine_has_a_shard_of_each_batch(machines):
     """Together they hold the batch that one machine holds, pixel for pixel, in parts that differ by 1 at most."""
-    whole, shares = make(binary=True), [make(binary=True, share=(place, machines)) for place in range(machines)]
-    for batches in (whole, *shares):
+    whole, shards = make(binary=True), [make(binary=True, shard=(place, machines)) for place in range(machines)]
+    for batches in (whole, *shards):
         batches.epoch = 2
     for i in range(len(whole)):
-        parts = [share[i] for share in shares]
+        parts = [shard[i] for shard in shards]
         for ours, wanted in zip(zip(*parts, strict=True), whole[i], strict=True):
             np.testing.assert_array_equal(np.concatenate(ours), wanted)
         sizes = [len(labels) for _, labels in parts]

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from image_kit.datasets import data as datasets
-from image_kit.datasets.data import describe_data, fingerprints, load_arrays, load_photos, shift_images
+from image_kit.datasets.batches import build_batches
+from image_kit.datasets.image_sets import to_fingerprints
+from image_kit.datasets.loading import load_arrays, load_photos
+from image_kit.datasets.shifting import shift_image_set, shift_images
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from presets import PRESETS
 
 SHAPE = (12, 16, 3)
@@ -76,14 +78,14 @@ def test_the_cut_is_not_the_head_of_each_class(mnist):
 
 def test_arrays_are_described(mnist):
     data = load_arrays(_mnist(), str(mnist))
-    origin, classes, train, validation, test = describe_data(data)
+    origin, classes, train, validation, test = data.describe()
     assert origin == f"mnist from {mnist / 'mnist.npz'}"
     assert classes == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert train.startswith("train: 167 images (4 0, 9 1, ")
     assert validation.startswith("validation: 21 images (")
     assert test.startswith("test: 7 images (")
     assert data.preprocessing == Preprocessing((28, 28, 1))
-    assert len(datasets.trained_on(data)) == 0
+    assert len(data.trained_on) == 0
 
 
 @pytest.mark.parametrize("changes", [{"image_size": (32, 32)}, {"grayscale": False}])
@@ -105,7 +107,7 @@ def test_parts_as_the_folder_says(tmp_path, photo_tree):
     assert data.class_names == ("cats", "dogs")
     assert data.preprocessing == Preprocessing(SHAPE)
     assert data.unreadable == {}
-    assert describe_data(data)[-4:] == [
+    assert data.describe()[-4:] == [
         "2 classes: cats, dogs",
         "train: 9 images (5 cats, 4 dogs)",
         "validation: 5 images (3 cats, 2 dogs)",
@@ -151,7 +153,7 @@ def test_every_photo_readable_or_not_passes_the_bar(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     (tmp_path / "train/cats/broken.jpg").touch()
     seen = []
-    load_photos(tmp_path, PHOTOS, progress=lambda items: (seen.append(item) or item for item in items))
+    load_photos(tmp_path, PHOTOS, show_progress=lambda items: (seen.append(item) or item for item in items))
     assert len(seen) == 11
 
 
@@ -162,8 +164,8 @@ def test_too_few_photos(tmp_path, photo_tree):
 
 
 def test_fingerprints_are_the_first_8_bytes():
-    assert fingerprints(["00000000000000ff" + "0" * 48, None, "f" * 64]).tolist() == [255, 0, 2**64 - 1]
-    assert fingerprints([]).dtype == fingerprints([None]).dtype == np.uint64
+    assert to_fingerprints(["00000000000000ff" + "0" * 48, None, "f" * 64]).tolist() == [255, 0, 2**64 - 1]
+    assert to_fingerprints([]).dtype == to_fingerprints([None]).dtype == np.uint64
 
 
 # Photos to score
@@ -203,13 +205,13 @@ def test_any_distance(pixels):
 
 def test_a_shifted_set_keeps_labels_and_names(mnist):
     images = load_arrays(_mnist(), str(mnist)).parts["test"]
-    moved = datasets.shifted(images, 2)
+    moved = shift_image_set(images, 2)
     assert (moved.take(np.arange(7)) == shift_images(images.images, 2)).all()
     assert (moved.labels.tolist(), moved.names) == (images.labels.tolist(), images.names)
 
 
 def test_batches_are_the_parts_images_rescaled(mnist):
     data = load_arrays(_mnist(), str(mnist))
-    images, labels = datasets.make_batches(data, "test", batch_size=7, binary=False)[0]
+    images, labels = build_batches(data, "test", batch_size=7, binary=False)[0]
     assert (images == data.parts["test"].images * np.float32(1 / 255)).all()
     assert labels.tolist() == data.parts["test"].labels.tolist()

@@ -106,7 +106,7 @@ import keras, numpy as np, training
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.training.run_folder import RunFolder
 from image_kit.fast_keras.side_by_side import SideBySide
-from image_kit.datasets import data as datasets
+from image_kit import datasets
 from presets import PRESETS
 
 preset = replace(PRESETS["cifar10"], image_size=(28, 28), batch_size=8, augment=False)
@@ -115,7 +115,7 @@ rng = np.random.default_rng(0)
 def part(n):
     return datasets.ImageSet(rng.integers(0, 256, (n, 28, 28, 3), np.uint8), np.arange(n, dtype=np.int32) % 3, [""] * n)
 
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 parts = {"train": part(33), "validation": part(9), "test": part(5)}
 data = datasets.Data(("a", "b", "c"), Preprocessing((28, 28, 3)), parts, [])
 

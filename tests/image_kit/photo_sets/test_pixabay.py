@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.photo_sets.pixabay import CSV_FIELDS, PixabayClient, class_folder, download_photos
+from image_kit.photo_sets.pixabay import PixabayClient
+from image_kit.photo_sets.pixabay_photos import CSV_FIELDS, class_folder, download_photos
 
 
 @pytest.fixture
@@ -225,7 +226,7 @@ def test_another_csv_is_not_overwritten(server, bring, tmp_path):
 
 def test_an_address_that_is_no_web_address_is_not_opened(tmp_path):
     client = PixabayClient("key", tmp_path)
-    with pytest.raises(Exception, match="neither http nor https"):
+    with pytest.raises(Exception, match="not a valid http or https address"):
         client.fetch("file:///etc/passwd")
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from image_kit.photo_sets.split import FRACTIONS, _sizes, split_photos
-from image_kit.photos.photo import content_hash
+from image_kit.photos import content_hash
 
 PARTS = ("train", "validation", "test")
 

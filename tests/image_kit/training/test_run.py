@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit import files as atomic
+from image_kit import datasets, files as atomic
 from image_kit.answering import lite_export, lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_model import LITE
 from image_kit.answering.scores import score_images
-from image_kit.datasets import data as datasets
-from image_kit.datasets.data import ImageSet
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.recipe import Augmentation
 from image_kit.training import callbacks, run as training
 from image_kit.training.run_folder import RunFolder
@@ -51,7 +50,7 @@ def new_run(name="run", recipe=RECIPE):
 
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
     data = datasets.load_photos(photos, RECIPE)
-    images, labels = datasets.make_batches(data, "validation", 6, binary=True)[0]
+    images, labels = datasets.build_batches(data, "validation", 6, binary=True)[0]
     for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
         predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
         np.testing.assert_array_equal(image, predicted_on)
@@ -174,7 +173,7 @@ def test_a_moving_average_is_what_is_validated_and_kept(photos):
     run = new_run(recipe=recipe)
     run_it(run, photos, recipe)
     model, description = weights_file.load_weights(run.file(BEST))
-    validation = datasets.make_batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
+    validation = datasets.build_batches(datasets.load_photos(photos, recipe), "validation", 6, binary=True)
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     loss, accuracy = model.evaluate(validation, verbose=0)
     assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
@@ -313,7 +312,7 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
 
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
-    monkeypatch.setattr("image_kit.photos.store.CACHE_SHARE", 0)  # else it stays in memory
+    monkeypatch.setattr("image_kit.photos.store.CACHE_FRACTION", 0)  # else it stays in memory
     gone = next((photos / part / "dogs").iterdir())
     end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
     monkeypatch.setattr(training, "_callbacks", lambda *args, made=training._callbacks: [*made(*args), end])

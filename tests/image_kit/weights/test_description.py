@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.weights.description import CHECKS, Description, describe_old
 from presets import PRESETS
 

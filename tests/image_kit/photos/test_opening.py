@@ -10,11 +10,13 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 from PIL import Image
 
-from image_kit.photos import photo as photos
-from image_kit.photos.photo import PhotoError, Preprocessing, content_hash, is_hidden, is_photo_name, open_photo
+from image_kit.photos import opening
+from image_kit.photos.opening import open_photo
+from image_kit.photos.photo_files import PhotoError, content_hash, is_hidden, is_photo_name
+from image_kit.photos.preprocessing import Preprocessing
 
-# Each test's warnings are errors, but for those of Pillow that photos.py silences for the user.
-pytestmark = pytest.mark.filterwarnings("error", r"ignore:::PIL\.")
+# Warnings are errors: Pillow's must be silenced while a photo is decoded.
+pytestmark = pytest.mark.filterwarnings("error")
 
 # Four colours that tell every rotation and reflection apart; even JPEG keeps them near.
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 200, 20), (20, 20, 230), (230, 230, 20)
@@ -146,9 +148,9 @@ def test_a_header_that_claims_too_many_pixels_is_refused_before_memory_is_taken(
 
 
 def test_the_limit_itself_is_allowed(monkeypatch):
-    monkeypatch.setattr(photos, "MAX_PIXELS", 48 * 32)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32)
     assert is_quarters(open_photo(encoded(quarters(), "PNG")))
-    monkeypatch.setattr(photos, "MAX_PIXELS", 48 * 32 - 1)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32 - 1)
     with pytest.raises(PhotoError, match="48 x 32"):
         open_photo(encoded(quarters(), "PNG"))
 
@@ -265,7 +267,7 @@ def test_mutated_files_give_a_photo_or_a_photo_error(kind, changes):
 
 
 def test_no_warning_reaches_the_user(run_python, tmp_path):
-    """In a process of its own, since pytest replaces the filters that photos.py sets."""
+    """In a process of its own, since libtiff writes to its stderr."""
     image = quarters().convert("P", palette=Image.Palette.ADAPTIVE)
     image.save(tmp_path / "palette.png", transparency=bytes(range(200)))
     (tmp_path / "exif.jpg").write_bytes(encoded(quarters(), "JPEG", exif=b"Exif\0\0II*\0" + b"\xff" * 40))
@@ -275,7 +277,8 @@ def test_no_warning_reaches_the_user(run_python, tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "nan.tiff")
     code = """
 import sys, pathlib
-from image_kit.photos.photo import PhotoError, open_photo
+from image_kit.photos.opening import open_photo
+from image_kit.photos.photo_files import PhotoError
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     try:
         open_photo(path)
