@@ -25,7 +25,7 @@ class Pen:
 
     Attributes:
         draw: the image's drawing surface.
-        x, y: where the object stands, in pixels.
+        x, y: the point on the ground below the middle of the object, in pixels.
         scale: pixels per unit.
         facing: 1 looks to the right, -1 to the left.
         tilt: slope of the ground, in radians.

@@ -11,7 +11,7 @@ _adding = threading.Lock()
 
 
 class _PillowInThisThread:
-    """Stands in a warnings filter where the pattern of a module's name usually stands."""
+    """Used in a warnings filter in place of a pattern for the module's name."""
 
     def match(self, module: str) -> bool:
         return getattr(_thread, "is_decoding", False) and module.startswith("PIL.")

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from image_kit.datasets.batches import Batches
+from image_kit.datasets.batches import Batches, build_batches
+from image_kit.datasets.loading import load_arrays
 from image_kit.generator import transform
 from image_kit.generator.image_generator import ImageDataGenerator
+from presets import PRESETS
 
 RECIPE = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True, "rescale": 1 / 255}
 SHAPE = (12, 10, 3)
@@ -226,3 +228,10 @@ def test_a_large_batch_is_warped_a_few_images_at_a_time(monkeypatch, dtype):
     images, _ = batches.uint8_batch(0) if dtype == np.uint8 else batches[0]
     assert warped == [5, 5, 5, 5, 3]
     assert images.dtype == dtype
+
+
+def test_batches_are_the_parts_images_rescaled(mnist):
+    data = load_arrays(PRESETS["mnist_dense"], str(mnist))
+    images, labels = build_batches(data, "test", batch_size=7, binary=False)[0]
+    assert (images == data.parts["test"].images * np.float32(1 / 255)).all()
+    assert labels.tolist() == data.parts["test"].labels.tolist()

@@ -144,6 +144,13 @@ def test_a_failing_server_is_tried_again_with_growing_pauses(server, bring, slep
     assert slept == [1, 2, 1, 1, 2]
 
 
+def test_a_photo_that_breaks_off_is_asked_for_again(server, bring, slept, tmp_path):
+    server.totals["cars"], server.failures[1000] = 1, ["half", "half"]
+    assert bring("cars", 1).photos == 1
+    assert slept == [1, 2]
+    assert (tmp_path / "out/cars/1000_640.jpg").read_bytes() == server.photo(1000)
+
+
 def test_a_server_that_stays_down_is_one_error(server, bring, slept, tmp_path):
     server.totals["cars"], server.failures["api"] = 2, [500] * 9
     with pytest.raises(UserError, match=r"query 'cars': Pixabay refused: HTTP status 500; try again later"):

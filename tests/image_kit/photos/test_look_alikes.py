@@ -67,7 +67,7 @@ def test_a_copy_looks_like_its_photo_and_like_no_other(copy, channels):
 @given(seed=st.integers(0, 2**32), level=st.integers(0, 255), noise=st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_plain_photos_are_like_none(seed, level, noise):
-    """Black frames, white ones and what a lens cap leaves: there is nothing to compare."""
+    """Black frames, white ones, and photos with the lens cap on: there is nothing to compare."""
     rng = np.random.default_rng(seed)
     pixels = (level + rng.normal(0, noise, (2, 50, 60, 3))).clip(0, 255).astype(np.uint8)
     signatures = Signatures(2, 3)
@@ -133,7 +133,7 @@ def test_one_place_with_another_thing_in_it_is_another_photo():
 
 @pytest.mark.parametrize("budget", [None, 0])
 def test_a_folder_says_which_of_its_photos_look_alike(tmp_path, budget):
-    """Also where no photo stays in memory, and beside one that cannot be read."""
+    """Also if no photo stays in memory, and if there is one that cannot be read."""
     for number, name in enumerate(["train/a/0", "train/a/1", "train/b/0", "train/b/1", "validation/a/0", "test/b/0"]):
         path = tmp_path / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

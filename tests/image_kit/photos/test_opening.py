@@ -3,7 +3,7 @@
 import contextlib
 import io
 import struct
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from PIL import Image
 
 from image_kit.photos import opening
 from image_kit.photos.opening import open_photo
-from image_kit.photos.photo_files import PhotoError, content_hash, is_hidden, is_photo_name
+from image_kit.photos.photo_files import PhotoError
 from image_kit.photos.preprocessing import Preprocessing
 
 # Warnings are errors: Pillow's must be silenced while a photo is decoded.
@@ -155,6 +155,28 @@ def test_the_limit_itself_is_allowed(monkeypatch):
         open_photo(encoded(quarters(), "PNG"))
 
 
+def test_pillows_own_limit_gives_way_and_is_there_again_afterwards(monkeypatch):
+    data = encoded(quarters(), "PNG")
+    for limit in (48 * 32 // 2 - 1, 48 * 32 - 1, 48 * 32):  # Pillow refuses twice its limit, and warns above it
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert is_quarters(open_photo(data))
+        assert opening.is_image(data)
+        assert limit == Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(opening, "MAX_PIXELS", 100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(PhotoError, match="48 x 32"):
+        open_photo(data)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_threads_lift_pillows_limit_one_after_the_other(monkeypatch):
+    data = encoded(quarters(), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(map(is_quarters, pool.map(open_photo, [data] * 200)))
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
 @pytest.mark.parametrize("size", [(640, 480), (641, 77), (77, 640), (300, 300), (50, 40), (1, 999)])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_decoding_a_jpeg_smaller_keeps_shape_and_content(size, orientation):
@@ -217,31 +239,6 @@ def test_a_batch_is_images_times_rescale_exactly(rescale):
 
 def test_a_batch_of_none():
     assert Preprocessing((4, 4, 3)).batch(np.empty((0, 4, 4, 3), np.uint8)).shape == (0, 4, 4, 3)
-
-
-def test_names():
-    for name in (
-        "a.jpg",
-        "A.JPEG",
-        "b.PnG",
-        "c.webp",
-        "d.gif",
-        "e.tif",
-        "f.bmp",
-        "g.avif",
-        "with space.jfif",
-        "__a.jpg",
-    ):
-        assert is_photo_name(Path("folder", name))
-    for name in (".jpg", "._a.jpg", "a.txt", "a", "a.jpg.part", "Thumbs.db", "a.mp4"):
-        assert not is_photo_name(Path("folder", name))
-    for name in (".git", ".DS_Store", "__MACOSX", "Thumbs.db", "THUMBS.DB", "desktop.ini", ".ipynb_checkpoints"):
-        assert is_hidden(Path("folder", name))
-    assert not is_hidden(Path(".hidden", "cats"))
-
-
-def test_the_content_hash_is_sha_256():
-    assert content_hash(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 SEEDS = {

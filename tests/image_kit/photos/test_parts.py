@@ -18,7 +18,7 @@ def digest(number: int) -> str:
 
 
 def at(position: float, number: int = 0) -> str:
-    """A content hash that stands at `position` of 0..1."""
+    """A content hash that is at `position` of 0..1."""
     return f"{int(position * 2**64):016x}{number:048x}"
 
 
@@ -40,7 +40,7 @@ def test_the_borders_of_the_split(no_minimum):
     assert notes == []
 
 
-def test_the_shares_of_many_photos(no_minimum):
+def test_the_fractions_of_many_photos(no_minimum):
     count = 20_000
     parts, _ = assign_parts(class_folders([0] * count), [digest(number) for number in range(count)])
     counts = Counter(parts)
@@ -143,17 +143,17 @@ def test_an_unreadable_photo_is_left_out(no_minimum):
     assert (parts, notes) == ([None, None], [])
 
 
-@pytest.mark.parametrize("lacking", ["train", "validation"])
-def test_too_few_photos_of_a_class(lacking):
+@pytest.mark.parametrize("missing", ["train", "validation"])
+def test_too_few_photos_of_a_class(missing):
     stated = ["train"] * 4 + ["validation"] * 2
     labels = [0, 0, 1, 1, 0, 1]
     assert assign_parts(class_folders(labels, stated), [digest(n) for n in range(6)])[0] == stated
     hashes = [digest(number) for number in range(6)]
-    hashes[stated.index(lacking)] = None
+    hashes[stated.index(missing)] = None
     with pytest.raises(UserError) as caught:
         assign_parts(class_folders(labels, stated), hashes)
     message = str(caught.value)
-    for word in ("'cats'", lacking, "at least", "prepare.py split"):
+    for word in ("'cats'", missing, "at least", "prepare.py split"):
         assert word in message
 
 
