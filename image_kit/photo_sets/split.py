@@ -10,23 +10,14 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos import (
-    PART_NAMES,
-    PARTS,
-    PhotoError,
-    PhotoStore,
-    Preprocessing,
-    content_hash,
-    list_classes,
-    read_file,
-)
+from image_kit.photos import PART_NAMES, PARTS, PhotoError, content_hash, list_classes, open_photo, read_file
 from image_kit.terminal import progress, say
 from image_kit.threads import threads
 
 FRACTIONS = (0.7, 0.15, 0.15)  # of each class, if neither counts nor fractions are given
-# Photos are decoded to find damaged ones. A JPEG of at least 8 times this size is decoded at 1/8 of its size, which
-# still reads all of its data.
-CHECKED_SHAPE = (32, 32, 3)
+# Photos are decoded to find damaged ones. A JPEG is decoded at 1/8 of its size if that leaves this many pixels a side,
+# which still reads all of its data.
+CHECKED_PIXELS = 32
 
 
 @dataclass
@@ -62,15 +53,15 @@ def split_photos(source: Path, output: Path, counts: Sequence[int] | None, fract
         fractions: of each class for (train, validation, test); their sum is at most 1.
 
     Raises:
-        UserError: a folder, the counts or the photos do not allow it; or a copy cannot be written. Only in the last
-            case anything was copied.
+        UserError: the folders, the counts or the photos do not allow it, and nothing was copied; or a copy cannot be
+            written.
     """
     _check_folders(source, output)
-    hash_by_path, unreadable = _read_photos(_source_photos(source))
-    unique, duplicates = _unique_photos(hash_by_path, source)
+    hash_by_path, unreadable = _hash_photos(_list_source(source))
+    unique, duplicates = _find_unique(hash_by_path, source)
     part_by_hash = _assign_parts_by_rank(unique, counts, fractions)
     plan, present = _plan_copies(unique, part_by_hash, output)
-    _copy(plan)
+    _copy_photos(plan)
     result = {name: dict.fromkeys(PARTS, 0) for name in unique}
     for name, photos in unique.items():
         result[name].update(Counter(part_by_hash[digest] for digest in photos if digest in part_by_hash))
@@ -85,7 +76,7 @@ def _check_folders(source: Path, output: Path) -> None:
         raise UserError(f"--output {output}: is a file; give a folder")
 
 
-def _source_photos(source: Path) -> list[Path]:
+def _list_source(source: Path) -> list[Path]:
     classes = {name: photos for name, photos in list_classes(source).items() if photos}
     names, of_parts = {name.lower() for name in classes}, {name for part in PART_NAMES.values() for name in part}
     if names & set(PART_NAMES["train"]) and names <= of_parts:
@@ -96,16 +87,28 @@ def _source_photos(source: Path) -> list[Path]:
     return [path for photos in classes.values() for path in photos]
 
 
-def _read_photos(paths: Sequence[Path]) -> tuple[dict[Path, str], int]:
+def _hash_photos(paths: Sequence[Path]) -> tuple[dict[Path, str], int]:
     """The content hash of each photo that can be decoded, and how many cannot; these are named on stderr."""
-    store = PhotoStore(paths, Preprocessing(CHECKED_SHAPE), budget=0)
-    hashes, errors = store.decode_all(lambda photos: progress(photos, total=len(paths), label="reading"))
-    for path, reason in errors.items():
-        say(f"{path}: left out: {reason}")
-    return {path: digest for path, digest in zip(paths, hashes, strict=True) if digest}, len(errors)
+    hash_by_path = {}
+    results = progress(threads().map(_decode_and_hash, paths), total=len(paths), label="reading")
+    for path, result in zip(paths, results, strict=True):
+        if isinstance(result, PhotoError):
+            say(f"{path}: left out: {result}")
+        else:
+            hash_by_path[path] = result
+    return hash_by_path, len(paths) - len(hash_by_path)
 
 
-def _unique_photos(hash_by_path: dict[Path, str], source: Path) -> tuple[dict[str, dict[str, Path]], int]:
+def _decode_and_hash(path: Path) -> str | PhotoError:
+    try:
+        data = read_file(path)
+        open_photo(data, smallest=CHECKED_PIXELS)
+    except PhotoError as error:
+        return error
+    return content_hash(data)
+
+
+def _find_unique(hash_by_path: dict[Path, str], source: Path) -> tuple[dict[str, dict[str, Path]], int]:
     """{class: {hash: first path}} and the number of further copies within a class."""
     unique: dict[str, dict[str, Path]] = {name: {} for name in list_classes(source)}
     first: dict[str, tuple[str, Path]] = {}
@@ -198,7 +201,7 @@ def _hash_file(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error}; {advice}") from None
 
 
-def _copy(plan: Sequence[tuple[Path, Path]]) -> None:
+def _copy_photos(plan: Sequence[tuple[Path, Path]]) -> None:
     for path, target in progress(plan, label="copying"):
         try:
             with replacing(target) as unfinished:
