@@ -14,8 +14,8 @@ from image_kit.photos import (
     Preprocessing,
     Signatures,
     assign_parts,
-    count_other_files,
     find_look_alikes,
+    note_other_files,
     scan_folder,
 )
 from image_kit.recipe import Recipe
@@ -89,7 +89,7 @@ def load_photos(
     look_alikes, look_alike_notes = find_look_alikes(signatures, photos.paths, part_of)
     notes = [
         f"{folder}: {photos.layout}",
-        *count_other_files(folder, photos.paths),
+        *note_other_files(folder, photos.paths),
         *describe_unreadable(errors),
         *left_out,
         *look_alike_notes,

@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
-from image_kit.photos import PhotoStore, Preprocessing, count_other_files, find_test_folder, list_classes
+from image_kit.photos import PhotoStore, Preprocessing, find_test_folder, list_classes, note_other_files
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def load_unseen_photos(
     if not len(chosen):
         left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
-    notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *count_other_files(folder, paths)]
+    notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     if seen.any():
         notes.append(f"{seen.sum()} photos left out: the network was trained or validated on them")
     if copies.any():

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
         PART_NAMES as PART_NAMES,
         PARTS as PARTS,
         PhotoFolder as PhotoFolder,
-        count_other_files as count_other_files,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
         list_photos as list_photos,
+        note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
     from image_kit.photos.keras_loading import (
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "folders": "PART_NAMES PARTS PhotoFolder count_other_files find_test_folder list_classes list_photos "
+        "folders": "PART_NAMES PARTS PhotoFolder note_other_files find_test_folder list_classes list_photos "
         "scan_folder",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW UNIFORM_BELOW Signatures find_look_alikes",

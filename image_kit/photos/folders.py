@@ -91,7 +91,7 @@ def list_photos(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def count_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
+def note_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
     """A note for the user on files below `folder` that are not among `paths`; no note if there are none.
 
     Such files have another type, or are not in a class folder.
