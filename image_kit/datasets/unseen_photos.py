@@ -75,6 +75,6 @@ def _list_labelled(folder: Path, class_names: tuple[str, ...]) -> tuple[list[Pat
         raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
     pairs = [(path, class_names.index(name)) for name, photos in listed.items() for path in photos]
     if not pairs:
-        raise UserError(f"{folder}: has no photo in a folder called {' or '.join(class_names)}; nothing to score")
+        raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
     paths, labels = zip(*pairs, strict=True)
     return list(paths), list(labels)
