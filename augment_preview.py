@@ -10,7 +10,7 @@ from PIL import Image
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos import PhotoError, list_photos, open_photo
+from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.terminal import say
 from presets import PRESETS, PREVIEW_AUGMENTATION
@@ -56,6 +56,7 @@ def main() -> None:
     if args.seed < 0:
         raise UserError(f"--seed: must be at least 0, received {args.seed}")
     augmentation = choose_augmentation(args)
+    tune_memory()
     photos = read_photos(args.photo)
     from image_kit.compute import set_up
 
@@ -108,9 +109,9 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 
 def draw(image: np.ndarray, augmentation: Augmentation, count: int, seed: int, number: int) -> list:
     """`count` pairs of a transformed image (uint8, the shape of `image`) and a caption that says what was drawn."""
-    from image_kit.datasets import image_generator
+    from image_kit.datasets import build_image_generator
 
-    generator = image_generator(augmentation)
+    generator = build_image_generator(augmentation)
     drawn = generator.draw_transforms(image.shape, seed, 0, np.arange(count) + number * count)
     return [(np.asarray(generator.apply_transform(image, one), np.uint8), describe(one)) for one in drawn]
 

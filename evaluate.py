@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from image_kit import files as atomic, terminal as command_line
-from image_kit.datasets import ImageSet, load_arrays, load_unseen_photos, shifted
+from image_kit.datasets import ImageSet, load_arrays, load_unseen_photos, shift_image_set
 from image_kit.errors import UserError
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
+from image_kit.photos import tune_memory
 from image_kit.terminal import progress, say
 from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
@@ -54,6 +55,7 @@ def main() -> None:
     if args.output and args.output.exists():
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     weights = find_weights(args.weights, args.what if is_array else None)
+    tune_memory()
     from image_kit.compute import set_up
 
     set_up("float32")
@@ -91,7 +93,7 @@ def load_images(args, classifier, weights: Path, is_array: bool) -> tuple[ImageS
         )
         images, notes, unreadable = photos.images, photos.notes, photos.unreadable
     if args.shift:
-        images = shifted(images, args.shift)
+        images = shift_image_set(images, args.shift)
         notes.append(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
     return images, notes, unreadable
 

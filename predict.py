@@ -84,9 +84,10 @@ def main() -> None:
     args = parse()
     weights = find_weights(args.weights)
     from image_kit.answering import answer_photos, load_classifier, load_through_tensorflow
-    from image_kit.datasets import image_of_test_set
-    from image_kit.photos import find_photos
+    from image_kit.datasets import load_test_image
+    from image_kit.photos import find_photos, tune_memory
 
+    tune_memory()
     load = load_through_tensorflow if args.explain else load_classifier
     classifier = load(weights, fallback_from(args, NamedNetworks("models"), PRESETS))
     say(f"weights: {weights}")
@@ -96,7 +97,7 @@ def main() -> None:
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
     if args.test_image is not None:
         shape = classifier.preprocessing.image_shape
-        sources.append(image_of_test_set(preset and preset.dataset, args.test_image, args.data_dir, shape))
+        sources.append(load_test_image(preset and preset.dataset, args.test_image, args.data_dir, shape))
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     answered = answer_photos(classifier, sources, args.top, args.coverage)
     if not is_terminal:  # there the answers show how far it is

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from image_kit import options, terminal
 from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
-from image_kit.datasets import Data, describe_data, load_arrays, load_photos
+from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import MachineLost, UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import draw_demo
-from image_kit.photos import list_photos, scan_folder
+from image_kit.photos import list_photos, scan_folder, tune_memory
 from image_kit.recipe import Recipe
 from image_kit.terminal import progress, say
 from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
@@ -65,6 +65,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         return print_presets()
+    tune_memory()
     machines = cluster_from_environment()  # None: this machine trains alone
     is_worker = machines is not None and not machines.is_chief
     if is_worker:  # the chief speaks and writes
@@ -86,7 +87,7 @@ def main() -> None:
 
     computing = set_up_training(recipe, NETWORKS, distribution)
     data = load(settings)
-    for line in describe_data(data):
+    for line in data.describe():
         say(line)
 
     from image_kit.training import Run  # imports TensorFlow

@@ -33,7 +33,7 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGene
 
 from image_kit.generator import ImageDataGenerator
 from image_kit.machine import cpu_cores
-from image_kit.photos import KerasLoading, open_photo
+from image_kit.photos import KerasLoading, open_photo, tune_memory
 from presets import PHOTO_AUGMENTATION, PRESETS, PREVIEW_AUGMENTATION
 
 SIZE, BATCH, ARRAY_BATCH = (300, 300), 16, 256
@@ -52,6 +52,7 @@ def main() -> None:
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module=r"keras\.src\.legacy")
     keras.config.disable_interactive_logging()
+    tune_memory()
     print(f"{cpu_cores()} cores, {cpu_name()}; TensorFlow {tf.__version__}, Keras {keras.__version__}, ", end="")
     print(f"OpenCV {cv2.__version__}; {args.rounds} rounds, median [lowest to highest] images/s")
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@
 
 For a data set it counts the test images that look like a training image, draws 60 of the pairs (chosen at random) and
 scores a run's best weights with and without these images. For a folder it prints how much copies differ from their
-photo, and how much photos differ from the most similar other photo. The threshold `ALIKE` lies between the two.
+photo, and how much photos differ from the most similar other photo. The threshold `ALIKE_BELOW` lies between the two.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from PIL import Image, ImageEnhance
 
 from image_kit.datasets import CLASS_NAMES, ArrayDataset, load_array_dataset
 from image_kit.errors import UserError
-from image_kit.photos import ALIKE, UNIFORM, PhotoError, Preprocessing, Signatures, list_classes, open_photo
+from image_kit.photos import ALIKE_BELOW, UNIFORM_BELOW, PhotoError, Preprocessing, Signatures, list_classes, open_photo
 from image_kit.pictures import Grid, save_grid
 from image_kit.terminal import progress, run, say
 
@@ -75,14 +75,14 @@ def measure_data_set(args: argparse.Namespace) -> None:
     images, n = np.concatenate([arrays.x_train, arrays.x_test]), len(arrays.x_train)
     signatures = Signatures(len(images), images.shape[-1])
     for number, image in enumerate(progress(images, label="reading")):
-        signatures.see(number, image)
-    pairs = signatures.pairs(np.arange(n, len(images)), np.arange(n))
+        signatures.add(number, image)
+    pairs = signatures.find_pairs(np.arange(n, len(images)), np.arange(n))
     print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
     some = np.arange(min(n, SOME))
     median = signatures.median_difference(some)
     print(
         f"half of {len(some):,} training images differ from another one by less than {median:.2f} "
-        f"(photos of one kind: less than {UNIFORM})"
+        f"(photos of one kind: less than {UNIFORM_BELOW})"
     )
     if args.picture and pairs:
         chosen = np.random.default_rng(0).permutation(len(pairs))[:SHOWN]
@@ -118,16 +118,17 @@ def measure_folder(folder: Path) -> None:
             say(f"{path}: left out: {error}")
             continue
         for place, image in enumerate((photo, *(copy(photo) for copy in COPIES.values()))):
-            signatures.see(number * stride + place, preprocessing.resize(image))
+            signatures.add(number * stride + place, preprocessing.resize(image))
         readable.append(number * stride)
     if len(readable) < 2:
         raise UserError(f"{folder}: has {len(readable)} photos in class folders; give a folder with 2 or more")
-    print(f"{len(readable)} photos; look alike: less than {ALIKE}\n\n| | median | 90 % | largest |\n|---|---|---|---|")
+    print(f"{len(readable)} photos; look alike: less than {ALIKE_BELOW}\n")
+    print("| | median | 90 % | largest |\n|---|---|---|---|")
     for place, name in enumerate(COPIES, start=1):
-        each = [signatures.nearest(np.array([photo + place]), np.array([photo]))[1][0] for photo in readable]
+        each = [signatures.find_nearest(np.array([photo + place]), np.array([photo]))[1][0] for photo in readable]
         values = np.abs(np.percentile(each, [50, 90, 100]))  # rounding leaves equal ones just below 0
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
-    others = [signatures.nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
+    others = [signatures.find_nearest(np.array([photo]), np.setdiff1d(readable, photo)) for photo in readable]
     print("\nmost similar of different photos:")
     for k in np.argsort([difference[0] for _, difference in others])[:6]:
         most_alike, difference = others[k]

@@ -59,9 +59,9 @@ def test_the_preview_is_tutorial_1s():
 
 
 def test_an_augmentation_of_nothing_is_kerass_default():
-    from image_kit.datasets.data import image_generator
+    from image_kit.datasets import build_image_generator
 
-    assert not image_generator(Augmentation()).is_random
+    assert not build_image_generator(Augmentation()).is_random
 
 
 def test_choices_hold_every_preset():

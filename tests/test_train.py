@@ -127,7 +127,8 @@ def test_a_test_photo_that_was_trained_on_in_another_file_is_told(tmp_path, run_
     process = run_command(tmp_path, "train.py", "photos", *TINY)
     assert process.returncode == 0, process.stderr
     told = (
-        "test that look like one of an earlier part, which may flatter the score: 1, as photos/test/cats/twin.png like "
+        "test that look like one of an earlier part, which may make the score too good: 1, for example "
+        "photos/test/cats/twin.png like "
     )
     assert f"photos of {told}photos/train/cats/002.jpg; keep such photos in one part" in process.stderr
     scores = [line.split(": ")[0] + line.split(" of ")[1].split()[0] for line in process.stdout.splitlines()[:2]]

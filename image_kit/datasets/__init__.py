@@ -1,4 +1,7 @@
-"""A folder or an array data set: parts, batches, tf.data."""
+"""Data sets to train and score on: photo folders and array data sets, their parts and batches.
+
+Only Batches, TensorBatches and the build_ functions import TensorFlow.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -10,24 +13,24 @@ if TYPE_CHECKING:
         IMAGE_SHAPES as IMAGE_SHAPES,
         ArrayDataset as ArrayDataset,
         load_array_dataset as load_array_dataset,
+        load_test_image as load_test_image,
         looks_inverted as looks_inverted,
     )
     from image_kit.datasets.batches import (
         Batches as Batches,
+        build_batches as build_batches,
+        build_image_generator as build_image_generator,
     )
-    from image_kit.datasets.data import (
+    from image_kit.datasets.image_sets import (
         Data as Data,
         ImageSet as ImageSet,
-        describe_data as describe_data,
-        image_generator as image_generator,
+    )
+    from image_kit.datasets.loading import (
         load_arrays as load_arrays,
         load_photos as load_photos,
-        make_batches as make_batches,
-        shifted as shifted,
-        trained_on as trained_on,
     )
-    from image_kit.datasets.one_test_image import (
-        image_of_test_set as image_of_test_set,
+    from image_kit.datasets.shifting import (
+        shift_image_set as shift_image_set,
     )
     from image_kit.datasets.tensor_batches import (
         TensorBatches as TensorBatches,
@@ -39,11 +42,12 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "array_datasets": "ArrayDataset CLASS_NAMES IMAGE_SHAPES load_array_dataset looks_inverted",
-        "batches": "Batches",
-        "data": "Data ImageSet describe_data image_generator load_arrays load_photos make_batches shifted trained_on",
+        "array_datasets": "CLASS_NAMES IMAGE_SHAPES ArrayDataset load_array_dataset load_test_image looks_inverted",
+        "batches": "Batches build_batches build_image_generator",
+        "image_sets": "Data ImageSet",
+        "loading": "load_arrays load_photos",
+        "shifting": "shift_image_set",
         "tensor_batches": "TensorBatches",
-        "one_test_image": "image_of_test_set",
         "unseen_photos": "load_unseen_photos",
     },
 )

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, CIFAR-10 and MNIST as uint8 arrays, from wherever they are on this machine."""
+"""Fashion-MNIST, CIFAR-10 and MNIST as uint8 arrays, from wherever this machine has them."""
 
 import contextlib
 import gzip
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
+from image_kit.photos import PhotoSource
 
 CLASS_NAMES = {
     "fashion_mnist": (
@@ -21,11 +22,11 @@ CLASS_NAMES = {
 }
 IMAGE_SHAPES = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-# Of these light things stand on black paper. A picture whose border is brighter than this on a scale of 0..255, by its
-# median, is probably a photo of dark things on white.
+# These show light things on a black background. If the median of an image's border is above INVERTED_BORDER (0..255),
+# it is probably a photo of a dark thing on white.
 LIGHT_ON_BLACK = ("fashion_mnist", "mnist")
 INVERTED_BORDER = 127
-# Where Debian's package dataset-fashion-mnist puts its four files.
+# The folder of Debian's package dataset-fashion-mnist, with its four files.
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 
@@ -36,6 +37,7 @@ class ArrayDataset:
     Attributes:
         x_train, x_test: uint8 images (n, height, width, channels), 0..255.
         y_train, y_test: int32 labels (n,), indices into `class_names`.
+        class_names: in label order.
         origin: where the arrays were found, for the user.
     """
 
@@ -46,29 +48,62 @@ class ArrayDataset:
     class_names: tuple[str, ...]
     origin: str
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        height, width, channels = self.x_train.shape[1:]
+        return height, width, channels
+
 
 def load_array_dataset(
     name: str, data_dir: Path | str | None = None, debian: Path = DEBIAN_FASHION_MNIST
 ) -> ArrayDataset:
     """Load "fashion_mnist", "cifar10" or "mnist" from the first place that has it.
 
-    The places: `data_dir`, else the environment's DATASETS_DIR, holding NAME.npz (with x_train, y_train,
-    x_test, y_test as Keras's own loaders return them); for Fashion-MNIST Debian's package; Keras's own
-    loader, with its cache and its download.
+    The places, in this order: NAME.npz (x_train, y_train, x_test and y_test as Keras's own loaders return them) in
+    `data_dir`, or in the environment variable DATASETS_DIR if that is None; for Fashion-MNIST, Debian's package;
+    Keras's own loader with its cache and its download.
 
     Raises:
-        UserError: no place has it (names all three), or a file there is damaged.
+        UserError: no place has it (the message lists all of them), or a file there is damaged.
     """
     folder = data_dir or os.environ.get("DATASETS_DIR")
     if folder and (file := Path(folder) / f"{name}.npz").exists():
-        return _dataset(name, _read_npz(file), str(file))
+        return _check_dataset(name, _read_npz(file), str(file))
     if name == "fashion_mnist" and debian.is_dir():
-        return _dataset(name, _read_debian(debian), str(debian))
-    return _dataset(name, _from_keras(name, folder, debian), f"keras.datasets.{name}")
+        return _check_dataset(name, _read_debian(debian), str(debian))
+    return _check_dataset(name, _load_with_keras(name, folder, debian), f"keras.datasets.{name}")
+
+
+def load_test_image(
+    dataset: str | None, number: int, data_dir: Path | str | None, image_shape: tuple[int, int, int]
+) -> PhotoSource:
+    """One image of an array data set's test set, ready for a network; its label is part of its name.
+
+    Args:
+        dataset: that the network was trained on.
+        number: of the image, from 0.
+        data_dir: see `load_array_dataset`.
+        image_shape: of the network's input.
+
+    Raises:
+        UserError: it is not an array data set, its images do not have the network's shape, there is no such number,
+            or see `load_array_dataset`.
+    """
+    if dataset not in CLASS_NAMES:
+        known = ", ".join(CLASS_NAMES)
+        raise UserError(f"--test-image: is for networks trained on {known}; give photos, or other --weights")
+    if image_shape != (shape := IMAGE_SHAPES[dataset]):
+        raise UserError(f"--test-image: {dataset} has images of {shape}, the network takes {image_shape}; give photos")
+    arrays = load_array_dataset(dataset, data_dir)
+    if not 0 <= number < len(arrays.x_test):
+        raise UserError(f"--test-image: must be from 0 to {len(arrays.x_test) - 1}, received {number}")
+    label = arrays.class_names[arrays.y_test[number]]
+    return PhotoSource(f"{dataset} test {number} ({label})", arrays.x_test[number])
 
 
 def looks_inverted(image: np.ndarray, name: str | None) -> bool:
-    """Whether a uint8 image (height, width, channels) has a bright border where the data set's are black."""
+    """Whether a uint8 image (height, width, channels) has a bright border, unlike those of this data set."""
     if name not in LIGHT_ON_BLACK:
         return False
     border = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
@@ -80,10 +115,10 @@ def _read_npz(file: Path) -> dict[str, np.ndarray]:
         with np.load(file, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in ARRAYS}
     except KeyError as error:
-        raise UserError(f"{file}: has no array {error}; it must hold {', '.join(ARRAYS)}") from None
+        raise UserError(f"{file}: has no array {error}; it must contain {', '.join(ARRAYS)}") from None
     # On damaged files zipfile, zlib and NumPy raise over ten kinds, RuntimeError and SyntaxError among them.
     except Exception as error:
-        raise UserError(f"{file}: is no readable .npz file ({error}); write it again with numpy.savez") from None
+        raise UserError(f"{file}: is not a readable .npz file ({error}); write it again with numpy.savez") from None
 
 
 def _read_debian(folder: Path) -> dict[str, np.ndarray]:
@@ -95,40 +130,39 @@ def _read_idx(file: Path) -> np.ndarray:
     """Read a gzipped IDX file of bytes (format: http://yann.lecun.com/exdb/mnist/)."""
     try:
         raw = gzip.decompress(file.read_bytes())
-        rank = raw[3]  # bytes 0 to 2 say "unsigned bytes"; then one big-endian length for each axis
+        rank = raw[3]  # bytes 0 to 2 mean "unsigned bytes"; after byte 3, each axis has a big-endian length
         shape = [int.from_bytes(raw[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(rank)]
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
     except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
         raise UserError(f"{file}: damaged or missing ({error}); install dataset-fashion-mnist again") from None
 
 
-def _from_keras(name: str, folder: str | Path | None, debian: Path) -> dict[str, np.ndarray]:
-    import keras
+def _load_with_keras(name: str, folder: str | Path | None, debian: Path) -> dict[str, np.ndarray]:
+    import keras  # 3 s, and the other places do not need it
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Keras prints its download's progress
             (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # no network, no such host, a changed file: Keras raises many kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         places = [f"{name}.npz in --data-dir or DATASETS_DIR ({folder or 'not given'}): not there"]
         if name == "fashion_mnist":
             places.append(f"Debian's dataset-fashion-mnist ({debian}): not installed")
-        places.append(f"Keras's cache and download: {reason}")
+        places.append(f"Keras's cache and download: {first_line(error)}")
         raise UserError(f"{name}: not found on this machine. Looked in " + "; ".join(places)) from None
     return dict(zip(ARRAYS, (x_train, y_train, x_test, y_test), strict=True))
 
 
-def _dataset(name: str, arrays: dict[str, np.ndarray], origin: str) -> ArrayDataset:
+def _check_dataset(name: str, arrays: dict[str, np.ndarray], origin: str) -> ArrayDataset:
     checked = {}
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
-        checked[f"x_{part}"] = _checked_images(images, IMAGE_SHAPES[name], f"{origin}: x_{part}")
-        checked[f"y_{part}"] = _checked_labels(labels, len(images), len(CLASS_NAMES[name]), f"{origin}: y_{part}")
+        checked[f"x_{part}"] = _check_images(images, IMAGE_SHAPES[name], f"{origin}: x_{part}")
+        checked[f"y_{part}"] = _check_labels(labels, len(images), len(CLASS_NAMES[name]), f"{origin}: y_{part}")
     return ArrayDataset(**checked, class_names=CLASS_NAMES[name], origin=origin)
 
 
-def _checked_images(images: np.ndarray, shape: tuple[int, int, int], where: str) -> np.ndarray:
-    """The images as uint8 (n, *shape); one channel may also come without its axis, as from Keras."""
+def _check_images(images: np.ndarray, shape: tuple[int, int, int], where: str) -> np.ndarray:
+    """The images as uint8 (n, *shape); the axis of a single channel may be missing, as it is from Keras."""
     shapes = (shape, shape[:2]) if shape[2] == 1 else (shape,)
     if images.dtype != np.uint8 or images.shape[1:] not in shapes or not len(images):
         wanted = ", ".join(map(str, shape))
@@ -136,8 +170,8 @@ def _checked_images(images: np.ndarray, shape: tuple[int, int, int], where: str)
     return images.reshape(-1, *shape)
 
 
-def _checked_labels(labels: np.ndarray, count: int, n_classes: int, where: str) -> np.ndarray:
-    rule = f"{where} must hold {count} integers from 0 to {n_classes - 1}, received"
+def _check_labels(labels: np.ndarray, count: int, n_classes: int, where: str) -> np.ndarray:
+    rule = f"{where} must be {count} integers from 0 to {n_classes - 1}, received"
     if len(labels) != count or labels.dtype.kind not in "iu":
         raise UserError(f"{rule} {len(labels)} {labels.dtype}")
     if labels.min() < 0 or labels.max() >= n_classes:

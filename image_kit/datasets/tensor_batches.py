@@ -1,4 +1,4 @@
-"""How batches get into TensorFlow: many small ones inside it, without Python, and none of them late."""
+"""Feeds batches to TensorFlow, without Python if possible, so that no training step waits for one."""
 
 from collections.abc import Callable
 
@@ -7,53 +7,57 @@ import numpy as np
 import tensorflow as tf
 
 from image_kit.datasets.batches import Batches
-
-# Batches made ahead of the step, in case one takes longer than another; of small images they are a few MB.
 from image_kit.machine import cpu_cores, free_memory
-from image_kit.photos import CACHE_SHARE
+from image_kit.photos import CACHE_FRACTION
 
+# Batches made before they are needed, in case one takes longer than others; with small images they take a few MB.
 PREFETCHED = 8
-# Images that one call into Python augments: enough to make the call itself cheap, few enough to begin soon.
+# Images that one call into Python augments: enough to make the call itself cheap, few enough to start soon.
 AUGMENTED_AT_ONCE = 1024
 
 
-def suits(batches: Batches) -> bool:
-    """Whether the images are one array of which a copy fits in memory, and are rescaled after the augmentation; and
-    the batches whole, not one machine's share of them.
+def fits_in_tensors(batches: Batches) -> bool:
+    """Whether TensorFlow itself can gather and rescale the batches.
+
+    It can if the images are one array, a second copy of them fits in memory, nothing but rescaling follows the
+    augmentation, and the batches are not sharded.
     """
     return (
-        batches.share == (0, 1)
+        batches.shard == (0, 1)
         and isinstance(batches.images, np.ndarray)
-        and batches.generator.only_rescales  # and runs no code of the user's own, which one thread calls in order
-        and batches.images.nbytes <= free_memory() * CACHE_SHARE
+        and batches.generator.only_rescales  # and has no user code, which must run in one thread and in order
+        and batches.images.nbytes <= free_memory() * CACHE_FRACTION
     )
 
 
 class TensorBatches(keras.callbacks.Callback):
-    """The batches of a `Batches`, bit for bit, fed without the waiting and most of the Python of Keras's own way.
+    """The batches of a `Batches`, bit for bit, with less waiting and less Python than in Keras's own way.
 
-    Where `suits` says yes, TensorFlow's own threads gather and rescale them: of 32 images of CIFAR-10 a batch costs a
-    quarter of what it does in Python (0.16 to 0.68 ms of a core), and images that are augmented come from Python many
-    batches at once. Other batches come from Python one by one.
-    As a callback of the fit it sets each epoch's order.
+    If `fits_in_tensors`, TensorFlow's own threads gather and rescale them: a batch of 32 images of CIFAR-10 then takes
+    0.16 ms of a core instead of 0.68 ms in Python. Python augments the images of many batches in one call. Other
+    batches come from Python one by one.
+    As a callback of the fit, it sets the order of each epoch.
 
     Attributes:
         dataset: tf.data.Dataset of one epoch.
-        error: that Python raised while it made a batch; TensorFlow raises an account of it, of ninety lines.
+        error: an exception that Python raised while it made a batch, None if there was none. TensorFlow reports such an
+            exception in ninety lines.
     """
 
     def __init__(self, batches: Batches):
         """
         Args:
-            batches: whose epoch this sets.
+            batches: what to feed; this callback sets its epoch.
         """
         super().__init__()
-        self._batches, self._order, self.error = batches, None, None
-        with tf.device("CPU"):  # where tf.data runs; a GPU gets its batches from there
-            dataset = self._in_tensors() if suits(batches) else self._in_python()
+        self._batches = batches
+        self._order: tf.Variable | None = None
+        self.error: Exception | None = None
+        with tf.device("CPU"):  # tf.data runs there; a GPU gets its batches from it
+            dataset = self._in_tensors() if fits_in_tensors(batches) else self._in_python()
         options = tf.data.Options()
-        # All is set here; the thread that would tune it holds each new epoch up, the longer the longer epochs take: of
-        # 4 s by up to 4 s. Keras feeds a PyDataset with that thread.
+        # Everything is set here. The autotuning thread would delay each new epoch, by up to the duration of an epoch
+        # (4 s for epochs of 4 s). Keras feeds a PyDataset with that thread.
         options.autotune.enabled = False
         self.dataset = dataset.with_options(options)
 
@@ -72,32 +76,32 @@ class TensorBatches(keras.callbacks.Callback):
         ).prefetch(PREFETCHED)
 
     def _gathered(self) -> tf.data.Dataset:
-        """Batches of uint8 images as they are, and labels."""
+        """Batches of unchanged uint8 images, and labels."""
         size = self._batches.batch_size
         images, labels = tf.constant(self._batches.images), tf.constant(self._batches.labels)
-        self._order = tf.Variable(self._batches.epoch_order())
+        order = self._order = tf.Variable(self._batches.epoch_order())
 
-        def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            indices = self._order[start : start + size]
+        def gather(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            indices = order[start : start + size]
             return tf.gather(images, indices), tf.gather(labels, indices)
 
         starts = tf.data.Dataset.range(0, len(self._batches.images), size)
-        return starts.map(batch, num_parallel_calls=cpu_cores())
+        return starts.map(gather, num_parallel_calls=cpu_cores())
 
     def _augmented(self) -> tf.data.Dataset:
         """Batches of augmented uint8 images, and labels."""
         size = self._batches.batch_size
         together = size * max(1, AUGMENTED_AT_ONCE // size)
 
-        def some(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def augment(start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return self._batches.uint8_images(self._batches.epoch_order()[start : start + together])
 
         starts = tf.data.Dataset.range(0, len(self._batches.labels), together)
-        batches = self._from_python(some, starts, tf.uint8).prefetch(1).rebatch(size)
+        batches = self._from_python(augment, starts, tf.uint8).prefetch(1).rebatch(size)
         return batches.apply(tf.data.experimental.assert_cardinality(len(self._batches)))
 
     def _from_python(self, make: Callable, numbers: tf.data.Dataset, dtype: tf.DType) -> tf.data.Dataset:
-        """The images of this dtype, and the labels, that `make` returns for each number, one call after another."""
+        """The images (of `dtype`) and labels that `make` returns for each number; it is called by one thread."""
         labels = self._batches.labels
         shapes = self._batches.image_shape, labels.shape[1:]
 
@@ -115,7 +119,7 @@ class TensorBatches(keras.callbacks.Callback):
         return numbers.map(tensors, num_parallel_calls=1)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Called by Keras before it draws from the dataset anew."""
+        """Called by Keras before each pass over the dataset."""
         self._batches.epoch = epoch
         if self._order is not None:
             self._order.assign(self._batches.epoch_order())

@@ -49,7 +49,7 @@ class FileIterator(FlowIterator):
 
     def _load_images(self, indices: np.ndarray) -> tuple[Sequence[np.ndarray | Future], np.ndarray]:
         places = self._readable_places(indices)
-        images = self._photos.started(places)
+        images = self._photos.request(places)
         if self.image_data_generator.calls_user_code:  # exactly once for each image of the batch
             for row, error in self._unreadable_rows(images):
                 images[row] = self._replace(row, error, places, indices)

@@ -1,6 +1,6 @@
 """Draws the demonstration set: elephants and cars, so that every command can be tried without a download.
 
-Both classes share backgrounds, colours, clutter, light, blur and grain: only the shape tells them apart.
+Both classes have the same backgrounds, colours, clutter, light, blur and grain: only the shape tells them apart.
 """
 
 import math
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 640, 427  # pixels, the size of Pixabay's small photos that tuto
 DEMO_COUNTS = {"train": 200, "validation": 80, "test": 200}  # images of each class, as in tutorial 1
 JPEG_QUALITY = 88  # of 100
 
-# (top of the sky or wall, its foot, far ground, near ground)
+# Colours of the sky or wall at its top and at its bottom, of the far ground and of the near ground.
 BACKGROUNDS: dict[str, tuple[Colour, Colour, Colour, Colour]] = {
     "savannah": ((110, 160, 210), (226, 220, 190), (190, 166, 104), (150, 122, 70)),
     "meadow": ((90, 140, 200), (200, 220, 235), (120, 150, 80), (70, 105, 50)),
@@ -30,14 +30,14 @@ BACKGROUNDS: dict[str, tuple[Colour, Colour, Colour, Colour]] = {
 
 
 def draw_scene(class_name: str, rng: np.random.Generator) -> Image.Image:
-    """One picture of a class of SUBJECTS: background, clutter, the subject, clutter in front, then the camera."""
+    """Draw a picture of a class of SUBJECTS: background, clutter, the subject, clutter in front, then the camera."""
     horizon = rng.uniform(0.4, 0.65) * HEIGHT
     image = draw_background(rng, horizon)
     draw = ImageDraw.Draw(image)
     for _ in range(rng.integers(1, 6)):
         draw_clutter(draw, rng, rng.uniform(horizon, horizon + 60), rng.uniform(50, 170))
     draw_subject, height = SUBJECTS[class_name]
-    # Equal areas round equal middles, so that where the picture is covered gives nothing away either.
+    # Equal areas with equal centres for both classes, so that the covered area does not tell them apart either.
     scale = rng.uniform(200, 350) / math.sqrt(height)  # pixels per unit
     pen = Pen(
         draw,
@@ -55,7 +55,7 @@ def draw_scene(class_name: str, rng: np.random.Generator) -> Image.Image:
 
 
 def draw_background(rng: np.random.Generator, horizon: float) -> Image.Image:
-    """Two gradients that meet at the horizon (a height in pixels), with cloudy blotches over both."""
+    """Two gradients that meet at the horizon (pixels from the top), with cloudy blotches over both."""
     colours = list(BACKGROUNDS.values())[rng.integers(len(BACKGROUNDS))]
     top, foot, far, near = (np.array(pick(rng, [colour]), float) for colour in colours)
     rows = np.arange(HEIGHT)[:, None]
@@ -67,13 +67,13 @@ def draw_background(rng: np.random.Generator, horizon: float) -> Image.Image:
 
 
 def draw_clutter(draw: ImageDraw.ImageDraw, rng: np.random.Generator, y: float, size: float) -> None:
-    """One thing of CLUTTER somewhere across the picture; y is its foot and size its unit, in pixels."""
+    """Draw one thing of CLUTTER at a random x; y is its lowest point and `size` its unit, both in pixels."""
     pen = Pen(draw, rng.uniform(0, WIDTH), y, size, int(rng.choice([-1, 1])), rng.uniform(-0.1, 0.1))
     CLUTTER[rng.integers(len(CLUTTER))](pen, rng)
 
 
 def photograph(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """What a camera adds: the colour and strength of the light, some blur, and grain."""
+    """Add the effects of a camera: the colour and strength of the light, some blur, and grain."""
     light = rng.uniform(0.75, 1.15) * rng.uniform(0.9, 1.1, 3)
     image = image.point([int(min(255, value * gain)) for gain in light for value in range(256)])
     image = image.filter(ImageFilter.BoxBlur(rng.uniform(0.5, 2.0)))
@@ -85,12 +85,12 @@ def photograph(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None) -> Path:
     """Draw the whole set as JPEGs of 640 x 427 pixels, folder/PART/CLASS/NNNN.jpg.
 
-    The pictures stand in a hidden folder beside `folder` until the last is drawn, so there is never half a set.
+    The pictures are in a hidden folder next to `folder` until the last one is drawn, so there is never half a set.
 
     Args:
-        folder: where the set shall be; must not exist.
+        folder: the folder for the set; must not exist.
         seed: equal seeds give equal files, byte for byte, with the same release of Pillow and NumPy.
-        counts: pictures of each class by part (keys of DEMO_COUNTS, which is the default).
+        counts: number of pictures of each class for each part (the keys of DEMO_COUNTS, which is the default).
 
     Returns:
         `folder`.

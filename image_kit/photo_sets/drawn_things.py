@@ -1,4 +1,4 @@
-"""What the demonstration pictures show: elephants and cars, and what stands around both."""
+"""What the demonstration pictures show: elephants and cars, and the things around them."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from PIL import ImageDraw
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
-# Skins and paints: one list for both classes, so that colour gives nothing away.
+# Skins and paints: one list for both classes, so that colour does not tell them apart.
 COATS: list[Colour] = [
     *[(128, 126, 124), (96, 98, 104), (160, 156, 150), (70, 72, 78), (186, 184, 182)],  # greys
     *[(140, 112, 88), (112, 86, 70), (168, 140, 110), (150, 90, 70)],  # browns
@@ -25,7 +25,7 @@ class Pen:
 
     Attributes:
         draw: the image's drawing surface.
-        x, y: where the object stands, in pixels.
+        x, y: the point on the ground below the middle of the object, in pixels.
         scale: pixels per unit.
         facing: 1 looks to the right, -1 to the left.
         tilt: slope of the ground, in radians.
@@ -39,48 +39,51 @@ class Pen:
     tilt: float = 0.0
 
     def pixel(self, point: Point) -> Point:
-        """Where a point of the object lies in the image."""
+        """The pixel (x, y) of a point of the object."""
         across, up = point[0] * self.facing * self.scale, point[1] * self.scale
         cosine, sine = math.cos(self.tilt), math.sin(self.tilt)
         return self.x + across * cosine + up * sine, self.y + across * sine - up * cosine
 
     def polygon(self, points: Sequence[Point], colour: Colour) -> None:
+        """A filled polygon with these corners."""
         self.draw.polygon([self.pixel(point) for point in points], fill=colour)
 
     def ellipse(self, x: float, y: float, across: float, up: float, colour: Colour, turn: float = 0.0) -> None:
-        """An ellipse round (x, y) with two radii, turned by `turn` radians."""
+        """A filled ellipse with centre (x, y) and radii `across` and `up`, turned by `turn` radians."""
         angles = [2 * math.pi * step / 28 for step in range(28)]  # 28 corners look round at these sizes
         corners = [(across * math.cos(angle), up * math.sin(angle)) for angle in angles]
         cosine, sine = math.cos(turn), math.sin(turn)
         self.polygon([(x + a * cosine - b * sine, y + a * sine + b * cosine) for a, b in corners], colour)
 
     def stroke(self, points: Sequence[Point], start: float, end: float, colour: Colour) -> None:
-        """A smooth line through the curve of three or four control points, its width running from start to end."""
+        """A Bezier curve with three or four control points, its width going from `start` to `end`."""
         steps = 40  # enough that the discs of a raised trunk touch
         for step in range(steps + 1):
-            share = step / steps
-            x, y = self.pixel(_curve(points, share))
-            radius = max(0.8, (start + (end - start) * share) * self.scale / 2)
+            fraction = step / steps
+            x, y = self.pixel(_curve_point(points, fraction))
+            radius = max(0.8, (start + (end - start) * fraction) * self.scale / 2)
             self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def _curve(points: Sequence[Point], share: float) -> Point:
-    """The point at `share` (0..1) of a Bezier curve (de Casteljau)."""
+def _curve_point(points: Sequence[Point], fraction: float) -> Point:
+    """The point at `fraction` (0..1) of a Bezier curve, by de Casteljau's algorithm."""
     while len(points) > 1:
         pairs = pairwise(points)
-        points = [(a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share) for a, b in pairs]
+        points = [(a[0] + (b[0] - a[0]) * fraction, a[1] + (b[1] - a[1]) * fraction) for a, b in pairs]
     return points[0]
 
 
 def shade(colour: Colour, factor: float) -> Colour:
     """A darker (factor < 1) or lighter colour."""
-    return tuple(int(min(255, max(0, channel * factor))) for channel in colour)
+    red, green, blue = (int(min(255, max(0, channel * factor))) for channel in colour)
+    return red, green, blue
 
 
 def pick(rng: np.random.Generator, colours: Sequence[Colour]) -> Colour:
-    """One of `colours`, its channels moved by up to 14 of 255."""
-    chosen = colours[rng.integers(len(colours))]
-    return tuple(int(min(255, max(0, channel + rng.integers(-14, 15)))) for channel in chosen)
+    """One of `colours`, with each channel changed by up to 14 of 255."""
+    chosen = colours[int(rng.integers(len(colours)))]
+    red, green, blue = (min(255, max(0, channel + int(rng.integers(-14, 15)))) for channel in chosen)
+    return red, green, blue
 
 
 # ---- the two classes ----
@@ -152,7 +155,8 @@ def draw_car(pen: Pen, rng: np.random.Generator) -> None:
         _car_from_side(pen, rng, paint, glass)
 
 
-# Roof lines from the tail to the nose, and the window's foot: (x of the rear foot, rear roof, front roof, front foot).
+# Four x of each roof line, from the tail to the nose: lower and upper end of the rear window, then upper and lower end
+# of the windscreen.
 ROOFS = {
     "saloon": (-0.36, -0.2, 0.1, 0.26),
     "hatchback": (-0.48, -0.4, 0.08, 0.26),
@@ -200,10 +204,10 @@ def _car_from_front(pen: Pen, rng: np.random.Generator, paint: Colour, glass: Co
         pen.ellipse(side * 0.22, 0.21, 0.055, 0.035, (250, 240, 190))
 
 
-# How each class is drawn, and its height in its own units.
+# For each class, the function that draws it and its height in its own units.
 SUBJECTS = {"elephants": (draw_elephant, 0.75), "cars": (draw_car, 0.5)}
 
-# ---- what stands around them, the same for both classes ----
+# ---- the things around them, the same for both classes ----
 
 
 def draw_tree(pen: Pen, rng: np.random.Generator) -> None:
@@ -243,7 +247,7 @@ def draw_person(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def draw_branch(pen: Pen, rng: np.random.Generator) -> None:
-    """A bent branch on the ground: as curved and tapered as a trunk."""
+    """A bent branch on the ground, as curved and tapered as an elephant's trunk."""
     points = [(0, 0), *((rng.uniform(-0.5, 0.5), rng.uniform(0.2, 0.8)) for _ in range(3))]
     pen.stroke(points, 0.14, 0.04, pick(rng, COATS))
 

@@ -1,4 +1,4 @@
-"""Photo files: find them, decode them, split them, keep them."""
+"""Photo files: find, decode, split and cache them."""
 
 from typing import TYPE_CHECKING
 
@@ -9,34 +9,46 @@ if TYPE_CHECKING:
         PART_NAMES as PART_NAMES,
         PARTS as PARTS,
         PhotoFolder as PhotoFolder,
-        assign_parts as assign_parts,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
         list_photos as list_photos,
-        passed_over as passed_over,
+        note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
-    from image_kit.photos.look_alikes import (
-        ALIKE as ALIKE,
-        UNIFORM as UNIFORM,
-        Signatures as Signatures,
-        look_alikes_across_parts as look_alikes_across_parts,
-    )
-    from image_kit.photos.photo import (
-        PROGRAMS_FILES as PROGRAMS_FILES,
+    from image_kit.photos.keras_loading import (
         KerasLoading as KerasLoading,
+    )
+    from image_kit.photos.look_alikes import (
+        ALIKE_BELOW as ALIKE_BELOW,
+        UNIFORM_BELOW as UNIFORM_BELOW,
+        Signatures as Signatures,
+        find_look_alikes as find_look_alikes,
+    )
+    from image_kit.photos.memory import (
+        tune_memory as tune_memory,
+    )
+    from image_kit.photos.opening import (
+        open_photo as open_photo,
+    )
+    from image_kit.photos.parts import (
+        assign_parts as assign_parts,
+    )
+    from image_kit.photos.photo_files import (
+        PROGRAMS_FILES as PROGRAMS_FILES,
         PhotoError as PhotoError,
-        Preprocessing as Preprocessing,
         content_hash as content_hash,
         is_photo_name as is_photo_name,
-        open_photo as open_photo,
+        read_file as read_file,
+    )
+    from image_kit.photos.preprocessing import (
+        Preprocessing as Preprocessing,
     )
     from image_kit.photos.sources import (
         PhotoSource as PhotoSource,
         find_photos as find_photos,
     )
     from image_kit.photos.store import (
-        CACHE_SHARE as CACHE_SHARE,
+        CACHE_FRACTION as CACHE_FRACTION,
         PhotoStore as PhotoStore,
         Subset as Subset,
     )
@@ -44,11 +56,16 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "folders": "PART_NAMES PARTS PhotoFolder assign_parts find_test_folder list_classes list_photos "
-        "passed_over scan_folder",
-        "look_alikes": "ALIKE UNIFORM Signatures look_alikes_across_parts",
-        "photo": "PROGRAMS_FILES KerasLoading PhotoError Preprocessing content_hash is_photo_name open_photo",
+        "folders": "PART_NAMES PARTS PhotoFolder note_other_files find_test_folder list_classes list_photos "
+        "scan_folder",
+        "keras_loading": "KerasLoading",
+        "look_alikes": "ALIKE_BELOW UNIFORM_BELOW Signatures find_look_alikes",
+        "memory": "tune_memory",
+        "opening": "open_photo",
+        "parts": "assign_parts",
+        "photo_files": "PROGRAMS_FILES PhotoError content_hash is_photo_name read_file",
+        "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",
-        "store": "CACHE_SHARE PhotoStore Subset",
+        "store": "CACHE_FRACTION PhotoStore Subset",
     },
 )

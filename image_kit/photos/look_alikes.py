@@ -1,7 +1,7 @@
 """Photos that look alike though their files differ: resized or recompressed copies, shots of one moment.
 
-Where one of such a pair was trained on and the other is scored, the score says less of new photos. Test sets that many
-measure with have them: Barz and Denzler, "Do We Train on Test Data?", 2020, found 3.3 % of CIFAR-10's.
+If one of such a pair was trained on and the other is scored, the score says less about new photos. Widely used test
+sets have such pairs: Barz and Denzler, "Do We Train on Test Data?", 2020, found them for 3.3 % of CIFAR-10's.
 """
 
 from collections.abc import Sequence
@@ -13,27 +13,31 @@ from image_kit.photos.folders import PARTS
 from image_kit.terminal import progress
 
 SIDE = 12  # pixels of the thumbnails that are compared
-BLUR = 3.0  # pixels, standard deviation: what is smoother (light, sky above ground) many photos share
-PLAIN = 1.0  # grey levels: thumbnails of less contrast are of noise, and like no other
-# Largest difference of two that look alike, from 0 (equal) to 2. Of 368 photos of elephants and cars, resized,
-# recompressed and brighter copies differ by .03 at most, cut by 3 % a side by .06 (median), two shots of one elephant
-# by .07; the two most alike of the others by .21, of 960 drawings by .09 (benchmarks/look_alikes.py).
-ALIKE = 0.075
-# Where half of all photos differ less than this from another, they are of one kind: scanned pages, things on white,
-# frames of a film. Copies cannot be told from others then. Median of 3,000: CIFAR-10 .46, Fashion-MNIST .06.
-UNIFORM = 0.2
-FEWEST, SAMPLE = 20, 512  # photos that it takes to tell, and that suffice
+BLUR = 3.0  # pixels, standard deviation: many photos have the smoother features in common (light, sky above ground)
+PLAIN = 1.0  # grey levels: a thumbnail with less contrast is noise, and looks like no other
+# Two photos look alike if they differ by less, on a scale from 0 (equal) to 2. Of 368 photos of elephants and cars,
+# resized, recompressed and brighter copies differ by .03 at most, copies cropped by 3 % a side by .06 (median), and two
+# shots of one elephant by .07. The most similar two of the other photos differ by .21, of 960 drawings by .09
+# (benchmarks/look_alikes.py).
+ALIKE_BELOW = 0.075
+# If half of all photos differ by less from another photo, all are of one kind: scanned pages, things on white, frames
+# of a film. Then copies cannot be told from other photos. Median of 3,000: CIFAR-10 .46, Fashion-MNIST .06.
+UNIFORM_BELOW = 0.2
+FEWEST, SAMPLE = 20, 512  # photos: fewer cannot tell whether they are of one kind, more are not needed
 BLOCK = 2**24  # comparisons at once: 64 MB
 
 
 class Signatures:
-    """What each of `count` photos looks like, 864 bytes a photo of 3 channels; `see` fills it in, from any thread."""
+    """What each of `count` photos looks like, in 864 bytes for a photo with 3 channels.
+
+    A signature is the detail of a thumbnail, as a vector of length 1; all zeros for a plain photo, and until `add`.
+    """
 
     def __init__(self, count: int, channels: int):
         self._rows = np.zeros((count, SIDE * SIDE * channels), np.float16)
 
-    def see(self, index: int, image: np.ndarray) -> None:
-        """Note the look of photo `index`; `image` is uint8 (height, width, channels)."""
+    def add(self, index: int, image: np.ndarray) -> None:
+        """Compute the signature of photo `index`, in any thread; `image` is uint8 (height, width, channels)."""
         import cv2  # 0.2 s that a command's --help does not need
 
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -41,72 +45,77 @@ class Signatures:
         if detail.std() > PLAIN:
             self._rows[index] = detail / np.linalg.norm(detail)
 
-    def nearest(self, later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each photo of `later` the one of `earlier` most like it, and how much they differ, from 0 (not) to 2.
+    def find_nearest(self, later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each photo of `later`, find the most similar one of `earlier`.
 
         Args:
             later, earlier: indices, int (n,) and (m,); m at least 1.
+
+        Returns:
+            The indices of the most similar photos, int64 (n,); and the differences, float32 (n,), from 0 (equal) to 2.
         """
         others = self._rows[earlier].astype(np.float32).T
-        most_alike, differences = np.empty(len(later), np.int64), np.empty(len(later), np.float32)
+        nearest, differences = np.empty(len(later), np.int64), np.empty(len(later), np.float32)
         rows = max(1, BLOCK // len(earlier))
         for start in progress(range(0, len(later), rows), label="comparing"):
             some = slice(start, start + rows)
-            likeness = self._rows[later[some]].astype(np.float32) @ others
-            most_alike[some], differences[some] = earlier[likeness.argmax(axis=1)], 1 - likeness.max(axis=1)
-        return most_alike, differences
+            similarity = self._rows[later[some]].astype(np.float32) @ others
+            nearest[some], differences[some] = earlier[similarity.argmax(axis=1)], 1 - similarity.max(axis=1)
+        return nearest, differences
 
-    def pairs(self, later: np.ndarray, earlier: np.ndarray) -> list[tuple[int, int]]:
-        """(photo, the one of `earlier` most like it) for each of `later` that looks like one; see `nearest`."""
+    def find_pairs(self, later: np.ndarray, earlier: np.ndarray) -> list[tuple[int, int]]:
+        """(photo of `later`, the most similar one of `earlier`) for each pair that looks alike; see `find_nearest`."""
         if not len(earlier):
             return []
-        most_alike, differences = self.nearest(later, earlier)
-        alike = differences < ALIKE
-        return list(zip(later[alike].tolist(), most_alike[alike].tolist(), strict=True))
+        nearest, differences = self.find_nearest(later, earlier)
+        alike = differences < ALIKE_BELOW
+        return list(zip(later[alike].tolist(), nearest[alike].tolist(), strict=True))
 
     def are_uniform(self, photos: np.ndarray) -> bool:
-        """Whether the photos at these indices are so much alike that copies cannot be told from others.
+        """Whether the photos at these indices are so similar that copies cannot be told from other photos.
 
-        False where they are too few to say.
+        False if there are too few to tell.
         """
-        return len(photos) >= FEWEST and self.median_difference(photos) < UNIFORM
+        return len(photos) >= FEWEST and self.median_difference(photos) < UNIFORM_BELOW
 
     def median_difference(self, photos: np.ndarray) -> float:
-        """How much half of the photos at these indices, at least 2, differ at most from the one most like them.
+        """The median difference between a photo and the one most similar to it, of the (at least 2) given by index.
 
-        Told by every other one, or by a sample of these, among the rest.
+        Every other photo, or a sample of these, is compared with the remaining ones.
         """
         some, others = photos[1::2], photos[::2]
         some = some[np.linspace(0, len(some) - 1, min(len(some), SAMPLE)).astype(int)]
-        return float(np.median(self.nearest(some, others)[1]))
+        return float(np.median(self.find_nearest(some, others)[1]))
 
 
-def look_alikes_across_parts(
+def find_look_alikes(
     signatures: Signatures, paths: Sequence[Path], parts: np.ndarray
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Which photos look like one of an earlier part (train before validation before test).
+    """Find photos that look like one of an earlier part (train before validation before test).
 
     Args:
+        signatures: of all photos.
         paths: the photos.
-        parts: the part of each, None for one that is left out.
+        parts: the part of each photo, object (n,); None for a photo that is left out.
 
     Returns:
-        By part, each such photo and the earlier one; and sentences for the user. Nothing is found among photos that are
-        all of one kind, and a sentence says so.
+        For each part, {photo: the photo of an earlier part}; and notes for the user. If the training photos are all of
+        one kind, nothing is found and a note says so.
     """
     if signatures.are_uniform(np.flatnonzero(parts == PARTS[0])):
         return {}, [
-            "the photos look so much alike that copies cannot be told from others; if several parts hold copies of one "
-            "photo, or frames of one film, the score flatters"
+            "the photos look so much alike that copies cannot be told from other photos; if several parts contain "
+            "copies of one photo, or frames of one film, the score is too good"
         ]
-    found, notes = {}, []
+    found: dict[str, dict[str, str]] = {}
+    notes = []
     for number, part in enumerate(PARTS):
-        pairs = signatures.pairs(np.flatnonzero(parts == part), np.flatnonzero(np.isin(parts, PARTS[:number])))
+        pairs = signatures.find_pairs(np.flatnonzero(parts == part), np.flatnonzero(np.isin(parts, PARTS[:number])))
         if pairs:
             photo, other = (paths[index] for index in pairs[0])
             found[part] = {str(paths[photo]): str(paths[other]) for photo, other in pairs}
             notes.append(
-                f"photos of {part} that look like one of an earlier part, which may flatter the score: {len(pairs)}, "
-                f"as {photo} like {other}; keep such photos in one part (metrics.json names all)"
+                f"photos of {part} that look like one of an earlier part, which may make the score too good: "
+                f"{len(pairs)}, for example {photo} like {other}; keep such photos in one part (metrics.json lists all)"
             )
     return found, notes

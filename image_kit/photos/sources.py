@@ -1,7 +1,6 @@
-"""What a user points at, to the photos that are meant: files, folders, patterns, and what comes through a pipe."""
+"""Finds the photos that a user names: files, folders, patterns, and standard input."""
 
 import glob
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +8,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from image_kit.errors import UserError
 from image_kit.photos.folders import list_photos
-from image_kit.photos.photo import is_photo_name
+from image_kit.photos.opening import is_image
+from image_kit.photos.photo_files import is_photo_name
 
 STDIN = "-"
-NO_PHOTO = "holds no photo"
+NO_PHOTO = "contains no photo"
 _CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r"))
-MAX_STDIN = 2**30  # bytes of an image or a list
+MAX_STDIN = 2**30  # bytes of an image or of a list
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,10 @@ class PhotoSource:
     """One photo to answer, or the reason why there is none.
 
     Attributes:
-        name: what to call it; the path as the user gave it.
-        content: for `Preprocessing.photo`: a path, or the bytes of a file; or an image ready for the network, uint8
+        name: for the user: the path as it was given.
+        content: a path or the bytes of a file, for `Preprocessing.photo`; or an image ready for the network, uint8
             (height, width, channels); None if there is no photo.
-        error: the reason.
+        error: the reason why there is no photo.
     """
 
     name: str
@@ -38,16 +37,16 @@ class PhotoSource:
 
 
 def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list[PhotoSource]:
-    """All photos that arguments mean, in their order.
+    """All photos that arguments name, in their order.
 
-    An argument is a file of any name; a folder, whose photos at any depth are taken (see `list_photos`); a pattern
-    such as "photos/**/*.jpg"; or "-": standard input, one image's bytes or a list of such arguments, one a line or
-    parted by zero bytes.
+    An argument is a file with any name; a folder (all its photos at any depth, see `list_photos`); a pattern such as
+    "photos/**/*.jpg"; or "-", which is standard input: the bytes of one image, or a list of such arguments, separated
+    by line ends or by zero bytes.
     """
-    return [source for argument in arguments for source in _meant_by(argument, stdin)]
+    return [source for argument in arguments for source in _find(argument, stdin)]
 
 
-def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
+def _find(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     if argument == STDIN:
         yield from _from_stdin(stdin)
     elif os.path.isdir(argument):
@@ -59,9 +58,13 @@ def _meant_by(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
 
 
 def _matching(pattern: str) -> list[PhotoSource]:
-    """Each once: `**` matches a folder, the folders in it and their files. What is no photo by its name counts only
-    where nothing else matches: "photos/*" means the photos, not the notes beside them."""
-    photos, others = {}, {}
+    """The photos that match, each once: `**` matches a folder, the folders in it and their files.
+
+    A file without a photo's name counts only if nothing else matches: "photos/*" means the photos, not a text file
+    in the same folder.
+    """
+    photos: dict[str, PhotoSource] = {}
+    others: dict[str, PhotoSource] = {}
     for path in sorted(glob.glob(pattern, recursive=True)):
         is_folder = os.path.isdir(path)
         for source in _in_folder(path) if is_folder else [PhotoSource(path, Path(path))]:
@@ -73,7 +76,7 @@ def _matching(pattern: str) -> list[PhotoSource]:
 def _in_folder(folder: str) -> list[PhotoSource]:
     try:
         found = list_photos(Path(folder))
-    except UserError as error:  # a folder in it that may not be read
+    except UserError as error:  # a folder inside it may not be read
         return [PhotoSource(folder, error=str(error))]
     return [PhotoSource(str(path), path) for path in found] or [PhotoSource(folder, error=NO_PHOTO)]
 
@@ -81,35 +84,27 @@ def _in_folder(folder: str) -> list[PhotoSource]:
 def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     content = stdin.read(MAX_STDIN + 1) if stdin else b""
     if len(content) > MAX_STDIN:
-        yield PhotoSource(STDIN, error=f"standard input holds more than {MAX_STDIN:,} bytes")
+        yield PhotoSource(STDIN, error=f"standard input has more than {MAX_STDIN:,} bytes")
     elif not content.strip():
         yield PhotoSource(STDIN, error="standard input is empty; pipe an image's bytes or a list of paths into it")
-    elif _is_image(content) or not (lines := _lines(content)):
+    elif is_image(content) or not (lines := _lines(content)):
         yield PhotoSource(STDIN, content)
     else:
         for line in lines:
-            yield from [PhotoSource(line, Path(line))] if line == STDIN else _meant_by(line, None)
+            yield from [PhotoSource(line, Path(line))] if line == STDIN else _find(line, None)
 
 
 def _lines(content: bytes) -> list[str]:
-    """The paths of a list, which line ends part, or zero bytes as `find -print0` writes them; none if it is no list."""
-    by_zeros = b"\0" in content
-    # Bytes are split at line ends only, text at characters that a name may hold too.
-    parts = [part for part in (content.split(b"\0") if by_zeros else content.splitlines()) if part.strip()]
-    # A damaged image has zero bytes too, but others that names lack, and between them nothing that is there.
+    """The paths of a list, separated by line ends, or by zero bytes as from `find -print0`; [] if it is not a list."""
+    has_zeros = b"\0" in content
+    # Bytes are split at line ends only; str.splitlines would also split at other characters, which a name may contain.
+    parts = [part for part in (content.split(b"\0") if has_zeros else content.splitlines()) if part.strip()]
+    # A damaged image has zero bytes too. But it also has control characters, and between the zeros no existing path.
     is_text = len(content.translate(None, _CONTROLS)) == len(content)
-    if by_zeros and not (is_text and any(len(part) > 1 and _is_meant(os.fsdecode(part)) for part in parts)):
+    if has_zeros and not (is_text and any(len(part) > 1 and _exists(os.fsdecode(part)) for part in parts)):
         return []
     return [os.fsdecode(part) for part in parts]
 
 
-def _is_meant(argument: str) -> bool:
+def _exists(argument: str) -> bool:
     return os.path.lexists(argument) or (glob.has_magic(argument) and bool(glob.glob(argument, recursive=True)))
-
-
-def _is_image(content: bytes) -> bool:
-    try:
-        with Image.open(io.BytesIO(content)):
-            return True
-    except Exception:  # whatever a decoder makes of a list of paths
-        return False

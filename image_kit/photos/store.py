@@ -1,4 +1,4 @@
-"""Photos decoded once, in parallel threads, and kept in memory while they fit."""
+"""Photos decoded once, in several threads, and kept in memory as long as they fit."""
 
 import gc
 import os
@@ -13,34 +13,41 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.machine import free_memory
-from image_kit.photos.photo import KerasLoading, PhotoError, Preprocessing, content_hash
+from image_kit.photos.keras_loading import KerasLoading
+from image_kit.photos.photo_files import PhotoError, content_hash, read_file
+from image_kit.photos.preprocessing import Preprocessing
 from image_kit.threads import threads
 
-# Of the memory that is free, for all stores of a process together: the rest is for the network and other programs.
-CACHE_SHARE = 1 / 4
+# Of the free memory, for all stores of a process together: the rest is for the network and other programs.
+CACHE_FRACTION = 1 / 4
 
 
 def _left_for_caches() -> int:
-    """Bytes of CACHE_SHARE that no store of this process was promised."""
+    """Bytes of the CACHE_FRACTION that no store of this process has reserved."""
     stores = list(_sharing)
     in_use = sum(int(store._is_cached.sum()) * store.image_bytes for store in stores)  # no longer counted as free
-    promised = sum(store._cache.nbytes for store in stores)
-    return max(0, int((free_memory() + in_use) * CACHE_SHARE) - promised)
+    reserved = sum(store._cache.nbytes for store in stores)
+    return max(0, int((free_memory() + in_use) * CACHE_FRACTION) - reserved)
 
 
-_sharing: "weakref.WeakSet[PhotoStore]" = weakref.WeakSet()  # those of no budget of their own
-_promising = threading.RLock()  # held while a store is added
+_sharing: "weakref.WeakSet[PhotoStore]" = weakref.WeakSet()  # the stores without a budget of their own
+_reserving = threading.RLock()  # held while a store is added
 
 
 class PhotoStore:
     """Photos as uint8 arrays of one shape, by index.
 
-    The first ones that fit `budget` bytes stay in memory once decoded; the others are decoded each time.
+    The first ones, as many as fit `budget` bytes, stay in memory once decoded; the others are decoded each time.
 
     Args:
         paths: the photo files.
-        preprocessing: makes an array of each.
-        budget: bytes of memory for decoded photos; by default the stores of a process share a quarter of what is free.
+        preprocessing: turns each file into an array.
+        budget: bytes of memory for decoded photos. By default the stores of a process share a quarter of the free
+            memory.
+
+    Attributes:
+        image_shape: of one photo.
+        image_bytes: memory of one decoded photo.
     """
 
     def __init__(
@@ -51,7 +58,7 @@ class PhotoStore:
         self.image_shape = preprocessing.image_shape
         self.image_bytes = int(np.prod(self.image_shape))
         if budget is None:
-            with _promising:
+            with _reserving:
                 self._make_cache(self._shared())
                 _sharing.add(self)
         else:
@@ -65,90 +72,92 @@ class PhotoStore:
         self._is_cached = np.zeros(cached, bool)
 
     def _shared(self) -> int:
-        """The bytes that this store may take of what all share."""
+        """The bytes that this store may take of the memory that all share."""
         left = _left_for_caches()
         if left < len(self.paths) * self.image_bytes:
-            gc.collect()  # Keras's iterators refer to themselves: one that nobody uses any more may still hold a cache
+            gc.collect()  # Keras's iterators refer to themselves: one that is no longer used may still hold a cache
             left = _left_for_caches()
         return left
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def load(
+    def decode_all(
         self,
-        progress: Callable[[Iterable], Iterable] = iter,
-        see: Callable[[int, np.ndarray], None] = lambda index, image: None,
-    ) -> tuple[list[str | None], dict[Path, str]]:
-        """Read and decode every photo once, ahead of the first use.
+        show_progress: Callable[[Iterable], Iterable] = iter,
+        on_image: Callable[[int, np.ndarray], None] = lambda index, image: None,
+    ) -> tuple[list[str | None], dict[Path | str, str]]:
+        """Read and decode every photo once, before the first use.
 
         Args:
-            progress: wraps the iterable of finished photos, to show a bar.
-            see: called in threads with the index and the image of each photo that can be decoded.
+            show_progress: wraps the iterable of finished photos, to show a progress bar.
+            on_image: called in several threads with the index and the image of each photo that can be decoded.
 
         Returns:
-            The content hash of each photo, None for one that cannot be decoded; and the reason by path of those.
+            The content hash of each photo, None for one that cannot be decoded; and for these {path: reason}.
         """
-        hashes, errors = [], {}
-        results = threads().map(partial(self._load_one, see), range(len(self)))
-        for path, result in progress(zip(self.paths, results, strict=True)):
+        hashes: list[str | None] = []
+        errors: dict[Path | str, str] = {}
+        results = threads().map(partial(self._decode_and_hash, on_image), range(len(self)))
+        for path, result in show_progress(zip(self.paths, results, strict=True)):
             if isinstance(result, PhotoError):
                 errors[path] = str(result)
             hashes.append(None if isinstance(result, PhotoError) else result)
         return hashes, errors
 
-    def _load_one(self, see: Callable[[int, np.ndarray], None], index: int) -> str | PhotoError:
+    def _decode_and_hash(self, on_image: Callable[[int, np.ndarray], None], index: int) -> str | PhotoError:
         try:
-            data = Path(self.paths[index]).read_bytes()
+            data = read_file(self.paths[index])
             image = self.preprocessing.photo(data)
-        except OSError as error:
-            return PhotoError(error.strerror or str(error))
         except PhotoError as error:
             return error
         self._keep(index, image)
-        see(index, image)
+        on_image(index, image)
         return content_hash(data)
 
     def _keep(self, index: int, image: np.ndarray) -> None:
         if index < len(self._cache):
             self._cache[index] = image
-            self._is_cached[index] = True  # only now: another thread may look meanwhile
+            self._is_cached[index] = True  # only now, since another thread may read it at once
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Photos by index, uint8 (n, height, width, channels).
 
-        Raises UserError if a photo that was readable before no longer is.
+        Raises:
+            UserError: a photo can no longer be read.
         """
         indices = np.asarray(indices, np.int64)
         if (indices < len(self._cache)).all() and self._is_cached[indices].all():
             return self._cache[indices]
-        images = self.views(indices)
-        for index, image in zip(indices, images, strict=True):
+        images = []
+        for index, image in zip(indices, self.views(indices), strict=True):
             if isinstance(image, PhotoError):
                 raise UserError(f"{self.paths[index]}: changed while in use ({image}); start again")
+            images.append(image)
         return np.stack(images)
 
-    def started(self, indices: np.ndarray) -> list[np.ndarray | Future]:
-        """As `views`, without waiting: a photo that is not in memory is a future of what `views` gives for it."""
-        if self._coming_in != os.getpid():  # a fork has the futures but not the threads that would fulfil them
+    def request(self, indices: np.ndarray) -> list[np.ndarray | Future]:
+        """As `views`, but without waiting: for a photo that is not in memory, a future of what `views` returns."""
+        if self._coming_in != os.getpid():  # a fork has the futures but not the threads that would complete them
             self._coming, self._coming_in = {}, os.getpid()
-        started = [self._coming.pop(index, None) or self._start(index) for index in np.asarray(indices).tolist()]
-        return [self._cache[image] if isinstance(image, int) else image for image in started]
+        wanted = np.asarray(indices).tolist()
+        requested = [self._coming.pop(index) if index in self._coming else self._start(index) for index in wanted]
+        return [self._cache[image] if isinstance(image, int) else image for image in requested]
 
     def views(self, indices: np.ndarray) -> list[np.ndarray | PhotoError]:
-        """Photos by index, uint8 of `image_shape` each, not to be written to; in place of a bad one, the error."""
-        return [image.result() if isinstance(image, Future) else image for image in self.started(indices)]
+        """Photos by index, each uint8 of `image_shape`, not to be written to; for an unreadable photo, the error."""
+        return [image.result() if isinstance(image, Future) else image for image in self.request(indices)]
 
     def read_ahead(self, indices: np.ndarray) -> None:
-        """Start to decode photos that `views` will be asked for next; what is under way and not among them is dropped.
+        """Start to decode photos that will be requested next; other photos that are being decoded are dropped.
 
-        At most the photos of one call are held, beyond the budget.
+        Beyond the budget, the photos of at most one call are held in memory.
         """
         coming = {index: self._coming.get(index) or self._start(index) for index in np.asarray(indices).tolist()}
         self._coming = {index: image for index, image in coming.items() if not isinstance(image, int)}
 
     def _start(self, index: int) -> int | Future:
-        """The index of a photo in memory; else its decoding, under way in a thread."""
+        """The index itself if the photo is in memory; otherwise the future of its decoding in a thread."""
         if index < len(self._cache) and self._is_cached[index]:
             return index
         return threads().submit(self._decode, index)
@@ -158,28 +167,26 @@ class PhotoStore:
             image = self.preprocessing.photo(self.paths[index])
         except PhotoError as error:
             return error
-        except OSError as error:  # no permission
-            return PhotoError(error.strerror or str(error))
         self._keep(index, image)
         return image
 
 
 class Subset:
-    """Some images of a source, numbered from 0: what belongs to one part of the data.
+    """Some photos of a store, numbered from 0: the photos of one part of the data.
 
     Args:
-        source: has `take(indices)` and `image_shape`.
-        indices: int array (n,) into the source.
+        store: all photos.
+        indices: int array (n,) into the store.
     """
 
-    def __init__(self, source: PhotoStore, indices: np.ndarray):
-        self.source = source
+    def __init__(self, store: PhotoStore, indices: np.ndarray):
+        self.store = store
         self.indices = np.asarray(indices, np.int64)
-        self.image_shape = source.image_shape
+        self.image_shape = store.image_shape
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Images by their number in this subset, uint8 (n, height, width, channels)."""
-        return self.source.take(self.indices[indices])
+        """Photos by their number in this subset, uint8 (n, height, width, channels)."""
+        return self.store.take(self.indices[indices])

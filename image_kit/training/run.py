@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from image_kit.answering import KerasClassifier, Scores
 from image_kit.compute import ALONE, Compute, Distribution, dtype_policy
-from image_kit.datasets import Data, TensorBatches, make_batches, trained_on
+from image_kit.datasets import Data, TensorBatches, build_batches
 from image_kit.fast_keras import choose_validation_batch_size
 from image_kit.named_networks import NamedNetworks
 from image_kit.pictures import plot_mosaic
@@ -89,7 +89,7 @@ class Run:
         self.folder = open_folder()
         self._describe()
         self._go_to_first_epoch()
-        self._make_batches()
+        self._build_batches()
         self._make_callbacks()
 
     def _build_model(self) -> None:
@@ -117,18 +117,18 @@ class Run:
 
     def _go_to_first_epoch(self) -> None:
         if self.distribution.is_chief:
-            fingerprints = trained_on(self.data)
+            fingerprints = self.data.trained_on
             self.first_epoch = load_last_epoch(self.folder, self.model, self.classifier.description, fingerprints)
         self.first_epoch = start_like_the_chief(self.distribution, self.folder, self.model, self.first_epoch)
 
-    def _make_batches(self) -> None:
+    def _build_batches(self) -> None:
         recipe, binary = self.recipe, is_binary(self.classifier.model)
         shard = self.distribution.machine, self.distribution.machines
         augmentation = recipe.augmentation if recipe.augment else None
-        train = make_batches(self.data, "train", recipe.batch_size, binary, recipe.seed, augmentation, True, shard)
+        train = build_batches(self.data, "train", recipe.batch_size, binary, recipe.seed, augmentation, True, shard)
         train.epoch = self.first_epoch
         size = choose_validation_batch_size(self.data.preprocessing.image_shape, recipe.batch_size)
-        validation = make_batches(self.data, "validation", size, binary, recipe.seed, share=shard)
+        validation = build_batches(self.data, "validation", size, binary, recipe.seed, shard=shard)
         self.distribution.adapt(self.model, train.labels[:1])
         if self.first_epoch == 0 and self.distribution.is_chief:
             images, labels = train.uint8_batch(0)
@@ -144,7 +144,7 @@ class Run:
             self.callbacks.append(EpochTimes(self.folder.file("profile")))
         self.callbacks += [self.train, RandomLayerSeeds(recipe.seed), History(self.folder)]
         if self.distribution.is_chief:
-            self.callbacks.append(Checkpoints(self.folder, self.classifier, trained_on(self.data)))
+            self.callbacks.append(Checkpoints(self.folder, self.classifier, self.data.trained_on))
             if settings.score_each_epoch:
                 self.callbacks.append(ScoreEachEpoch(self.folder, self.data, self.classifier))
             if settings.tensorboard:

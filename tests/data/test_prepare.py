@@ -142,10 +142,10 @@ def test_refuses_counts_and_fractions(refused, source, tmp_path):
     refused(split("--counts", 8, 2, 1), "--counts 8 2 1", "'cars' has 10", "11 asked for", "'elephants' has 10")
     refused(split("--counts", 0, 2, 1), "--counts 0 2 1", "TRAIN must be at least 1")
     refused(split("--counts", 5, -2, 1), "--counts 5 -2 1")
-    refused(split("--fractions", 0.8, 0.2, 0.1), "--fractions 0.8 0.2 0.1", "sum at most 1", "1.1")
+    refused(split("--fractions", 0.8, 0.2, 0.1), "--fractions 0.8 0.2 0.1", "sum must be at most 1", "1.1")
     refused(split("--fractions", 0, 0.5, 0.5), "--fractions 0.0 0.5 0.5", "TRAIN must be above 0")
     refused(split("--fractions", "nan", 0.1, 0.1), "--fractions nan")
-    refused(split("--fractions", 0.98, 0.01, 0.01), "--fractions 0.98 0.01 0.01", "a part without any")
+    refused(split("--fractions", 0.98, 0.01, 0.01), "--fractions 0.98 0.01 0.01", "a part empty")
     assert not (tmp_path / "set").exists()
 
 
@@ -188,7 +188,7 @@ def test_never_overwrites_another_photo(refused, prepare, source, tmp_path, tree
     draw_photo(copy, 999)
     next((tmp_path / "set").glob("*/cars/1.png")).unlink()
     before = tree(tmp_path)
-    refused(arguments, copy, "another photo of this name")
+    refused(arguments, copy, "another photo with this name")
     assert tree(tmp_path) == before
 
 

@@ -13,7 +13,7 @@ from image_kit.answering.inference import answer_photos, load_classifier
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.photos.sources import PhotoSource
 from image_kit.trust.heads import to_probabilities
 from image_kit.weights import saving

@@ -12,7 +12,7 @@ from image_kit.answering import lite_classifier, lite_export, lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos.preprocessing import Preprocessing
 from image_kit.weights import saving
 from image_kit.weights.description import Description
 from presets import PRESETS

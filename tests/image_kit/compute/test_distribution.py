@@ -22,7 +22,7 @@ with quiet.native_stderr_held_back():
     import keras, numpy as np, distribution, optimizers, training
 optimizers.MANY = 100  # so that what large variables get is tested too
 from image_kit.training.run_folder import RunFolder
-from image_kit.datasets import data as datasets
+from image_kit import datasets
 from presets import PRESETS
 
 def run(name, recipe, who, epochs):

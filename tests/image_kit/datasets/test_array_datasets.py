@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from image_kit.datasets import array_datasets
-from image_kit.datasets.array_datasets import load_array_dataset
+from image_kit.datasets.array_datasets import load_array_dataset, load_test_image
 from image_kit.errors import UserError
 
 IDX_NAMES = {
@@ -68,7 +68,7 @@ def no_folder_from_outside(monkeypatch):
 @pytest.fixture
 def from_keras(monkeypatch):
     """Keras's loader answers with images of 4, and neither cache nor network is touched."""
-    monkeypatch.setattr(array_datasets, "_from_keras", lambda *_: arrays(4))
+    monkeypatch.setattr(array_datasets, "_load_with_keras", lambda *_: arrays(4))
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "mnist"])
@@ -145,13 +145,13 @@ def test_what_is_no_npz(tmp_path):
     file = tmp_path / "fashion_mnist.npz"
     for content in (b"", b"text", b"PK\x03\x04" + bytes(50)):
         file.write_bytes(content)
-        assert "no readable .npz" in refused(tmp_path)
+        assert "not a readable .npz" in refused(tmp_path)
     with open(file, "wb") as one_array:
         np.save(one_array, np.zeros(3))
-    assert "no readable .npz" in refused(tmp_path)
+    assert "not a readable .npz" in refused(tmp_path)
     file.unlink()
     file.mkdir()
-    assert "no readable .npz" in refused(tmp_path)
+    assert "not a readable .npz" in refused(tmp_path)
 
 
 @settings(max_examples=200, deadline=None)
@@ -178,7 +178,7 @@ def test_a_missing_array_is_named(tmp_path):
     del content["y_test"]
     message = refused(write_npz(tmp_path, content=content))
     assert "no array" in message
-    assert "y_test" in message.partition("must hold")[0]
+    assert "y_test" in message.partition("must contain")[0]
 
 
 def test_pickles_are_refused_since_they_can_run_code(tmp_path):
@@ -213,7 +213,7 @@ def test_images_of_another_kind(tmp_path, name, images):
 @pytest.mark.parametrize("labels", [[0, 1], [], [0, 1, 10], [-1, 0, 1], [0.5, 1, 2], ["a", "b", "c"], [True] * 3])
 def test_labels_of_another_kind(tmp_path, labels):
     message = refused(write_npz(tmp_path, content=arrays() | {"y_train": np.array(labels)}))
-    assert "y_train must hold 3 integers from 0 to 9" in message
+    assert "y_train must be 3 integers from 0 to 9" in message
 
 
 @pytest.mark.slow
@@ -247,3 +247,28 @@ def test_a_bright_border_looks_inverted_where_paper_is_black(dataset, warns):
     sleeves = 255 - image
     sleeves[:, 0] = sleeves[:9, -1] = 255  # some of the thing reaches the border
     assert array_datasets.looks_inverted(sleeves, dataset) is False
+
+
+def test_an_image_of_a_test_set_says_its_label(tiny_arrays):
+    source = load_test_image("fashion_mnist", 12, tiny_arrays, (28, 28, 1))
+    assert source.name == "fashion_mnist test 12 (Pullover)"
+    with np.load(tiny_arrays / "fashion_mnist.npz") as arrays:
+        np.testing.assert_array_equal(source.content, arrays["x_test"][12][..., None])
+
+
+@pytest.mark.parametrize("number", [-1, 60])
+def test_a_number_beyond_the_test_set_is_refused(tiny_arrays, number):
+    with pytest.raises(UserError, match=f"--test-image: must be from 0 to 59, received {number}"):
+        load_test_image("mnist", number, tiny_arrays, (28, 28, 1))
+
+
+@pytest.mark.parametrize("dataset", ["photos", None])
+def test_a_network_for_photos_has_no_test_set(dataset):
+    with pytest.raises(UserError, match="--test-image: is for networks trained on fashion_mnist, cifar10, mnist"):
+        load_test_image(dataset, 0, None, (28, 28, 1))
+
+
+def test_a_network_for_larger_images_has_no_test_set():
+    message = r"--test-image: mnist has images of \(28, 28, 1\), the network takes \(32, 32, 1\); give photos"
+    with pytest.raises(UserError, match=message):
+        load_test_image("mnist", 0, None, (32, 32, 1))

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from image_kit.datasets.batches import Batches
+from image_kit.datasets.batches import Batches, build_batches
+from image_kit.datasets.loading import load_arrays
 from image_kit.generator import transform
 from image_kit.generator.image_generator import ImageDataGenerator
+from presets import PRESETS
 
 RECIPE = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": True, "rescale": 1 / 255}
 SHAPE = (12, 10, 3)
@@ -67,13 +69,13 @@ def test_every_image_comes_once_with_its_label():
 
 
 @pytest.mark.parametrize("machines", [1, 2, 3, 7])
-def test_machines_share_each_batch_out(machines):
+def test_each_machine_has_a_shard_of_each_batch(machines):
     """Together they hold the batch that one machine holds, pixel for pixel, in parts that differ by 1 at most."""
-    whole, shares = make(binary=True), [make(binary=True, share=(place, machines)) for place in range(machines)]
-    for batches in (whole, *shares):
+    whole, shards = make(binary=True), [make(binary=True, shard=(place, machines)) for place in range(machines)]
+    for batches in (whole, *shards):
         batches.epoch = 2
     for i in range(len(whole)):
-        parts = [share[i] for share in shares]
+        parts = [shard[i] for shard in shards]
         for ours, wanted in zip(zip(*parts, strict=True), whole[i], strict=True):
             np.testing.assert_array_equal(np.concatenate(ours), wanted)
         sizes = [len(labels) for _, labels in parts]
@@ -226,3 +228,10 @@ def test_a_large_batch_is_warped_a_few_images_at_a_time(monkeypatch, dtype):
     images, _ = batches.uint8_batch(0) if dtype == np.uint8 else batches[0]
     assert warped == [5, 5, 5, 5, 3]
     assert images.dtype == dtype
+
+
+def test_batches_are_the_parts_images_rescaled(mnist):
+    data = load_arrays(PRESETS["mnist_dense"], str(mnist))
+    images, labels = build_batches(data, "test", batch_size=7, binary=False)[0]
+    assert (images == data.parts["test"].images * np.float32(1 / 255)).all()
+    assert labels.tolist() == data.parts["test"].labels.tolist()

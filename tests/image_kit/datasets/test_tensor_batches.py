@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from image_kit.datasets import tensor_batches
 from image_kit.datasets.batches import Batches
-from image_kit.datasets.tensor_batches import TensorBatches, suits
+from image_kit.datasets.tensor_batches import TensorBatches, fits_in_tensors
 from image_kit.generator.image_generator import ImageDataGenerator
 
 SHAPE = (6, 5, 3)
@@ -103,13 +103,13 @@ class Source:
 
 def test_what_stays_in_python(monkeypatch):
     generator = ImageDataGenerator(rescale=1 / 255)
-    assert suits(make())
-    assert suits(make(zoom_range=0.2))
-    assert not suits(make(samplewise_center=True))
-    assert not suits(Batches(IMAGES, LABELS, Own(zoom_range=0.2), 5))
-    assert not suits(Batches(Source(), LABELS, generator, 5))
+    assert fits_in_tensors(make())
+    assert fits_in_tensors(make(zoom_range=0.2))
+    assert not fits_in_tensors(make(samplewise_center=True))
+    assert not fits_in_tensors(Batches(IMAGES, LABELS, Own(zoom_range=0.2), 5))
+    assert not fits_in_tensors(Batches(Source(), LABELS, generator, 5))
     monkeypatch.setattr(tensor_batches, "free_memory", lambda: 4 * IMAGES.nbytes - 4)
-    assert not suits(make())
+    assert not fits_in_tensors(make())
 
 
 @pytest.mark.parametrize("recipe", [{}, {"zoom_range": 0.3}, {"samplewise_center": True}])

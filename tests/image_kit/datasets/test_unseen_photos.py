@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from image_kit.datasets import data as datasets, unseen_photos
-from image_kit.datasets.data import fingerprints, load_photos
+from image_kit.datasets import unseen_photos
+from image_kit.datasets.image_sets import to_fingerprints
+from image_kit.datasets.loading import load_photos
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing, content_hash
+from image_kit.photos import Preprocessing, content_hash
 from presets import PRESETS
 
 SHAPE = (12, 16, 3)
@@ -17,7 +18,7 @@ NOBODY = np.empty(0, np.uint64)
 
 def test_photos_seen_in_training_are_left_out(tmp_path, photo_tree):
     folder = photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
-    seen = datasets.trained_on(load_photos(folder, PHOTOS))
+    seen = load_photos(folder, PHOTOS).trained_on
     assert len(seen) == 10
     photo_tree(tmp_path / "new", {"cats": 2, "dogs": 1}, first_seed=50)
     (tmp_path / "new/dogs/renamed.jpg").write_bytes((folder / "val/cats/0.jpg").read_bytes())
@@ -54,7 +55,7 @@ def test_no_photo_to_score(tmp_path, photo_tree, photo):
         unseen_photos.load_unseen_photos(tmp_path / "empty", *arguments, NOBODY)
     seen = photo(tmp_path / "seen/cats/0.jpg", 1)
     (tmp_path / "seen/cats/1.jpg").touch()
-    known = fingerprints([content_hash(seen.read_bytes())])
+    known = to_fingerprints([content_hash(seen.read_bytes())])
     with pytest.raises(UserError, match=r"1 unreadable, 1 seen in training"):
         unseen_photos.load_unseen_photos(tmp_path / "seen", *arguments, known)
     with pytest.raises(UserError, match="no such folder"):
@@ -75,4 +76,4 @@ def test_files_of_other_types_are_counted(tmp_path, photo_tree):
     (folder / "loose.jpg").touch()
     (folder / ".hidden").touch()
     notes = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY).notes
-    assert "2 files are no photos of a class and were passed over: 1 .heic, 1 .jpg" in notes
+    assert "files ignored, since they are not photos in a class folder: 2 (1 .heic, 1 .jpg)" in notes

@@ -12,7 +12,7 @@ from tensorflow.keras.preprocessing.image import DirectoryIterator as KerasItera
 
 from image_kit.generator import transform
 from image_kit.generator.image_generator import ImageDataGenerator
-from image_kit.photos.photo import KerasLoading, PhotoError
+from image_kit.photos import KerasLoading, PhotoError
 
 SIZE = (8, 9)
 ONE = 8 * 9 * 3  # bytes of one decoded photo

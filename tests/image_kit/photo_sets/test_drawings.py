@@ -73,7 +73,7 @@ def test_others_may_read_the_set(tmp_path):
 
 
 def test_colour_does_not_tell_the_classes():
-    """The mean colour of the two classes differs by little beside its spread within a class."""
+    """The mean colours of the two classes differ by less than one standard deviation within a class."""
     means = {
         name: np.array([np.asarray(draw_scene(name, np.random.default_rng(seed))).mean((0, 1)) for seed in range(25)])
         for name in SUBJECTS
@@ -83,7 +83,7 @@ def test_colour_does_not_tell_the_classes():
 
 
 def test_both_classes_are_drawn_in_the_same_coats():
-    """Over many seeds each class shows every coat: the subject's first colour is picked from one shared list."""
+    """Over many seeds each class has every coat: the subject's first colour is picked from one list."""
 
     class Recorder(Pen):
         def polygon(self, points, colour):

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from image_kit.photo_sets.split import FRACTIONS, _sizes, split_photos
-from image_kit.photos.photo import content_hash
+from image_kit.photos import content_hash
 
 PARTS = ("train", "validation", "test")
 
@@ -40,7 +40,7 @@ def sources(draw):
 def _write(folder: Path, classes: dict) -> None:
     for name, photos in classes.items():
         for number, (photo, (below, stem)) in enumerate(photos):
-            # A number in the folder lets equal names stand beside each other.
+            # A number in the folder allows equal names.
             path = folder / name / below / str(number) / f"{stem}.png"
             path.parent.mkdir(parents=True)
             path.write_bytes(PHOTOS[photo])
@@ -102,7 +102,7 @@ def test_sizes_follow_the_fractions(total, weights):
     sizes = _sizes(total, fractions)
     assert min(sizes) >= 0
     assert sum(sizes) <= total
-    assert all(abs(size - total * share) <= 1.001 for size, share in zip(sizes, fractions, strict=True))
+    assert all(abs(size - total * fraction) <= 1.001 for size, fraction in zip(sizes, fractions, strict=True))
 
 
 def test_ranks_are_those_of_the_content_hash(tmp_path):

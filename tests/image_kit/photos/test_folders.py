@@ -12,7 +12,7 @@ TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES = PART_NAMES.values()
 
 
 def tree(folder: Path, *names: str) -> Path:
-    """Empty files: the folder is read by names only."""
+    """Write empty files, since only their names are read."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -25,7 +25,7 @@ def pairs(*parts: str) -> list[str]:
 
 
 def refused(folder: Path, *words: str) -> None:
-    """Expect an error of one cause whose message names the folder and all `words`."""
+    """Expect an error whose message contains the folder and all `words`."""
     with pytest.raises(UserError) as caught:
         scan_folder(folder)
     for word in (str(folder), *words):
@@ -69,7 +69,7 @@ def test_what_belongs_to_programs_is_neither_class_nor_photo(tmp_path):
     assert found.paths == (tmp_path / "cats/0.jpg", tmp_path / "dogs/0.jpg")
 
 
-def test_programs_folders_beside_parts_are_passed_over(tmp_path):
+def test_programs_folders_next_to_parts_are_ignored(tmp_path):
     assert Counter(scan_folder(tree(tmp_path, *pairs("train", "val"), ".git/cats/x.jpg", "__MACOSX/y.jpg")).parts) == {
         "train": 4,
         "validation": 4,
@@ -138,7 +138,7 @@ def test_an_empty_part_is_no_part(tmp_path):
     assert found.layout.startswith("train/, with 15% of train/ cut off")
 
 
-def test_parts_beside_classes(tmp_path):
+def test_parts_and_classes_in_one_folder(tmp_path):
     refused(tree(tmp_path, *pairs("train", "test"), "horses/0.jpg"), "train/", "horses/", "move or rename")
 
 
@@ -147,7 +147,7 @@ def test_one_part_under_two_names(tmp_path):
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
-def test_a_class_that_the_training_photos_lack(tmp_path, part):
+def test_a_class_without_training_photos(tmp_path, part):
     refused(tree(tmp_path, *pairs("train", part), f"{part}/horses/0.jpg"), part, "'horses'")
 
 

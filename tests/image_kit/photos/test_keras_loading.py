@@ -1,4 +1,4 @@
-"""image_kit.photos.photo.KerasLoading against Keras's load_img, and where it differs on purpose."""
+"""image_kit.photos.keras_loading.KerasLoading against Keras's load_img, and where it differs on purpose."""
 
 import io
 import os
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import ExifTags, Image, ImageOps
 
-from image_kit.photos.photo import COLOR_MODES, INTERPOLATIONS, KerasLoading, PhotoError
+from image_kit.photos.keras_loading import COLOR_MODES, INTERPOLATIONS, KerasLoading
+from image_kit.photos.photo_files import PhotoError
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK")
 
@@ -117,10 +118,7 @@ def test_a_damaged_jpeg_writes_nothing_to_the_terminal(tmp_path, run_python):
     data = bytearray(file.getvalue())
     data[-300:-250] = bytes(50)
     (tmp_path / "damaged.jpg").write_bytes(data)
-    code = (
-        "import sys; from image_kit.photos.photo import KerasLoading; "
-        "print(KerasLoading((9, 9)).photo(sys.argv[1]).shape)"
-    )
+    code = "import sys; from image_kit.photos import KerasLoading; print(KerasLoading((9, 9)).photo(sys.argv[1]).shape)"
     done = run_python("-c", code, tmp_path / "damaged.jpg")
     assert (done.returncode, done.stdout, done.stderr) == (0, "(9, 9, 3)\n", "")
 

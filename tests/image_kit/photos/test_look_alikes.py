@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageEnhance
 
-from image_kit.datasets import data as datasets
+from image_kit import datasets
 from image_kit.photos import look_alikes
-from image_kit.photos.look_alikes import Signatures, look_alikes_across_parts
+from image_kit.photos.look_alikes import Signatures, find_look_alikes
 from presets import PRESETS
 
 
@@ -48,7 +48,7 @@ def seen(images, channels=3) -> Signatures:
     signatures = Signatures(len(images), channels)
     for number, image in enumerate(images):
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-        signatures.see(number, pixels.reshape(*pixels.shape[:2], channels))
+        signatures.add(number, pixels.reshape(*pixels.shape[:2], channels))
     return signatures
 
 
@@ -59,32 +59,32 @@ def test_a_copy_looks_like_its_photo_and_like_no_other(copy, channels):
     photos = [scene(seed) for seed in range(n)]
     signatures = seen([*photos, *map(COPIES[copy], photos)], channels)
     earlier, later = np.arange(n), np.arange(n, 2 * n)
-    assert signatures.pairs(later, earlier) == list(zip(later, earlier, strict=True))
+    assert signatures.find_pairs(later, earlier) == list(zip(later, earlier, strict=True))
     for number in range(n):
-        assert not signatures.pairs(later[number : number + 1], np.delete(earlier, number))
+        assert not signatures.find_pairs(later[number : number + 1], np.delete(earlier, number))
 
 
 @given(seed=st.integers(0, 2**32), level=st.integers(0, 255), noise=st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_plain_photos_are_like_none(seed, level, noise):
-    """Black frames, white ones and what a lens cap leaves: there is nothing to compare."""
+    """Black frames, white ones, and photos with the lens cap on: there is nothing to compare."""
     rng = np.random.default_rng(seed)
     pixels = (level + rng.normal(0, noise, (2, 50, 60, 3))).clip(0, 255).astype(np.uint8)
     signatures = Signatures(2, 3)
     for number, image in enumerate(pixels):
-        signatures.see(number, image)
-    assert signatures.pairs(np.array([1]), np.array([0])) == []
+        signatures.add(number, image)
+    assert signatures.find_pairs(np.array([1]), np.array([0])) == []
 
 
 def test_the_most_alike_is_named_and_blocks_change_nothing(monkeypatch):
     photos = [scene(0), scene(1), scene(2)]
     signatures = seen([recompressed(photos[1]), photos[1], photos[2], photos[1], photos[2]])
     expected = [(3, 1), (4, 2)]
-    assert signatures.pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
+    assert signatures.find_pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
     monkeypatch.setattr(look_alikes, "BLOCK", 1)
-    assert signatures.pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
-    assert signatures.pairs(np.array([3, 4]), np.array([], int)) == []
-    assert signatures.pairs(np.array([], int), np.array([0])) == []
+    assert signatures.find_pairs(np.array([3, 4]), np.array([0, 1, 2])) == expected
+    assert signatures.find_pairs(np.array([3, 4]), np.array([], int)) == []
+    assert signatures.find_pairs(np.array([], int), np.array([0])) == []
 
 
 def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
@@ -92,16 +92,16 @@ def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
     photos = [one, one, two, two, three, three, three, one]
     parts = np.array(["train", "train", "train", "validation", "validation", "test", "test", None], object)
     paths = [f"{number}.jpg" for number in range(8)]
-    found, notes = look_alikes_across_parts(seen(photos), paths, parts)
+    found, notes = find_look_alikes(seen(photos), paths, parts)
     assert found == {"validation": {"3.jpg": "2.jpg"}, "test": {"5.jpg": "4.jpg", "6.jpg": "4.jpg"}}
     assert notes == [
-        "photos of validation that look like one of an earlier part, which may flatter the score: 1, as 3.jpg like "
-        "2.jpg; keep such photos in one part (metrics.json names all)",
-        "photos of test that look like one of an earlier part, which may flatter the score: 2, as 5.jpg like 4.jpg; "
-        "keep such photos in one part (metrics.json names all)",
+        "photos of validation that look like one of an earlier part, which may make the score too good: 1, for example "
+        "3.jpg like 2.jpg; keep such photos in one part (metrics.json lists all)",
+        "photos of test that look like one of an earlier part, which may make the score too good: 2, for example "
+        "5.jpg like 4.jpg; keep such photos in one part (metrics.json lists all)",
     ]
     everything_trained = np.array(["train"] * 7 + [None], object)
-    assert look_alikes_across_parts(seen([scene(seed) for seed in range(8)]), paths, everything_trained) == ({}, [])
+    assert find_look_alikes(seen([scene(seed) for seed in range(8)]), paths, everything_trained) == ({}, [])
 
 
 @pytest.mark.parametrize(("trained", "is_told"), [(40, True), (20, True), (19, False)])
@@ -114,8 +114,8 @@ def test_photos_all_of_one_kind_are_said_to_be_and_none_is_named(trained, is_tol
         axes, colour = rng.integers(25, 35, 2).tolist(), rng.integers(40, 120, 3).tolist()
         things.append(Image.fromarray(cv2.ellipse(pixels, (60, 45), axes, 0, 0, 360, colour, -1)))
     parts = np.array(["train"] * trained + ["test"] * 5, object)
-    found, notes = look_alikes_across_parts(seen(things), [f"{number}.jpg" for number in range(len(things))], parts)
-    assert ("the photos look so much alike that copies cannot be told from others; if" in notes[0]) == is_told
+    found, notes = find_look_alikes(seen(things), [f"{number}.jpg" for number in range(len(things))], parts)
+    assert ("the photos look so much alike that copies cannot be told from other photos; if" in notes[0]) == is_told
     assert len(notes) == 1
     assert bool(found) != is_told
 
@@ -127,13 +127,13 @@ def test_one_place_with_another_thing_in_it_is_another_photo():
         pixels = np.array(empty)
         photos.append(Image.fromarray(cv2.ellipse(pixels, (60, 50), (26, 18), 0, 0, 360, colour, -1)))
     signatures = seen(photos)
-    assert signatures.pairs(np.array([1, 2]), np.array([0])) == []
-    assert signatures.pairs(np.array([2]), np.array([1])) == []
+    assert signatures.find_pairs(np.array([1, 2]), np.array([0])) == []
+    assert signatures.find_pairs(np.array([2]), np.array([1])) == []
 
 
 @pytest.mark.parametrize("budget", [None, 0])
 def test_a_folder_says_which_of_its_photos_look_alike(tmp_path, budget):
-    """Also where no photo stays in memory, and beside one that cannot be read."""
+    """Also if no photo stays in memory, and if there is one that cannot be read."""
     for number, name in enumerate(["train/a/0", "train/a/1", "train/b/0", "train/b/1", "validation/a/0", "test/b/0"]):
         path = tmp_path / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,4 +145,4 @@ def test_a_folder_says_which_of_its_photos_look_alike(tmp_path, budget):
     data = datasets.load_photos(tmp_path, PRESETS["elephants_cars"], budget=budget)
     copy, photo = str(tmp_path / "validation/b/copy.jpg"), str(tmp_path / "train/b/0.png")
     assert data.look_alikes == {"validation": {copy: photo}}
-    assert f"1, as {copy} like {photo}; " in data.notes[-1]
+    assert f"1, for example {copy} like {photo}; " in data.notes[-1]

@@ -4,11 +4,8 @@ import io
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from image_kit.datasets.one_test_image import image_of_test_set
-from image_kit.errors import UserError
 from image_kit.photos import sources as photo_sources
 from image_kit.photos.sources import PhotoSource, find_photos
 
@@ -45,7 +42,7 @@ def test_a_pattern_gives_no_photo_twice(here):
 def test_a_pattern_means_its_photos_and_other_files_only_where_there_are_none(here):
     assert find_photos(["deep/*"]) == find_photos(["[de]*"]) == [file("deep/er/c.jpg")]
     assert find_photos(["deep/*.txt"]) == [file("deep/notes.txt")]
-    assert find_photos(["e*"]) == [PhotoSource("empty", error="holds no photo")]
+    assert find_photos(["e*"]) == [PhotoSource("empty", error="contains no photo")]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(here):
@@ -61,7 +58,7 @@ def test_any_file_that_is_named_is_tried(here):
 def test_nothing_found_is_an_error_of_its_own(here):
     assert find_photos(["x*.jpg", "empty"]) == [
         PhotoSource("x*.jpg", error="matches no file"),
-        PhotoSource("empty", error="holds no photo"),
+        PhotoSource("empty", error="contains no photo"),
     ]
 
 
@@ -138,29 +135,4 @@ def test_nothing_on_standard_input_is_said(stdin):
 def test_standard_input_is_bounded(monkeypatch):
     monkeypatch.setattr(photo_sources, "MAX_STDIN", 10)
     assert find_photos(["-"], io.BytesIO(b"123456789a"))[0].error is None
-    assert find_photos(["-"], io.BytesIO(b"123456789ab"))[0].error == "standard input holds more than 10 bytes"
-
-
-def test_an_image_of_a_test_set_says_its_label(tiny_arrays):
-    source = image_of_test_set("fashion_mnist", 12, tiny_arrays, (28, 28, 1))
-    assert source.name == "fashion_mnist test 12 (Pullover)"
-    with np.load(tiny_arrays / "fashion_mnist.npz") as arrays:
-        np.testing.assert_array_equal(source.content, arrays["x_test"][12][..., None])
-
-
-@pytest.mark.parametrize("number", [-1, 60])
-def test_a_number_beyond_the_test_set_is_refused(tiny_arrays, number):
-    with pytest.raises(UserError, match=f"--test-image: must be from 0 to 59, received {number}"):
-        image_of_test_set("mnist", number, tiny_arrays, (28, 28, 1))
-
-
-@pytest.mark.parametrize("dataset", ["photos", None])
-def test_a_network_for_photos_has_no_test_set(dataset):
-    with pytest.raises(UserError, match="--test-image: is for networks trained on fashion_mnist, cifar10, mnist"):
-        image_of_test_set(dataset, 0, None, (28, 28, 1))
-
-
-def test_a_network_for_larger_images_has_no_test_set():
-    message = r"--test-image: mnist has images of \(28, 28, 1\), the network takes \(32, 32, 1\); give photos"
-    with pytest.raises(UserError, match=message):
-        image_of_test_set("mnist", 0, None, (32, 32, 1))
+    assert find_photos(["-"], io.BytesIO(b"123456789ab"))[0].error == "standard input has more than 10 bytes"

@@ -6,7 +6,7 @@ import pytest
 
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.pictures.heat_maps import HeatMaps
 from image_kit.weights.description import Description
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from image_kit import datasets
 from image_kit.compute.distribution import ALONE, Distribution
-from image_kit.datasets import data as datasets
 from image_kit.errors import UserError
 from image_kit.training.consistency import check_same_on_every_machine, digest
 from presets import PRESETS

@@ -13,9 +13,9 @@ from image_kit.answering import lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_model import LITE
 from image_kit.answering.scores import score_images
-from image_kit.datasets.data import Data, ImageSet, load_photos, make_batches
+from image_kit.datasets import Data, ImageSet, build_batches, load_photos
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.recipe import Augmentation
 from image_kit.training import callbacks, finish
 from image_kit.training.network import class_weights
@@ -35,7 +35,7 @@ def photos(tmp_path, coloured_photos, monkeypatch):
 
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
     data = load_photos(photos, RECIPE)
-    images, labels = make_batches(data, "validation", 6, binary=True)[0]
+    images, labels = build_batches(data, "validation", 6, binary=True)[0]
     for image, label, name in zip(images, labels[:, 0], data.parts["validation"].names, strict=True):
         predicted_on = data.preprocessing.batch(data.preprocessing.photo(name)[None])[0]
         np.testing.assert_array_equal(image, predicted_on)
@@ -157,7 +157,7 @@ def test_a_moving_average_is_what_is_validated_and_kept(photos):
     run = new_run(recipe=recipe)
     run_it(run, photos, recipe)
     model, description = saving.load_weights(run.file(BEST))
-    validation = make_batches(load_photos(photos, recipe), "validation", 6, binary=True)
+    validation = build_batches(load_photos(photos, recipe), "validation", 6, binary=True)
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     loss, accuracy = model.evaluate(validation, verbose=0)
     assert description.metrics == {"loss": pytest.approx(loss, abs=1e-5), "accuracy": pytest.approx(accuracy)}
@@ -257,7 +257,7 @@ def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_ar
     for prefix, part in (("", "train"), ("val_", "validation")):
         for epoch, row in enumerate(run.folder.history):
             is_train = part == "train"
-            batches = make_batches(small_arrays, part, 4, False, 0, transforms if is_train else None, is_train)
+            batches = build_batches(small_arrays, part, 4, False, 0, transforms if is_train else None, is_train)
             batches.epoch = epoch
             images, labels = (
                 np.concatenate(arrays) for arrays in zip(*map(batches.__getitem__, range(len(batches))), strict=True)
@@ -301,7 +301,7 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
 
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
-    monkeypatch.setattr("image_kit.photos.store.CACHE_SHARE", 0)  # else it stays in memory
+    monkeypatch.setattr("image_kit.photos.store.CACHE_FRACTION", 0)  # else it stays in memory
     gone = next((photos / part / "dogs").iterdir())
     end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
     run = build(new_run(), RECIPE, load_photos(photos, RECIPE))

@@ -3,7 +3,7 @@ import pytest
 
 from image_kit.answering.classifier import Classifier
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.trust import golden
 from image_kit.trust.golden import Golden
 from image_kit.weights.description import Description

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from image_kit.answering.classifier import Classifier
-from image_kit.datasets.data import ImageSet
-from image_kit.photos.photo import Preprocessing
+from image_kit.datasets import ImageSet
+from image_kit.photos import Preprocessing
 from image_kit.trust import measure as trust_measure
 from image_kit.trust.trust import Trust
 from image_kit.weights.description import Description

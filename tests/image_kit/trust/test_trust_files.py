@@ -8,9 +8,9 @@ import models
 from image_kit.answering import lite_export, lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
-from image_kit.datasets.data import ImageSet
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.trust import measure as trust_measure
 from image_kit.weights import checksum, saving, trust_data
 from image_kit.weights.description import Description

@@ -6,7 +6,7 @@ import pytest
 
 import models
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos.preprocessing import Preprocessing
 from image_kit.training.network import loss_for
 from image_kit.weights import checksum, hdf5_safety, saving
 from image_kit.weights.description import Description

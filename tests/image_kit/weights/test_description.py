@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos.preprocessing import Preprocessing
 from image_kit.weights.description import READERS, Description
 from presets import PRESETS
 from tests.fixtures.networks import fallback

@@ -11,9 +11,9 @@ import models
 from image_kit.answering import lite_export
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.lite_classifier import LiteClassifier
-from image_kit.datasets.data import ImageSet
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from image_kit.trust import measure as trust_measure
 from image_kit.weights import saving
 from image_kit.weights.description import Description

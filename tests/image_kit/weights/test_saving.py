@@ -9,7 +9,7 @@ import pytest
 import models
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos.preprocessing import Preprocessing
 from image_kit.training.network import loss_for
 from image_kit.weights import saving
 from image_kit.weights.description import Description, read_description, read_trained_on

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from image_kit.errors import UserError
-from image_kit.photos import folders as photo_folders
-from image_kit.photos.folders import PhotoFolder, assign_parts
+from image_kit.photos import parts as photo_parts
+from image_kit.photos.folders import PARTS, PhotoFolder
+from image_kit.photos.parts import assign_parts
 
 
 def digest(number: int) -> str:
@@ -17,7 +18,7 @@ def digest(number: int) -> str:
 
 
 def at(position: float, number: int = 0) -> str:
-    """A content hash that stands at `position` of 0..1."""
+    """A content hash that is at `position` of 0..1."""
     return f"{int(position * 2**64):016x}{number:048x}"
 
 
@@ -29,7 +30,7 @@ def class_folders(labels: list[int], stated: list[str | None] | None = None, roo
 @pytest.fixture
 def no_minimum(monkeypatch):
     """Any count of photos will do: these tests look at single photos."""
-    monkeypatch.setattr(photo_folders, "MINIMUM_PHOTOS", {})
+    monkeypatch.setattr(photo_parts, "MINIMUM_PHOTOS", {})
 
 
 def test_the_borders_of_the_split(no_minimum):
@@ -39,7 +40,7 @@ def test_the_borders_of_the_split(no_minimum):
     assert notes == []
 
 
-def test_the_shares_of_many_photos(no_minimum):
+def test_the_fractions_of_many_photos(no_minimum):
     count = 20_000
     parts, _ = assign_parts(class_folders([0] * count), [digest(number) for number in range(count)])
     counts = Counter(parts)
@@ -71,7 +72,7 @@ STATED = st.sampled_from([None, "train"])
 @given(numbers=PHOTO_NUMBERS, added=PHOTO_NUMBERS, part=STATED)
 def test_adding_photos_moves_no_other(numbers, added, part):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_folders, "MINIMUM_PHOTOS", {})
+        patch.setattr(photo_parts, "MINIMUM_PHOTOS", {})
         before, _ = assign_parts(class_folders([0] * len(numbers), [part] * len(numbers)), list(map(digest, numbers)))
         together = numbers + added
         after, _ = assign_parts(class_folders([0] * len(together), [part] * len(together)), list(map(digest, together)))
@@ -79,20 +80,18 @@ def test_adding_photos_moves_no_other(numbers, added, part):
 
 
 @settings(deadline=None)
-@given(
-    rows=st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1), st.sampled_from(photo_folders.PARTS)), min_size=1)
-)
+@given(rows=st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1), st.sampled_from(PARTS)), min_size=1))
 def test_equal_photos_never_straddle_parts_or_classes(rows):
     numbers, labels, stated = map(list, zip(*rows, strict=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_folders, "MINIMUM_PHOTOS", {})
+        patch.setattr(photo_parts, "MINIMUM_PHOTOS", {})
         parts, _ = assign_parts(class_folders(labels, stated), list(map(digest, numbers)))
     for number in set(numbers):
         same = [place for place, other in enumerate(numbers) if other == number]
         used = [(parts[place], labels[place]) for place in same if parts[place]]
         assert len(set(used)) == (len({labels[place] for place in same}) == 1)
         # What stays is in the latest part that had it.
-        latest = max((stated[place] for place in same), key=photo_folders.PARTS.index)
+        latest = max((stated[place] for place in same), key=PARTS.index)
         cut = latest == "train" and "validation" not in stated  # then some of train/ becomes validation
         assert {part for part, _ in used} <= ({"train", "validation"} if cut else {latest})
 
@@ -102,7 +101,7 @@ def test_equal_photos_never_straddle_parts_or_classes(rows):
 def test_names_and_order_change_nothing(numbers, random):
     renamed = random.sample(range(len(numbers)), len(numbers))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_folders, "MINIMUM_PHOTOS", {})
+        patch.setattr(photo_parts, "MINIMUM_PHOTOS", {})
         parts, _ = assign_parts(class_folders([0] * len(numbers)), [digest(number) for number in numbers])
         folder = class_folders([0] * len(numbers), root="renamed")
         others, _ = assign_parts(folder, [digest(numbers[place]) for place in renamed])
@@ -144,17 +143,17 @@ def test_an_unreadable_photo_is_left_out(no_minimum):
     assert (parts, notes) == ([None, None], [])
 
 
-@pytest.mark.parametrize("lacking", ["train", "validation"])
-def test_too_few_photos_of_a_class(lacking):
+@pytest.mark.parametrize("missing", ["train", "validation"])
+def test_too_few_photos_of_a_class(missing):
     stated = ["train"] * 4 + ["validation"] * 2
     labels = [0, 0, 1, 1, 0, 1]
     assert assign_parts(class_folders(labels, stated), [digest(n) for n in range(6)])[0] == stated
     hashes = [digest(number) for number in range(6)]
-    hashes[stated.index(lacking)] = None
+    hashes[stated.index(missing)] = None
     with pytest.raises(UserError) as caught:
         assign_parts(class_folders(labels, stated), hashes)
     message = str(caught.value)
-    for word in ("'cats'", lacking, "at least", "prepare.py split"):
+    for word in ("'cats'", missing, "at least", "prepare.py split"):
         assert word in message
 
 

@@ -1,4 +1,4 @@
-"""From a preset or a folder to the images of each part."""
+"""From a recipe or a folder to the images of each part."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,31 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from image_kit.datasets import data as datasets
-from image_kit.datasets.data import describe_data, fingerprints, load_arrays, load_photos, shift_images
+from image_kit.datasets.loading import load_arrays, load_photos
 from image_kit.errors import UserError
-from image_kit.photos.photo import Preprocessing
+from image_kit.photos import Preprocessing
 from presets import PRESETS
 
 SHAPE = (12, 16, 3)
 PHOTOS = replace(PRESETS["elephants_cars"], image_size=SHAPE[:2])
-NOBODY = np.empty(0, np.uint64)
-COUNTS = (5, 10, 14, 15, 20, 3, 1, 100, 10, 10)  # training images of each class
-
-
-@pytest.fixture
-def mnist(tmp_path, monkeypatch):
-    """Folder with an mnist.npz whose image i has a pixel of value i % 256."""
-    monkeypatch.delenv("DATASETS_DIR", raising=False)
-    labels = np.repeat(np.arange(10), COUNTS).astype(np.uint8)
-    labels = np.random.default_rng(5).permutation(labels)
-    images = np.zeros((len(labels), 28, 28), np.uint8)
-    images[:, 0, 0] = np.arange(len(labels)) % 256
-    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images[:7], y_test=labels[:7])
-    return tmp_path
-
-
-# Array data sets
+COUNTS = [5, 10, 14, 15, 20, 3, 1, 100, 10, 10]  # training images of each class of the fixture `mnist`
 
 
 def test_the_validation_cut_has_exact_counts_of_each_class(mnist):
@@ -39,7 +22,7 @@ def test_the_validation_cut_has_exact_counts_of_each_class(mnist):
     validation = np.bincount(data.parts["validation"].labels, minlength=10)
     # Ten in a hundred, rounded to the even one at the half, but never none.
     assert validation.tolist() == [1, 1, 1, 2, 2, 1, 1, 10, 1, 1]
-    assert (np.bincount(data.parts["train"].labels, minlength=10) + validation).tolist() == list(COUNTS)
+    assert (np.bincount(data.parts["train"].labels, minlength=10) + validation).tolist() == COUNTS
 
 
 def test_images_labels_and_names_stay_together(mnist):
@@ -59,42 +42,24 @@ def test_images_labels_and_names_stay_together(mnist):
 
 @pytest.mark.parametrize("changes", [{"seed": 7}, {"batch_size": 3, "epochs": 1}])
 def test_the_cut_does_not_move_with_the_seed(mnist, changes):
-    first, other = (load_arrays(preset, str(mnist)) for preset in (_mnist(), replace(_mnist(), **changes)))
+    recipe = PRESETS["mnist_dense"]
+    first, other = (load_arrays(each, str(mnist)) for each in (recipe, replace(recipe, **changes)))
     assert first.parts["validation"].names == other.parts["validation"].names
 
 
-def _mnist():
-    return PRESETS["mnist_dense"]
-
-
 def test_the_cut_is_not_the_head_of_each_class(mnist):
-    data = load_arrays(_mnist(), str(mnist))
+    data = load_arrays(PRESETS["mnist_dense"], str(mnist))
     labels = np.load(mnist / "mnist.npz")["y_train"]
     chosen = [int(name[6:]) for name in data.parts["validation"].names]
     assert not {np.flatnonzero(labels == 7)[place] for place in range(10)} <= set(chosen)
 
 
-def test_arrays_are_described(mnist):
-    data = load_arrays(_mnist(), str(mnist))
-    origin, classes, train, validation, test = describe_data(data)
-    assert origin == f"mnist from {mnist / 'mnist.npz'}"
-    assert classes == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
-    assert train.startswith("train: 167 images (4 0, 9 1, ")
-    assert validation.startswith("validation: 21 images (")
-    assert test.startswith("test: 7 images (")
-    assert data.preprocessing == Preprocessing((28, 28, 1))
-    assert len(datasets.trained_on(data)) == 0
-
-
 @pytest.mark.parametrize("changes", [{"image_size": (32, 32)}, {"grayscale": False}])
 def test_options_for_photos_are_refused(mnist, changes):
     with pytest.raises(UserError) as caught:
-        load_arrays(replace(_mnist(), **changes), str(mnist))
+        load_arrays(replace(PRESETS["mnist_dense"], **changes), str(mnist))
     for words in ("--image-size", "--grayscale", "mnist has images of (28, 28, 1)", "for photos"):
         assert words in str(caught.value)
-
-
-# Photos
 
 
 def test_parts_as_the_folder_says(tmp_path, photo_tree):
@@ -105,7 +70,7 @@ def test_parts_as_the_folder_says(tmp_path, photo_tree):
     assert data.class_names == ("cats", "dogs")
     assert data.preprocessing == Preprocessing(SHAPE)
     assert data.unreadable == {}
-    assert describe_data(data)[-4:] == [
+    assert data.describe()[-4:] == [
         "2 classes: cats, dogs",
         "train: 9 images (5 cats, 4 dogs)",
         "validation: 5 images (3 cats, 2 dogs)",
@@ -151,7 +116,7 @@ def test_every_photo_readable_or_not_passes_the_bar(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     (tmp_path / "train/cats/broken.jpg").touch()
     seen = []
-    load_photos(tmp_path, PHOTOS, progress=lambda items: (seen.append(item) or item for item in items))
+    load_photos(tmp_path, PHOTOS, show_progress=lambda items: (seen.append(item) or item for item in items))
     assert len(seen) == 11
 
 
@@ -159,57 +124,3 @@ def test_too_few_photos(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 1, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     with pytest.raises(UserError, match="'cats' has 1 readable photos for train"):
         load_photos(tmp_path, PHOTOS)
-
-
-def test_fingerprints_are_the_first_8_bytes():
-    assert fingerprints(["00000000000000ff" + "0" * 48, None, "f" * 64]).tolist() == [255, 0, 2**64 - 1]
-    assert fingerprints([]).dtype == fingerprints([None]).dtype == np.uint64
-
-
-# Photos to score
-
-
-# Images off centre
-
-
-def test_images_move_left_right_up_down_in_turn():
-    image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
-    moved = shift_images(np.stack([image] * 6), 1)[..., 0]
-    left = [[1, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]]
-    right = [[0, 0, 1, 2], [4, 4, 5, 6], [8, 8, 9, 10]]
-    up = [[4, 5, 6, 7], [8, 9, 10, 11], [8, 9, 10, 11]]
-    down = [[0, 1, 2, 3], [0, 1, 2, 3], [4, 5, 6, 7]]
-    assert moved.tolist() == [left, right, up, down, left, right]
-
-
-@pytest.mark.parametrize("pixels", [-1, 4, 99])
-def test_a_shift_beyond_the_image_is_refused(pixels):
-    with pytest.raises(UserError, match=f"--shift: must be from 0 to 3 for these images, received {pixels}"):
-        shift_images(np.zeros((5, 4, 6, 3), np.uint8), pixels)
-
-
-@pytest.mark.parametrize("pixels", [0, 3])
-def test_any_distance(pixels):
-    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
-    moved = shift_images(images, pixels)
-    assert moved.shape == images.shape
-    assert moved.dtype == np.uint8
-    if pixels == 0:
-        assert (moved == images).all()
-    if pixels == 99:  # nothing but the edge is left
-        assert (moved[0] == images[0, :, -1:]).all()
-        assert (moved[2] == images[2, -1:]).all()
-
-
-def test_a_shifted_set_keeps_labels_and_names(mnist):
-    images = load_arrays(_mnist(), str(mnist)).parts["test"]
-    moved = datasets.shifted(images, 2)
-    assert (moved.take(np.arange(7)) == shift_images(images.images, 2)).all()
-    assert (moved.labels.tolist(), moved.names) == (images.labels.tolist(), images.names)
-
-
-def test_batches_are_the_parts_images_rescaled(mnist):
-    data = load_arrays(_mnist(), str(mnist))
-    images, labels = datasets.make_batches(data, "test", batch_size=7, binary=False)[0]
-    assert (images == data.parts["test"].images * np.float32(1 / 255)).all()
-    assert labels.tolist() == data.parts["test"].labels.tolist()

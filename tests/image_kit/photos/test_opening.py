@@ -3,18 +3,20 @@
 import contextlib
 import io
 import struct
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from PIL import Image
 
-from image_kit.photos import photo as photos
-from image_kit.photos.photo import PhotoError, Preprocessing, content_hash, is_hidden, is_photo_name, open_photo
+from image_kit.photos import opening
+from image_kit.photos.opening import open_photo
+from image_kit.photos.photo_files import PhotoError
+from image_kit.photos.preprocessing import Preprocessing
 
-# Each test's warnings are errors, but for those of Pillow that photos.py silences for the user.
-pytestmark = pytest.mark.filterwarnings("error", r"ignore:::PIL\.")
+# Warnings are errors: Pillow's must be silenced while a photo is decoded.
+pytestmark = pytest.mark.filterwarnings("error")
 
 # Four colours that tell every rotation and reflection apart; even JPEG keeps them near.
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 200, 20), (20, 20, 230), (230, 230, 20)
@@ -146,11 +148,33 @@ def test_a_header_that_claims_too_many_pixels_is_refused_before_memory_is_taken(
 
 
 def test_the_limit_itself_is_allowed(monkeypatch):
-    monkeypatch.setattr(photos, "MAX_PIXELS", 48 * 32)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32)
     assert is_quarters(open_photo(encoded(quarters(), "PNG")))
-    monkeypatch.setattr(photos, "MAX_PIXELS", 48 * 32 - 1)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 48 * 32 - 1)
     with pytest.raises(PhotoError, match="48 x 32"):
         open_photo(encoded(quarters(), "PNG"))
+
+
+def test_pillows_own_limit_gives_way_and_is_there_again_afterwards(monkeypatch):
+    data = encoded(quarters(), "PNG")
+    for limit in (48 * 32 // 2 - 1, 48 * 32 - 1, 48 * 32):  # Pillow refuses twice its limit, and warns above it
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert is_quarters(open_photo(data))
+        assert opening.is_image(data)
+        assert limit == Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(opening, "MAX_PIXELS", 100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(PhotoError, match="48 x 32"):
+        open_photo(data)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_threads_lift_pillows_limit_one_after_the_other(monkeypatch):
+    data = encoded(quarters(), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(map(is_quarters, pool.map(open_photo, [data] * 200)))
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 @pytest.mark.parametrize("size", [(640, 480), (641, 77), (77, 640), (300, 300), (50, 40), (1, 999)])
@@ -217,31 +241,6 @@ def test_a_batch_of_none():
     assert Preprocessing((4, 4, 3)).batch(np.empty((0, 4, 4, 3), np.uint8)).shape == (0, 4, 4, 3)
 
 
-def test_names():
-    for name in (
-        "a.jpg",
-        "A.JPEG",
-        "b.PnG",
-        "c.webp",
-        "d.gif",
-        "e.tif",
-        "f.bmp",
-        "g.avif",
-        "with space.jfif",
-        "__a.jpg",
-    ):
-        assert is_photo_name(Path("folder", name))
-    for name in (".jpg", "._a.jpg", "a.txt", "a", "a.jpg.part", "Thumbs.db", "a.mp4"):
-        assert not is_photo_name(Path("folder", name))
-    for name in (".git", ".DS_Store", "__MACOSX", "Thumbs.db", "THUMBS.DB", "desktop.ini", ".ipynb_checkpoints"):
-        assert is_hidden(Path("folder", name))
-    assert not is_hidden(Path(".hidden", "cats"))
-
-
-def test_the_content_hash_is_sha_256():
-    assert content_hash(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 SEEDS = {
     "JPEG": encoded(quarters(24, 16), "JPEG"),
     "PNG": encoded(quarters(24, 16).convert("P", palette=Image.Palette.ADAPTIVE), "PNG", transparency=0),
@@ -265,7 +264,7 @@ def test_mutated_files_give_a_photo_or_a_photo_error(kind, changes):
 
 
 def test_no_warning_reaches_the_user(run_python, tmp_path):
-    """In a process of its own, since pytest replaces the filters that photos.py sets."""
+    """In a process of its own, since libtiff writes to its stderr."""
     image = quarters().convert("P", palette=Image.Palette.ADAPTIVE)
     image.save(tmp_path / "palette.png", transparency=bytes(range(200)))
     (tmp_path / "exif.jpg").write_bytes(encoded(quarters(), "JPEG", exif=b"Exif\0\0II*\0" + b"\xff" * 40))
@@ -275,7 +274,8 @@ def test_no_warning_reaches_the_user(run_python, tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "nan.tiff")
     code = """
 import sys, pathlib
-from image_kit.photos.photo import PhotoError, open_photo
+from image_kit.photos.opening import open_photo
+from image_kit.photos.photo_files import PhotoError
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     try:
         open_photo(path)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.photos.photo import open_photo
+from image_kit.photos.opening import open_photo
 
-pytestmark = pytest.mark.filterwarnings("error", r"ignore:::PIL\.")
+pytestmark = pytest.mark.filterwarnings("error")
 
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 

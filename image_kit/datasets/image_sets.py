@@ -1,0 +1,92 @@
+"""The images of a data set, divided into parts: what all commands train on and score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.photos import PhotoStore, Preprocessing, Subset
+
+LISTED = 10  # classes that a message names; more would hide the rest of it
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The images of one part.
+
+    Attributes:
+        images: uint8 array (n, height, width, channels), 0..255, or the photos of a store.
+        labels: int32 (n,), indices into the class names.
+        names: for the user: the path of each photo, or the number of each image in the data set.
+        fingerprints: uint64 (n,) of the photos' content, see `to_fingerprints`; None for arrays.
+    """
+
+    images: np.ndarray | Subset
+    labels: np.ndarray
+    names: list[str]
+    fingerprints: np.ndarray | None = None
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Images by index, uint8 (n, height, width, channels)."""
+        return self.images[indices] if isinstance(self.images, np.ndarray) else self.images.take(indices)
+
+
+@dataclass(frozen=True)
+class Data:
+    """All that a training needs to know about its images.
+
+    Attributes:
+        class_names: a label is an index into it.
+        preprocessing: how the network gets its images.
+        parts: "train" and "validation", and "test" if there is one.
+        notes: for the user: where the data came from, and what was left out.
+        unreadable: {path: reason} of photos that could not be decoded.
+        look_alikes: for each part, {photo: the photo of an earlier part that it looks like}.
+    """
+
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    parts: dict[str, ImageSet]
+    notes: list[str]
+    unreadable: dict[str, str] = field(default_factory=dict)
+    look_alikes: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def trained_on(self) -> np.ndarray:
+        """uint64 fingerprints of the photos that determine the weights: train and validation; empty for arrays."""
+        seen = [self.parts[part].fingerprints for part in ("train", "validation")]
+        return np.concatenate([each for each in seen if each is not None] or [np.empty(0, np.uint64)])
+
+    def describe(self) -> list[str]:
+        """Lines for the user: the notes, the classes, and how many images each part has, for up to LISTED classes."""
+        lines = [*self.notes, f"{len(self.class_names)} classes: {_list_some(self.class_names)}"]
+        for part, images in self.parts.items():
+            counts = np.bincount(images.labels, minlength=len(self.class_names))
+            each = [f"{count:,} {name}" for count, name in zip(counts, self.class_names, strict=True)]
+            lines.append(f"{part}: {len(images.labels):,} images ({_list_some(each)})")
+        return lines
+
+
+def _list_some(items: Sequence[str]) -> str:
+    return ", ".join(items[:LISTED]) + (", ..." if len(items) > LISTED else "")
+
+
+def to_fingerprints(hashes: Sequence[str | None]) -> np.ndarray:
+    """uint64 (n,): the first 8 bytes of each content hash, 0 for None.
+
+    The probability that any two of a million photos have the same one is 3e-8.
+    """
+    return np.array([int(digest[:16], 16) if digest else 0 for digest in hashes], np.uint64)
+
+
+def select_photos(store: PhotoStore, indices: np.ndarray, labels: np.ndarray, hashes: Sequence[str | None]) -> ImageSet:
+    """The photos of a store at `indices`, int (n,); `labels` and `hashes` belong to all photos of the store."""
+    names = [str(store.paths[i]) for i in indices]
+    return ImageSet(Subset(store, indices), labels[indices], names, to_fingerprints([hashes[i] for i in indices]))
+
+
+def describe_unreadable(errors: Mapping[Path | str, str]) -> list[str]:
+    """A note for each photo that cannot be decoded, and one with their number; none if there are none."""
+    notes = [f"left out, cannot be read: {path} ({reason})" for path, reason in errors.items()]
+    return [*notes, f"{len(errors)} unreadable photos left out"] if errors else []

@@ -1,0 +1,49 @@
+"""How a network wants its images: their size, channels and scale."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from image_kit.photos.opening import open_photo
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its images; stored with its weights, so that prediction repeats training.
+
+    Attributes:
+        image_shape: (height, width, channels); 3 channels are RGB, 1 is grayscale.
+        rescale: factor from uint8 0..255 to the values that the network was trained on.
+    """
+
+    image_shape: tuple[int, int, int]
+    rescale: float = 1 / 255
+
+    def photo(self, source: Path | str | bytes) -> np.ndarray:
+        """Decode a photo and resize it (antialiased bilinear; the aspect ratio is not kept, as in Keras).
+
+        Args:
+            source: a path, or the bytes of a file.
+
+        Returns:
+            uint8 array of `image_shape`, 0..255.
+
+        Raises:
+            PhotoError: see `open_photo`.
+        """
+        return self.resize(open_photo(source, smallest=max(self.image_shape[:2])))
+
+    def resize(self, image: Image.Image) -> np.ndarray:
+        """A Pillow image in mode RGB as a uint8 array of `image_shape`, 0..255."""
+        height, width, channels = self.image_shape
+        if channels == 1:
+            image = image.convert("L")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(self.image_shape)
+
+    def batch(self, images: np.ndarray) -> np.ndarray:
+        """uint8 images (n, height, width, channels) as the float32 input of the network, same shape."""
+        return np.multiply(images, np.float32(self.rescale), dtype=np.float32)

@@ -1,0 +1,51 @@
+"""Which names photos have, and how their files are read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from image_kit.photos.photo_files import PhotoError, content_hash, is_hidden, is_photo_name, read_file
+
+
+def test_names():
+    for name in (
+        "a.jpg",
+        "A.JPEG",
+        "b.PnG",
+        "c.webp",
+        "d.gif",
+        "e.tif",
+        "f.bmp",
+        "g.avif",
+        "with space.jfif",
+        "__a.jpg",
+    ):
+        assert is_photo_name(Path("folder", name))
+    for name in (".jpg", "._a.jpg", "a.txt", "a", "a.jpg.part", "Thumbs.db", "a.mp4"):
+        assert not is_photo_name(Path("folder", name))
+    for name in (".git", ".DS_Store", "__MACOSX", "Thumbs.db", "THUMBS.DB", "desktop.ini", ".ipynb_checkpoints"):
+        assert is_hidden(Path("folder", name))
+    assert not is_hidden(Path(".hidden", "cats"))
+
+
+def test_the_content_hash_is_sha_256():
+    assert content_hash(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_is_read_whole(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"abc")
+    assert read_file(tmp_path / "a.jpg") == read_file(str(tmp_path / "a.jpg")) == b"abc"
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+    for path, reason in (("gone.jpg", "no such file"), (".", "not a file"), ("a" * 5000, "File name too long")):
+        with pytest.raises(PhotoError, match=f"^{reason}$"):
+            read_file(tmp_path / path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(PhotoError, match=r"^not a file$"):
+        read_file(tmp_path / "pipe.jpg")
