@@ -125,7 +125,7 @@ def coverage_note(trust, coverage: float) -> str | None:
         return "not calibrated: probabilities are as the network gives them, and no prediction set is known"
     if trust.calibration.can_answer(coverage):
         return None
-    count = len(trust.calibration.set_scores)
+    count = len(trust.calibration.nonconformity_scores)
     return f"--coverage {coverage:g}: {count} validation images are too few for it, so any class may be the right one"
 
 

@@ -33,7 +33,7 @@ from image_kit.trust import (  # noqa: E402
     measure_trust,
     with_temperature,
 )
-from image_kit.trust.measure import CHUNK  # noqa: E402
+from image_kit.trust.measure import BATCH  # noqa: E402
 from image_kit.weights import BEST  # noqa: E402
 
 UNKNOWN = {"fashion_mnist": ("cifar10",), "cifar10": ("fashion_mnist",)}  # by training data
@@ -92,9 +92,9 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
     return (
         run.name,
         f"{len(labels):,}",
-        f"{len(calibrated.set_scores):,}",
+        f"{len(calibrated.nonconformity_scores):,}",
         f"{covered / len(labels):.4f} ({low:.4f} to {high:.4f})",
-        expected(coverage, len(calibrated.set_scores), len(labels)),
+        expected(coverage, len(calibrated.nonconformity_scores), len(labels)),
         f"{statistics.mean(len(each) for each in sets if each):.2f}",
         refused,
         f"{np.mean(probabilities.argmax(axis=1) == labels):.4f}",
@@ -133,8 +133,8 @@ def unknown_pictures(name: str, preprocessing: Preprocessing) -> ImageSet:
 
 def answers(classifier, calibrated, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities as the network gives them, and novelty scores."""
-    starts = range(0, len(images.labels), CHUNK)
-    chunks = [images.take(np.arange(start, min(start + CHUNK, len(images.labels)))) for start in starts]
+    starts = range(0, len(images.labels), BATCH)
+    chunks = [images.take(np.arange(start, min(start + BATCH, len(images.labels)))) for start in starts]
     parts = [(classifier.uncalibrated(chunk), calibrated.novelty.scores(chunk)) for chunk in chunks]
     return tuple(map(np.concatenate, zip(*parts, strict=True)))
 

@@ -4,7 +4,8 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -41,6 +42,39 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     from tqdm import tqdm  # 20 ms that the answer to one photo does not need
 
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
+
+
+def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
+    """Rows as aligned columns with two spaces between them, the header row first.
+
+    Args:
+        rows: equally many cells each, without line ends.
+        numbers: whether the columns after the first hold numbers, which are right aligned; else all are left aligned.
+
+    Returns:
+        One line per row. East Asian wide characters count as two columns, combining marks as none.
+    """
+    widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_aligned(row, widths, numbers) for row in rows)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], numbers: bool) -> str:
+    cells = []
+    for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        padding = " " * (width - _display_width(cell))
+        cells.append(padding + cell if numbers and place else cell + padding)
+    return "  ".join(cells).rstrip()
+
+
+def _display_width(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    return sum(map(_letter_width, text))
+
+
+def _letter_width(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):  # marks on the letter before, joiners
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""A weights file to the classifier that answers fastest on this machine; photos to answers."""
+"""From a weights file to the fastest classifier on this machine, and from photos to answers."""
 
 import os
 from collections import deque
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from image_kit.answering import lite_cache, lite_model
-from image_kit.answering.answers import Answer, answer
+from image_kit.answering.answers import Answer, make_answer
 from image_kit.answering.classifier import Classifier
 from image_kit.errors import UserError
 from image_kit.machine import cpu_cores
@@ -19,7 +20,11 @@ from image_kit.terminal import say
 from image_kit.trust import COVERAGE
 from image_kit.weights import describe, read_description, refuse_contradiction
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future  # takes 0.02 s, which the answer to one photo does not need
+
 INSTALL = "pip install ai-edge-litert"
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def load_classifier(weights: Path, preset_name: str | None = None, class_names: list[str] | None = None) -> Classifier:
@@ -94,46 +99,60 @@ def load_through_tensorflow(weights: Path, preset_name: str | None, class_names:
 def answer_photos(
     classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None, coverage: float = COVERAGE
 ) -> Iterator[tuple[Answer, np.ndarray | None]]:
-    """Answer photos in their order, each with the image that the network saw: uint8 of `image_shape`, None if unread.
+    """Answer photos in their order.
 
-    Threads decode ahead of the network, by a few batches at most: memory does not grow with the photos.
+    Threads decode photos ahead of the network, a few batches at most, so the memory does not grow with their number.
 
     Args:
-        sources: see `find_photos`.
-        top: how many classes an answer names; all if None.
+        classifier: the network.
+        sources: from `find_photos`.
+        top: how many classes an answer names; None for all.
         coverage: see `Calibration.prediction_sets`.
+
+    Yields:
+        For each photo its answer and the image that the network saw: uint8 of `image_shape`, or None if the photo could
+        not be read.
     """
-    decoded = _ahead(partial(_decoded, classifier), sources, 2 * classifier.chunk_size + cpu_cores())
-    while batch := list(islice(decoded, classifier.chunk_size)):
+    decoded = _map_ahead(partial(_decode, classifier), sources, 2 * classifier.batch_size + cpu_cores())
+    while batch := list(islice(decoded, classifier.batch_size)):
         images = [image for _, image in batch if isinstance(image, np.ndarray)]
-        probabilities, sets = classifier.answers(np.stack(images), coverage) if images else ((), None)
-        rows = zip(probabilities, sets or [None] * len(probabilities), strict=True)
+        answers = iter(_answer_images(classifier, images, coverage) if images else ())
         for source, image in batch:
             if isinstance(image, np.ndarray):
-                row, prediction_set = next(rows)
-                yield answer(source.name, row, classifier.class_names, top, prediction_set), image
+                probabilities, prediction_set = next(answers)
+                yield make_answer(source.name, probabilities, classifier.class_names, top, prediction_set), image
             else:
                 yield Answer(source.name, error=image), None
 
 
-def _decoded(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:
-    """A photo as the network wants it, or why there is none."""
-    if source.error or isinstance(source.content, np.ndarray):
-        return source, source.error or source.content
+def _answer_images(
+    classifier: Classifier, images: list[np.ndarray], coverage: float
+) -> Iterator[tuple[np.ndarray, tuple[int, ...] | None]]:
+    """The probabilities and the prediction set of each image."""
+    probabilities, sets = classifier.answers(np.stack(images), coverage)
+    return zip(probabilities, sets or [None] * len(images), strict=True)
+
+
+def _decode(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:
+    """A photo as the network needs it, or why there is none."""
+    if source.error or source.content is None:
+        return source, source.error or "no content"
+    if isinstance(source.content, np.ndarray):
+        return source, source.content
     try:
         return source, classifier.preprocessing.photo(source.content)
     except PhotoError as error:
         return source, str(error)
 
 
-def _ahead(function: Callable, items: Sequence, count: int) -> Iterator:
-    """`map` in threads that run ahead of their reader by `count` items."""
-    if len(items) == 1:  # the answer to one photo waits for no threads, nor for the 0.02 s that their import takes
+def _map_ahead(function: Callable[[Item], Result], items: Sequence[Item], count: int) -> Iterator[Result]:
+    """`map` in threads that are ahead of the reader by up to `count` items."""
+    if len(items) == 1:  # no threads for one photo: importing them takes 0.02 s
         yield function(items[0])
         return
-    from image_kit.threads import threads
+    from image_kit.threads import threads  # imports concurrent.futures, see above
 
-    waiting = deque()
+    waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(threads().submit(function, item))
         if len(waiting) > count:

@@ -1,4 +1,4 @@
-"""A weights file answered by Keras: the reference, and what training scores with."""
+"""A classifier that runs in Keras: training scores with it, and LiteRT is compared with it."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from image_kit.weights import Description, load_weights, read_trust
 
 
 class KerasClassifier(Classifier):
-    """A `Classifier` that computes with a Keras model.
+    """A `Classifier` that runs a Keras model.
 
     Attributes:
-        model: the network of models.py; new weights set in it count at once.
-        with_features: the same layers with the two outputs of `run`.
+        model: a network of models.py; new weights take effect at once.
+        with_features: the same layers as a model with the two outputs of `run`.
     """
 
     def __init__(self, model: keras.Sequential, description: Description):

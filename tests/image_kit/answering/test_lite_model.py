@@ -60,8 +60,8 @@ def test_writing_it_is_quiet(tmp_path, capfd):
 def test_any_number_of_images_is_answered(made):
     folder, theirs = made
     ours = LiteClassifier.load(folder / "model.tflite")
-    images = np.random.default_rng(1).integers(0, 256, (ours.chunk_size * 2 + 1, 24, 32, 3), np.uint8)
-    for count in (0, 1, 3, 1, ours.chunk_size, len(images)):
+    images = np.random.default_rng(1).integers(0, 256, (ours.batch_size * 2 + 1, 24, 32, 3), np.uint8)
+    for count in (0, 1, 3, 1, ours.batch_size, len(images)):
         probabilities = ours.probabilities(images[:count])
         assert (probabilities.shape, probabilities.dtype) == ((count, 3), np.float32)
         np.testing.assert_allclose(probabilities, theirs.probabilities(images[:count]), atol=1e-5)
@@ -99,7 +99,7 @@ def test_answers_that_are_no_numbers_are_an_error(tmp_path):
     lite_export.write_lite_model(
         KerasClassifier(model, description), tmp_path / "a.weights.h5", tmp_path / "model.tflite"
     )
-    with pytest.raises(UserError, match="no number"):
+    with pytest.raises(UserError, match="NaN or infinite"):
         LiteClassifier.load(tmp_path / "model.tflite").probabilities(np.zeros((1, 8, 8, 1), np.uint8))
 
 
@@ -161,7 +161,7 @@ def test_a_compressed_member_is_refused(made, tmp_path):
     path.write_bytes(content[: content.index(b"PK\3\4")])
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:  # 1,000 times as large when it is read
         archive.writestr("description.json", " " * 2**20)
-    with pytest.raises(UserError, match=r"description\.json must be stored as it is, in 16,777,216 bytes at most"):
+    with pytest.raises(UserError, match=r"description\.json must be stored uncompressed, in 16,777,216 bytes at most"):
         lite_model.read(path)
 
 
@@ -176,14 +176,14 @@ def test_a_compressed_member_is_refused(made, tmp_path):
 )
 def test_a_network_other_than_described_is_refused(made, tmp_path, changes, capfd):
     path = rewritten(made[0] / "model.tflite", tmp_path / "model.tflite", description=changes)
-    with pytest.raises(UserError, match=r"model\.tflite: holds no network that LiteRT can run \(it maps"):
+    with pytest.raises(UserError, match=r"model\.tflite: contains no network that LiteRT can run \(it maps"):
         LiteClassifier.load(path)
     assert capfd.readouterr().err == ""
 
 
 def test_a_network_that_would_take_too_much_memory_is_refused(made, monkeypatch, capfd):
     monkeypatch.setattr(lite_classifier, "MAX_BYTES", 10_000)
-    with pytest.raises(UserError, match=r"can run \(its tensors would take \d+,\d+ bytes, more than 10,000\)"):
+    with pytest.raises(UserError, match=r"can run \(its tensors would need \d+,\d+ bytes, more than 10,000\)"):
         LiteClassifier.load(made[0] / "model.tflite")
     assert capfd.readouterr().err == ""
 

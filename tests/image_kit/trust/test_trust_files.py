@@ -85,7 +85,7 @@ def test_weights_that_answer_otherwise_are_refused_with_the_figures(copied):
         file["layers/conv2d/vars/0"][:] *= 1.1
         checksum.write(file)  # as a file whose numbers are right, and a runtime that computes otherwise
     message = (
-        r"copy\.weights\.h5: its answers have moved since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
+        r"copy\.weights\.h5: its answers have changed since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
     )
     with pytest.raises(UserError, match=message):
         KerasClassifier.load(copied)
@@ -96,7 +96,7 @@ def test_a_tflite_whose_network_answers_otherwise_is_refused(made, tmp_path):
     other = KerasClassifier(models.cifar10_small(SHAPE, 3), DESCRIPTION)
     other.trust = classifier.trust
     lite_export.write_lite_model(other, folder / "best.weights.h5", tmp_path / "model.tflite")
-    with pytest.raises(UserError, match=r"model\.tflite: its answers have moved since its training: probability"):
+    with pytest.raises(UserError, match=r"model\.tflite: its answers have changed since its training: probability"):
         LiteClassifier.load(tmp_path / "model.tflite")
 
 
