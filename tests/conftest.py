@@ -15,7 +15,7 @@ from PIL import Image
 from image_kit.answering.lite_cache import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.fixtures.photo_sets"]
+pytest_plugins = ["tests.fixtures.photo_sets", "tests.fixtures.pictures"]
 
 # Where tests run in the background, a shell may have them ignore Ctrl-C, and so would the commands that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

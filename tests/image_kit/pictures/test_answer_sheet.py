@@ -51,7 +51,7 @@ def test_a_heat_map_stands_beside_each_photo(tmp_path):
     for _ in range(2):
         sheet.add(PhotoSource("a", GREEN[..., :1]), ANSWER, GREEN[..., :1])
     assert asked == ["dogs", "dogs"]
-    assert [caption.split("\n")[0] for _, caption in sheet.shown] == ["photo.jpg", "what speaks for dogs"] * 2
+    assert [caption.split("\n")[0] for _, caption in sheet.shown] == ["photo.jpg", "evidence for dogs"] * 2
     sheet.save(tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
 
