@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import unicodedata
@@ -93,6 +94,9 @@ def run(main: Callable[[], None]) -> None:
 
     Ctrl-C exits with 130 (128 + SIGINT), a closed pipe (`| head`) quietly with 141 (128 + SIGPIPE).
     """
+    # A notebook's kernel sets this and "!python train.py" inherits it. Where its backend is not installed, importing
+    # Keras, which imports pyplot, fails. The kit itself needs no backend.
+    os.environ.pop("MPLBACKEND", None)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="backslashreplace")  # file names that are no text, or not the terminal's
     try:

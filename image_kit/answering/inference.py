@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future  # takes 0.02 s, which the answer to one photo does not need
 
 INSTALL = "pip install ai-edge-litert"
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def load_classifier(weights: Path, preset_name: str | None = None, class_names: list[str] | None = None) -> Classifier:
@@ -130,7 +131,7 @@ def _answer_images(
 ) -> Iterator[tuple[np.ndarray, tuple[int, ...] | None]]:
     """The probabilities and the prediction set of each image."""
     probabilities, sets = classifier.answers(np.stack(images), coverage)
-    return zip(probabilities, sets or [None] * len(images), strict=True)
+    return zip(probabilities, sets or repeat(None, len(images)), strict=True)
 
 
 def _decode(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:

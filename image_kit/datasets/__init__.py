@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TensorBatches as TensorBatches,
     )
     from image_kit.datasets.unseen_photos import (
+        UnseenPhotos as UnseenPhotos,
         load_unseen_photos as load_unseen_photos,
     )
 
@@ -44,6 +45,6 @@ __getattr__ = lazy_names(
         "data": "Data ImageSet describe_data image_generator load_arrays load_photos make_batches shifted trained_on",
         "tensor_batches": "TensorBatches",
         "one_test_image": "image_of_test_set",
-        "unseen_photos": "load_unseen_photos",
+        "unseen_photos": "UnseenPhotos load_unseen_photos",
     },
 )

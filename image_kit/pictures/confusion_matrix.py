@@ -44,7 +44,7 @@ def plot_confusion_matrix(confusion: np.ndarray, class_names: Sequence[str], pat
         raise ValueError(f"the matrix must be ({classes}, {classes}) for as many names, got {confusion.shape}")
     # Inches: large cells for few classes, with room for their names; at least 0.11, just enough for 6 points.
     cell = max(0.11, min(11 / classes, 0.55 + 1.2 / classes))
-    size = TEXT_SIZE if cell > 0.3 else max(4.0, cell * 55)
+    size = min(TEXT_SIZE, max(4.0, cell * 55))
     names = [shortened(name, 2.2, size) for name in class_names]  # 2.2 inches: about 30 letters
     figure, axes, bar = _matrix_axes(min(cell * classes, cell * NAMED_CLASSES), names, cell, size, title)
     totals = confusion.sum(axis=1, keepdims=True)
