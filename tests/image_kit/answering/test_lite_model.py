@@ -91,7 +91,7 @@ def test_answers_are_those_of_tensorflow(tmp_path, preset_name, shape, classes):
         np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-3)
 
 
-def test_answers_that_are_no_numbers_are_an_error(tmp_path):
+def test_answers_that_are_nan_are_an_error(tmp_path):
     model = models.mnist_dense((8, 8, 1), 3)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     description = Description("mnist_dense", ("a", "b", "c"), Preprocessing((8, 8, 1)))

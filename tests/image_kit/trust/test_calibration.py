@@ -117,7 +117,7 @@ def test_the_temperature_has_the_least_cross_entropy():
     assert loss(best) < min(loss(best * 0.8), loss(best * 1.25), loss(1.0))
 
 
-def test_a_few_images_that_are_all_right_do_not_ask_for_endless_sureness():
+def test_a_few_images_that_are_all_right_do_not_lead_to_unlimited_confidence():
     probabilities = np.float32([[0.9, 0.1]] * 10)
     fitted = calibration.fit_temperature(probabilities, np.zeros(10, int))
     # Platt's target: right in 11 of 12.
