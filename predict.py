@@ -1,8 +1,8 @@
-"""Name the class of photos: what each may be, and every class with its probability, best first.
+"""Name the class of photos: which classes each may show, and the probability of every class, the highest first.
 
-Where the weights are calibrated (train.py does it on the validation images), probabilities are as sure as they are
-right, and the right class is among those named for a share of --coverage of photos like the validation images. A photo
-unlike those of the training is said to be none of the classes.
+If the weights are calibrated (train.py does it with the validation images), probabilities match the rate of right
+answers. For photos like the validation images, the right class is then among those named at least as often as
+--coverage says. A photo unlike the training images is refused: it is none of the classes.
 """
 
 import argparse
@@ -22,16 +22,17 @@ from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
 EXAMPLES = """examples:
-  python predict.py photo.jpg                      the newest run answers
-  python predict.py holiday "more/**/*.jpg"        all photos of a folder, and those of a pattern
+  python predict.py photo.jpg                      uses the newest run
+  python predict.py holiday "more/**/*.jpg"        all photos in a folder, and those that match a pattern
   python predict.py photo.jpg --weights runs/elephants_cars-1
   python predict.py photo.jpg --weights 50_epochs.h5 --preset elephants_cars
-  python predict.py photo.jpg --json               one JSON object a line; --csv: a table for a spreadsheet
-  python predict.py photo.jpg --explain            a picture of where the network looked; --show: without that
+  python predict.py photo.jpg --json               one JSON object per line; --csv: a table for a spreadsheet
+  python predict.py photo.jpg --show               saves a picture; --explain: with heat maps of where it looked
   python predict.py --test-image 12 --weights runs/fashion_mnist-1
-  find . -name "*.jpg" | python predict.py -       a list of photos; or one image: curl ... | python predict.py -
+  find . -name "*.jpg" | python predict.py -       a list of photos on standard input
+  curl ... | python predict.py -                   one image on standard input
 
-Exit status: 0 all answered, 1 some photo could not be read, 2 wrong usage.
+Exit status: 0 if all photos were answered, 1 if a photo could not be read, 2 for an error.
 """
 
 
@@ -44,27 +45,28 @@ def parse() -> argparse.Namespace:
     add_weights_options(parser, PRESETS)
     parser.add_argument(
         "--coverage",
-        metavar="SHARE",
+        metavar="FRACTION",
         type=float,
         default=COVERAGE,
-        help="how often the right class must be among those that an answer names (default: %(default)s)",
+        help="how often the right class must be among those named, 0.5 to 0.999 (default: %(default)s)",
     )
-    parser.add_argument("--top", metavar="K", type=int, help="name the K most probable classes only")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one JSON object a line")
-    form.add_argument("--csv", action="store_true", help="print comma-separated values")
+    parser.add_argument("--top", metavar="K", type=int, help="print the K most probable classes only")
+    style = parser.add_mutually_exclusive_group()
+    style.add_argument("--json", action="store_true", help="print one JSON object per line")
+    style.add_argument("--csv", action="store_true", help="print comma-separated values")
     parser.add_argument("--show", action="store_true", help="save a picture of the photos with their answers")
-    parser.add_argument("--explain", action="store_true", help="the same, with heat maps of what spoke for the answer")
-    parser.add_argument("--output", metavar="PNG", type=Path, help=f"that picture's file (a new one in {PREDICTIONS}/)")
-    parser.add_argument("--test-image", metavar="N", type=int, help="picture N of an array preset's test set; --show")
-    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of that data set")
+    parser.add_argument("--explain", action="store_true", help="like --show, with heat maps of the evidence")
+    parser.add_argument("--output", metavar="PNG", type=Path, help=f"the picture (default: new in {PREDICTIONS}/)")
+    parser.add_argument("--test-image", metavar="N", type=int, help="image N of an array preset's test set; --show")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of that data set")
     args = parser.parse_args()
     args.show |= args.explain or args.test_image is not None
-    _check(args)
+    refuse_wrong_options(args)
     return args
 
 
-def _check(args: argparse.Namespace) -> None:
+def refuse_wrong_options(args: argparse.Namespace) -> None:
+    """Raise UserError if options are out of range or contradict each other."""
     if not args.photos and args.test_image is None:
         raise UserError("PHOTO: give one or more files, folders or patterns, - for standard input, or --test-image N")
     if args.top is not None and args.top < 1:
@@ -80,59 +82,67 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Load the weights, answer each photo, and save the picture if one is wanted."""
+    """Load the weights, answer and print each photo, and save the picture if one is wanted."""
     args = parse()
     weights = find_weights(args.weights)
+    # LiteRT and Pillow take 0.1 s, which --help and a wrong option must not wait for.
     from image_kit.answering import answer_photos, load_classifier, load_through_tensorflow
-    from image_kit.datasets import load_test_image
-    from image_kit.photos import find_photos, tune_memory
 
-    tune_memory()
     load = load_through_tensorflow if args.explain else load_classifier
     classifier = load(weights, fallback_from(args, NamedNetworks("models"), PRESETS))
     say(f"weights: {weights}")
     if note := coverage_note(classifier.trust, args.coverage):
         say(note)
     preset = PRESETS.get(classifier.description.preset)
-    sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
-    if args.test_image is not None:
-        shape = classifier.preprocessing.image_shape
-        sources.append(load_test_image(preset and preset.dataset, args.test_image, args.data_dir, shape))
+    dataset = preset.dataset if preset else None
+    sources = find_sources(args, dataset, classifier.preprocessing.image_shape)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    answered = answer_photos(classifier, sources, args.top, args.coverage)
-    if not is_terminal:  # there the answers show how far it is
-        answered = progress(answered, len(sources), "answering")
-    sheet, failed = new_sheet(args, classifier), []
+    style = "json" if args.json else "csv" if args.csv else "table" if is_terminal and len(sources) > 1 else "listing"
+    picture, failed = new_picture(args, classifier), []
 
-    def watched() -> Iterator[Answer]:
+    def answers() -> Iterator[Answer]:
+        answered = answer_photos(classifier, sources, args.top, args.coverage)
+        if not is_terminal:  # on a terminal the answers themselves show the progress
+            answered = progress(answered, len(sources), "answering")
         for source, (answer, image) in zip(sources, answered, strict=True):
-            report(source, answer, image, preset and preset.dataset)
+            say_problem(source, answer, image, dataset)
             if answer.error is not None:
                 failed.append(answer)
-            elif sheet:
-                sheet.add(source, answer, image)
+            elif picture:
+                picture.add(source, answer, image)
             yield answer
 
-    form = "json" if args.json else "csv" if args.csv else "table" if is_terminal and len(sources) > 1 else "listing"
-    write_answers(form, watched(), sys.stdout, [source.name for source in sources])
-    if sheet and sheet.shown:
-        say(sheet.save(args.output or first_free(PREDICTIONS / "answers", ".png")))
+    write_answers(style, answers(), sys.stdout, [source.name for source in sources])
+    if picture and picture.shown:
+        say(picture.save(args.output or first_free(PREDICTIONS / "answers", ".png")))
     if failed:
         sys.exit(1)
 
 
+def find_sources(args: argparse.Namespace, dataset: str | None, image_shape: tuple[int, int, int]) -> list:
+    """The photos on the command line, and the image of --test-image if there is one."""
+    from image_kit.datasets import load_test_image  # imports Pillow, as the next line does
+    from image_kit.photos import find_photos, tune_memory
+
+    tune_memory()
+    sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
+    if args.test_image is not None:
+        sources.append(load_test_image(dataset, args.test_image, args.data_dir, image_shape))
+    return sources
+
+
 def coverage_note(trust, coverage: float) -> str | None:
-    """What must be said of the prediction sets before they are read; None if they are as asked for."""
+    """What the user must know about the prediction sets; None if they are as asked for."""
     if trust is None:
         return "not calibrated: probabilities are as the network gives them, and no prediction set is known"
     if trust.calibration.can_answer(coverage):
         return None
-    count = len(trust.calibration.set_scores)
+    count = len(trust.calibration.nonconformity_scores)
     return f"--coverage {coverage:g}: {count} validation images are too few for it, so any class may be the right one"
 
 
-def new_sheet(args: argparse.Namespace, classifier):
-    """The picture to draw answers on; None if none is wanted."""
+def new_picture(args: argparse.Namespace, classifier):
+    """An `AnswerSheet` to draw the answers on; None if no picture is wanted."""
     if not args.show:
         return None
     from image_kit.pictures import AnswerSheet  # imports matplotlib
@@ -145,9 +155,16 @@ def new_sheet(args: argparse.Namespace, classifier):
     return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
 
 
-def report(source, answer: Answer, image, dataset: str | None) -> None:
-    """Say what is wrong with a photo. `source` is its PhotoSource, `image` what the network saw, if it was read."""
-    from image_kit.datasets import looks_inverted
+def say_problem(source, answer: Answer, image, dataset: str | None) -> None:
+    """Print what is wrong with a photo, if anything is.
+
+    Args:
+        source: the `PhotoSource`.
+        answer: to this photo.
+        image: what the network saw, uint8 (height, width, channels); None if the photo could not be read.
+        dataset: what the network was trained on, if it is known.
+    """
+    from image_kit.datasets import looks_inverted  # imports Pillow
 
     if answer.error is not None:
         say(f"{answer.path}: cannot be read: {answer.error}")

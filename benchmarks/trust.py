@@ -83,9 +83,9 @@ def row(run: Path, coverage: float, unknown: list[str] | None) -> tuple[str, ...
     return (
         run.name,
         f"{len(labels):,}",
-        f"{len(calibrated.set_scores):,}",
+        f"{len(calibrated.nonconformity_scores):,}",
         f"{covered / len(labels):.4f} ({low:.4f} to {high:.4f})",
-        expected(coverage, len(calibrated.set_scores), len(labels)),
+        expected(coverage, len(calibrated.nonconformity_scores), len(labels)),
         f"{statistics.mean(len(each) for each in sets if each):.2f}",
         fraction_refused(sets),
         f"{np.mean(probabilities.argmax(axis=1) == labels):.4f}",

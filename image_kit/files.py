@@ -85,9 +85,16 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def first_free(path: Path, suffix: str = "") -> Path:
-    """The first of path-1, path-2, ... (each with the suffix, such as ".png") that does not exist."""
-    numbered = (path.with_name(f"{path.name}-{number}{suffix}") for number in itertools.count(1))
-    return next(candidate for candidate in numbered if not candidate.exists())
+    """The first of path-1, path-2, ..., with a suffix such as ".png", that does not exist."""
+    return next(free_paths(path, suffix))
+
+
+def free_paths(path: Path, suffix: str = "", separator: str = "-") -> Iterator[Path]:
+    """All of path-1, path-2, ... that do not exist when they are asked for; see `first_free`."""
+    for number in itertools.count(1):
+        candidate = path.with_name(f"{path.name}{separator}{number}{suffix}")
+        if not candidate.exists():
+            yield candidate
 
 
 def _plain(value: Any) -> Any:

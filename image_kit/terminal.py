@@ -93,6 +93,9 @@ def run(main: Callable[[], None]) -> None:
 
     Ctrl-C exits with 130 (128 + SIGINT), a closed pipe (`| head`) quietly with 141 (128 + SIGPIPE).
     """
+    # A notebook's kernel sets this, and "!python train.py" inherits it. If that backend is not installed, the import of
+    # Keras fails, because it imports pyplot. The kit needs no backend.
+    os.environ.pop("MPLBACKEND", None)
     _prepare_streams()
     try:
         with naming_missing_packages():

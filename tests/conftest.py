@@ -15,7 +15,7 @@ from PIL import Image
 from image_kit.answering.lite_cache import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.fixtures.benchmarks", "tests.fixtures.photo_sets"]
+pytest_plugins = ["tests.fixtures.benchmarks", "tests.fixtures.photo_sets", "tests.fixtures.pictures"]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,12 +1,12 @@
-"""Thousands of damaged weights files and model.tflite: each must load, or give one UserError. Anything else is a bug.
+"""Load thousands of damaged weights files or model.tflite: each must load or raise a UserError of one line.
 
     python tests/fuzz_files.py my.weights.h5 --cases 5000
     python tests/fuzz_files.py model.tflite --cases 5000 --keep failed/
-    python tests/fuzz_files.py model.tflite --network     damage the network alone, and sign it again as a forger would
+    python tests/fuzz_files.py model.tflite --network     damage the network only, and correct its hash
 
-Weights files are damaged after their checksum is taken out, which would find nearly all of it before anything is read.
-A worker process reads the mutated files, so that a crash of native code is seen and counted and does not end the
-fuzzing. Case N of a file is the same on every machine. The tests run a few hundred cases of each kind.
+The checksum is removed from weights files first, since it would detect nearly all damage before anything is read. A
+worker process loads the damaged files, so that a crash of native code is counted and does not end the fuzzing. Case N
+of a file is the same on every machine. The tests run a few hundred cases of each kind.
 """
 
 import argparse
@@ -24,15 +24,15 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = 4096  # bytes
-MAX_MUTATIONS = 4  # in one case
+MAX_MUTATIONS = 4  # at most, in one case
 GOOD = {"loads", "UserError"}
-HANG_SECONDS = 60  # for one case, on a busy machine: a load takes well under one
+HANG_SECONDS = 60  # for one case on a busy machine; loading takes well under 1 s
 
 
 def mutated(data: bytes, case: int) -> bytes:
-    """Damaged bytes: flipped bits, a cut, a block moved or repeated, a number made extreme; case 0 is undamaged."""
+    """Damage bytes: flip bits, cut, move or repeat a block, make a number extreme; case 0 stays undamaged."""
     rng, damaged = np.random.default_rng([case, len(data)]), bytearray(data)
-    # Headers decide what is allocated and followed: two thirds of all damage fall on the first or last 4 KB.
+    # Headers decide what is allocated and read: two thirds of all damage are in the first or last 4 KB.
     for _ in range(int(rng.integers(1, MAX_MUTATIONS + 1)) if case else 0):
         end = len(damaged)
         place = int(
@@ -61,7 +61,7 @@ def mutated(data: bytes, case: int) -> bytes:
 
 
 def forged(data: bytes, case: int) -> bytes:
-    """A model.tflite with a damaged network whose recorded hash is right again."""
+    """A model.tflite with a damaged network and the correct hash of it, as a forger would write it."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     origin = json.loads(members["origin.json"])
@@ -76,7 +76,7 @@ def forged(data: bytes, case: int) -> bytes:
 
 
 def undamaged(path: Path) -> bytes:
-    """What the damage is done to."""
+    """The bytes to damage: the file, without its checksum."""
     data = path.read_bytes()
     if path.suffix == ".tflite":
         return data
@@ -91,7 +91,7 @@ def undamaged(path: Path) -> bytes:
 
 
 def fuzz(args: argparse.Namespace) -> Counter:
-    """Try the cases in workers; how often each outcome came. All but GOOD ones are bugs."""
+    """Load all cases in workers and count the outcomes. All outcomes but GOOD ones are bugs."""
     outcomes, case = Counter(), args.first
     options = [str(args.file), "--cases", str(args.cases), *(["--network"] if args.network else []), "--worker"]
     while case < args.cases:
@@ -100,7 +100,7 @@ def fuzz(args: argparse.Namespace) -> Counter:
         lines = [line.split(" ", 2)[1:] for line in worker.stdout.splitlines() if line.startswith("case ")]
         if not lines and case == args.first:
             raise SystemExit(f"the worker does not start:\n{worker.stderr}")
-        if len(lines) < args.cases - case:  # the worker died in a case, which counts as that case's outcome
+        if len(lines) < args.cases - case:  # the worker crashed, which is the outcome of its last case
             last_words = "".join(worker.stderr.strip().splitlines()[-1:])[:200]
             lines.append([str(case + len(lines)), f"crash (exit status {worker.returncode}) {last_words}"])
         case += len(lines)
@@ -114,19 +114,19 @@ def fuzz(args: argparse.Namespace) -> Counter:
 
 
 def damage(args: argparse.Namespace):
-    """How a case is made from the undamaged bytes."""
+    """The function that makes a case from undamaged bytes."""
     return forged if args.network else mutated
 
 
 def work(args: argparse.Namespace) -> None:
-    """Load each case as a prediction would, and print its number and outcome."""
+    """Load each case as a prediction does, and print its number and outcome."""
     import faulthandler
     import resource
 
     from image_kit.errors import UserError
 
     load, data = loader(args.file), undamaged(args.file)
-    # A file of KBs has no reason to make the program take GBs; TensorFlow itself reserves 10 of address space.
+    # A file of kilobytes must not make the program take gigabytes; TensorFlow itself reserves 10 GB of address space.
     resource.setrlimit(resource.RLIMIT_AS, (24 * 2**30, 24 * 2**30))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, args.file.name)
@@ -144,12 +144,12 @@ def work(args: argparse.Namespace) -> None:
 
 
 def loader(original: Path):
-    """What reads a file of this kind."""
+    """The function that loads a file of this kind."""
     if original.suffix == ".tflite":
         from image_kit.answering import lite_model
         from image_kit.answering.lite_classifier import LiteClassifier
 
-        # This process is the trial: another for each case would take a quarter of a second.
+        # This process is the trial; a separate one for each case would take a quarter of a second.
         return lambda path: LiteClassifier(lite_model.read(path), is_trial=True)
     from image_kit.compute import device as compute
 
@@ -160,13 +160,15 @@ def loader(original: Path):
 
 
 def main() -> None:
-    """Fuzz one file and print the outcomes; exit status 1 if any was a bug."""
+    """Fuzz one file and print the outcomes; exit with status 1 if any is a bug."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, help="a weights file or a model.tflite, not damaged")
+    parser.add_argument("file", type=Path, help="an undamaged weights file or model.tflite")
     parser.add_argument("--cases", type=int, default=2_000, help="default: %(default)s")
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files that show a bug here")
-    parser.add_argument("--network", action="store_true", help="damage a model.tflite's network, and sign it again")
+    parser.add_argument("--first", type=int, default=0, help="the first case (default: 0)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for the files that show a bug")
+    parser.add_argument(
+        "--network", action="store_true", help="damage a model.tflite's network only, and correct its hash"
+    )
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))

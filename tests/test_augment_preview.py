@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import augment_preview
+from image_kit.generator.captions import describe_transform
+from image_kit.generator.image_generator import ImageDataGenerator
 
 
 def test_twenty_jpegs_and_a_contact_sheet(tmp_path, run_command, photo):
@@ -49,7 +50,7 @@ def test_a_folder_gives_one_row_a_photo(tmp_path, run_command, photo_tree):
         (["a.jpg", "--count", "0"], "--count: must be at least 1, received 0"),
         (["a.jpg", "--fill-mode", "wrap"], "no transform is switched on; give one, such as --rotation-range 40"),
         (["a.jpg", "--zoom-range", "1.5"], "--zoom-range: must be below 1, received 1.5"),
-        (["a.jpg", "--brightness-range", "-1", "1"], "--brightness-range: factors must be at least 0"),
+        (["a.jpg", "--brightness-range", "-1", "1"], "--brightness-range: must be at least 0"),
     ],
 )
 def test_a_users_error_is_one_clear_line(tmp_path, run_command, photo, arguments, message):
@@ -64,15 +65,13 @@ def test_a_users_error_is_one_clear_line(tmp_path, run_command, photo, arguments
 
 @pytest.mark.parametrize(("height_shift", "width_shift", "words"), [(0.25, 0.0, "right"), (0.0, 0.25, "down")])
 def test_the_caption_says_where_the_image_went(height_shift, width_shift, words):
-    from image_kit.generator.image_generator import ImageDataGenerator
-
     image = np.zeros((32, 32, 3), np.uint8)
     image[16, 16] = 255
     generator = ImageDataGenerator(height_shift_range=height_shift, width_shift_range=width_shift, fill_mode="constant")
     for transform in generator.draw_transforms(image.shape, 0, 0, np.arange(5)):
         moved = generator.apply_transform(image, transform)[..., 0].astype(float)
         centre = [(moved.sum(axis=1 - axis) * np.arange(32)).sum() / moved.sum() - 16 for axis in (0, 1)]
-        _, right, _, down, _ = augment_preview.describe(transform).replace(",", "").split()
+        _, right, _, down, _ = describe_transform(transform).replace(",", "").split()
         assert float(down) == pytest.approx(centre[0], abs=0.51)
         assert float(right) == pytest.approx(centre[1], abs=0.51)
         assert abs(centre[words == "right"]) > 0.5

@@ -94,6 +94,19 @@ def test_shift_moves_the_test_images_of_an_array_preset(tmp_path, run_command, t
     assert not np.isclose(totals[0]["loss"], totals[1]["loss"])
 
 
+def test_scores_are_kept_and_printed_if_no_picture_can_be_drawn(trained, new_photos, run_command, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: true")  # a user's setting; LaTeX is not found in an empty PATH
+    weights = trained[0] / "runs/first"
+    process = run_command(
+        tmp_path, "evaluate.py", new_photos, "--weights", weights, "--output", "out", PATH="", MPLBACKEND="nonsense"
+    )
+    assert process.returncode == 0, process.stderr
+    assert "of 16 correct: " in process.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predictions.csv", "scores.json"}
+    lines = [line for line in process.stderr.splitlines() if "could not be drawn" in line]
+    assert [line.split(":")[0] for line in lines] == ["out/confusion_matrix.png", "out/mistakes.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

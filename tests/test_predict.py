@@ -194,7 +194,7 @@ def test_what_cannot_be_explained_is_refused_before_the_first_answer(red, run_co
     )
     process = run_command(tmp_path, "predict.py", red, "--explain", "--csv", "--weights", weights)
     assert (process.returncode, process.stdout) == (2, "")
-    message = "--explain: mnist_dense has no convolution, so there is no map of places; leave it out"
+    message = "--explain: mnist_dense has no convolution, so there is no heat map; leave the option out"
     assert process.stderr.splitlines()[-1] == f"predict.py: error: {message}"
 
 

@@ -82,7 +82,7 @@ def test_the_best_weights_carry_their_calibration_and_the_last_none(trained):
     metrics = json.loads((run / "metrics.json").read_text())
     known = trust_data.read_trust(run / "best.weights.h5", read_description(run / "best.weights.h5")).calibration
     assert trust_data.read_trust(run / "last.weights.h5", read_description(run / "last.weights.h5")) is None
-    assert len(known.set_scores) == metrics["images"]["validation"] == metrics["calibration"].pop("images")
+    assert len(known.nonconformity_scores) == metrics["images"]["validation"] == metrics["calibration"].pop("images")
     assert known.temperature == metrics["calibration"].pop("temperature")
     assert metrics["calibration"].keys() == {"validation_ece_before", "validation_ece_after"}
     assert all(0 <= error <= 1 for error in metrics["calibration"].values())

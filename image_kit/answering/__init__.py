@@ -1,4 +1,4 @@
-"""One interface to trained networks, two engines (LiteRT and Keras), and their answers."""
+"""Trained networks, run by LiteRT or Keras, and their answers and scores. Files named lite_* are about LiteRT."""
 
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from image_kit.answering.lite_model import (
         LITE as LITE,
     )
+    from image_kit.answering.predictions import (
+        write_predictions as write_predictions,
+    )
     from image_kit.answering.scores import (
         Scores as Scores,
         most_confident_mistakes as most_confident_mistakes,
@@ -43,6 +46,7 @@ __getattr__ = lazy_names(
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model",
         "lite_model": "LITE",
+        "predictions": "write_predictions",
         "scores": "Scores most_confident_mistakes score score_images wilson_interval",
     },
 )

@@ -1,16 +1,17 @@
-"""A weights file to the classifier that answers fastest on this machine; photos to answers."""
+"""From a weights file to the fastest classifier on this machine, and from photos to answers."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from image_kit.answering import lite_cache, lite_model
-from image_kit.answering.answers import Answer, answer
+from image_kit.answering.answers import Answer, make_answer
 from image_kit.answering.classifier import Classifier
 from image_kit.errors import UserError
 from image_kit.machine import cpu_cores
@@ -19,7 +20,14 @@ from image_kit.terminal import say
 from image_kit.trust import COVERAGE
 from image_kit.weights import Fallback, read_description
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future  # takes 0.02 s, which the answer to one photo does not need
+
+    from image_kit.answering.keras_classifier import KerasClassifier  # imports keras
+
 INSTALL = "pip install ai-edge-litert"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifier:
@@ -44,6 +52,7 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
             raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
         say(f"LiteRT is not installed, so TensorFlow answers and takes seconds to start: {INSTALL}")
         return load_through_tensorflow(weights, fallback)
+    classifier: Classifier
     if weights.suffix == ".tflite":
         classifier = LiteClassifier.load(weights)
     elif not weights.is_file():
@@ -82,7 +91,7 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
     return LiteClassifier.load(cached)
 
 
-def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> Classifier:
+def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> "KerasClassifier":
     """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
     (fallback or Fallback()).describe(weights)  # reports errors before TensorFlow takes its seconds
     from image_kit.compute import set_up
@@ -96,46 +105,60 @@ def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> 
 def answer_photos(
     classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None, coverage: float = COVERAGE
 ) -> Iterator[tuple[Answer, np.ndarray | None]]:
-    """Answer photos in their order, each with the image that the network saw: uint8 of `image_shape`, None if unread.
+    """Answer photos in their order.
 
-    Threads decode ahead of the network, by a few batches at most: memory does not grow with the photos.
+    Threads decode photos ahead of the network, a few batches at most, so the memory does not grow with their number.
 
     Args:
-        sources: see `find_photos`.
-        top: how many classes an answer names; all if None.
+        classifier: the network.
+        sources: from `find_photos`.
+        top: how many classes an answer names; None for all.
         coverage: see `Calibration.prediction_sets`.
+
+    Yields:
+        For each photo its answer and the image that the network saw: uint8 of `image_shape`, or None if the photo could
+        not be read.
     """
-    decoded = _ahead(partial(_decoded, classifier), sources, 2 * classifier.chunk_size + cpu_cores())
-    while batch := list(islice(decoded, classifier.chunk_size)):
+    decoded = _map_ahead(partial(_decode, classifier), sources, 2 * classifier.batch_size + cpu_cores())
+    while batch := list(islice(decoded, classifier.batch_size)):
         images = [image for _, image in batch if isinstance(image, np.ndarray)]
-        probabilities, sets = classifier.answers(np.stack(images), coverage) if images else ((), None)
-        rows = zip(probabilities, sets or [None] * len(probabilities), strict=True)
+        answers = iter(_answer_images(classifier, images, coverage) if images else ())
         for source, image in batch:
             if isinstance(image, np.ndarray):
-                row, prediction_set = next(rows)
-                yield answer(source.name, row, classifier.class_names, top, prediction_set), image
+                probabilities, prediction_set = next(answers)
+                yield make_answer(source.name, probabilities, classifier.class_names, top, prediction_set), image
             else:
                 yield Answer(source.name, error=image), None
 
 
-def _decoded(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:
-    """A photo as the network wants it, or why there is none."""
-    if source.error or isinstance(source.content, np.ndarray):
-        return source, source.error or source.content
+def _answer_images(
+    classifier: Classifier, images: list[np.ndarray], coverage: float
+) -> Iterator[tuple[np.ndarray, tuple[int, ...] | None]]:
+    """The probabilities and the prediction set of each image."""
+    probabilities, sets = classifier.answers(np.stack(images), coverage)
+    return zip(probabilities, sets or repeat(None, len(images)), strict=True)
+
+
+def _decode(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, np.ndarray | str]:
+    """A photo as the network needs it, or why there is none."""
+    if source.error or source.content is None:
+        return source, source.error or "no content"
+    if isinstance(source.content, np.ndarray):
+        return source, source.content
     try:
         return source, classifier.preprocessing.photo(source.content)
     except PhotoError as error:
         return source, str(error)
 
 
-def _ahead(function: Callable, items: Sequence, count: int) -> Iterator:
-    """`map` in threads that run ahead of their reader by `count` items."""
-    if len(items) == 1:  # the answer to one photo waits for no threads, nor for the 0.02 s that their import takes
+def _map_ahead(function: Callable[[Item], Result], items: Sequence[Item], count: int) -> Iterator[Result]:
+    """`map` in threads that are ahead of the reader by up to `count` items."""
+    if len(items) == 1:  # no threads for one photo: importing them takes 0.02 s
         yield function(items[0])
         return
-    from image_kit.threads import threads
+    from image_kit.threads import threads  # imports concurrent.futures, see above
 
-    waiting = deque()
+    waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(threads().submit(function, item))
         if len(waiting) > count:

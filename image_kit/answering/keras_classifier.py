@@ -1,4 +1,4 @@
-"""A weights file answered by Keras: the reference, and what training scores with."""
+"""A classifier that runs in Keras: training scores with it, and LiteRT is compared with it."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from image_kit.weights import Description, Fallback, head_of, load_weights, read
 
 
 class KerasClassifier(Classifier):
-    """A `Classifier` that computes with a Keras model.
+    """A `Classifier` that runs a Keras model.
 
     Attributes:
-        model: the network in float32; new weights set in it count at once.
-        with_features: the same layers with the two outputs of `run`.
+        model: the network in float32; new weights take effect at once.
+        with_features: the same layers as a model with the two outputs of `run`.
     """
 
     def __init__(self, model: keras.Sequential, description: Description):
@@ -26,11 +26,11 @@ class KerasClassifier(Classifier):
 
     @classmethod
     def load(cls, path: Path | str, fallback: Fallback | None = None) -> "KerasClassifier":
-        """From a weights file; arguments and errors as `load_weights`, and as `Golden.check`."""
+        """From a weights file. Arguments and errors as `load_weights`, and as `GoldenTest.refuse_changed_answers`."""
         classifier = cls(*load_weights(Path(path), fallback))
         classifier.trust = read_trust(Path(path), classifier.description)
         if classifier.trust:
-            classifier.trust.golden.check(classifier, path)
+            classifier.trust.golden.refuse_changed_answers(classifier, Path(path))
         return classifier
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Where a model.tflite lies that was made from weights which came without one: the user's cache folder."""
+"""The user's cache folder: it holds a model.tflite for each weights file that has none in its own folder."""
 
 import contextlib
 import hashlib
@@ -7,15 +7,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-FOLDER_VARIABLE = "IMAGE_CLASSIFICATION_KIT_CACHE"  # the environment's own choice of the folder
-MAX_FILES, MAX_BYTES = 20, 2 * 10**9  # beyond that the files unused for longest go
+FOLDER_VARIABLE = "IMAGE_CLASSIFICATION_KIT_CACHE"  # environment variable: another folder than the usual one
+MAX_FILES, MAX_BYTES = 20, 2 * 10**9  # above that, the least recently used files are removed
 
 
 def folder() -> Path:
-    """The cache folder, which need not exist."""
+    """The cache folder; it may not exist yet."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
-    from platformdirs import user_cache_path  # milliseconds that a chosen folder does not need
+    from platformdirs import user_cache_path  # takes milliseconds, which a folder from the environment does not need
 
     return user_cache_path("image-classification-kit", appauthor=False)
 
@@ -27,13 +27,13 @@ def path_for(weights_sha256: str, preset_name: str | None, class_names: Sequence
 
 
 def mark_used(path: Path) -> None:
-    """Keep a file for longer than those unused since."""
-    with contextlib.suppress(OSError):  # another user's cache, read-only: it is as good
+    """Note that a file has just been used, so that it is removed last."""
+    with contextlib.suppress(OSError):  # a cache that this user may only read works as well
         os.utime(path)
 
 
 def trim(keep: Path) -> None:
-    """Remove the files unused for longest, but never `keep`, until the folder is within its bounds."""
+    """Remove the least recently used files, but never `keep`, until the folder is within its limits."""
     found = []
     for path in keep.parent.glob("*.tflite"):
         with contextlib.suppress(OSError):  # another process has just removed it

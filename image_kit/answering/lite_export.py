@@ -1,4 +1,4 @@
-"""Keras's network to model.tflite."""
+"""Convert a Keras network to model.tflite."""
 
 import contextlib
 from pathlib import Path
@@ -11,17 +11,21 @@ from image_kit.files import replacing
 
 
 def write_lite_model(classifier: KerasClassifier, weights: Path, path: Path) -> None:
-    """Convert a float32 network, quietly, and write it with its description and `trust`, whole or not at all.
+    """Convert a float32 network and write it with its description and its `trust`; the file appears when complete.
 
     Args:
-        weights: the file that the classifier was loaded from; its content hash is recorded.
-        path: must end in `.tflite`, as Keras demands.
+        classifier: the network.
+        weights: the file that the classifier was loaded from; its SHA-256 is recorded.
+        path: must end in `.tflite`, as Keras requires.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
     digest = lite_model.sha256(weights)
     with replacing(path) as temporary:
-        with native_stderr_held_back():  # the converter's chatter
+        with native_stderr_held_back():  # the converter's messages
             classifier.with_features.export(temporary, format="litert", verbose=False)
         made = lite_model.append_members(temporary, classifier.description, classifier.head, digest, classifier.trust)
-    # What fails here fails again when it is to answer, and is said then; LiteRT may not even be installed.
+    # A network that fails here fails again in the first prediction, which reports it. LiteRT may also be missing.
     with contextlib.suppress(UserError, ImportError):
-        lite_trial.check(path, made)
+        lite_trial.refuse_unsafe(path, made)

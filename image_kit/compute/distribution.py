@@ -99,7 +99,8 @@ class Distribution:
         Args:
             labels: of a batch of any size, for their shape and dtype.
         """
-        if not self.is_shared:
+        strategy = self.strategy
+        if strategy is None:
             return
         images = np.zeros((len(labels), *model.input_shape[1:]), np.float32)
         model.compute_loss = _weigh_by_images(model.compute_loss, self.replicas)
@@ -108,7 +109,7 @@ class Distribution:
             model.optimizer.check_finite = _finite_everywhere(model.optimizer.check_finite, self.replicas)
 
         def build(iterator=None, data_batch=None):
-            with self.strategy.scope():
+            with strategy.scope():
                 model._symbolic_build(data_batch=(images, labels))
 
         model._maybe_symbolic_build = build
@@ -160,6 +161,7 @@ class Distribution:
             variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
 
     def _sum(self, array: np.ndarray) -> np.ndarray:
+        assert self.strategy is not None  # there is more than one machine
         with self._waiting():
             return self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(array), axis=None).numpy()
 
@@ -214,7 +216,7 @@ class _Cutting:
         def cut(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
             return cut_batches(dataset, input_context.num_replicas_in_sync // input_context.num_input_pipelines)
 
-        return self.distribute_datasets_from_function(cut)
+        return self.distribute_datasets_from_function(cut)  # type: ignore[attr-defined]  # of the strategy beside it
 
 
 class _Mirrored(_Cutting, tf.distribute.MirroredStrategy):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TensorBatches as TensorBatches,
     )
     from image_kit.datasets.unseen_photos import (
+        UnseenPhotos as UnseenPhotos,
         load_unseen_photos as load_unseen_photos,
     )
 
@@ -48,6 +49,6 @@ __getattr__ = lazy_names(
         "loading": "load_arrays load_photos",
         "shifting": "shift_image_set",
         "tensor_batches": "TensorBatches",
-        "unseen_photos": "load_unseen_photos",
+        "unseen_photos": "UnseenPhotos load_unseen_photos",
     },
 )

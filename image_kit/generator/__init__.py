@@ -3,6 +3,9 @@
 from image_kit.generator.batch_memory import (
     BatchMemory as BatchMemory,
 )
+from image_kit.generator.captions import (
+    describe_transform as describe_transform,
+)
 from image_kit.generator.image_generator import (
     ImageDataGenerator as ImageDataGenerator,
 )

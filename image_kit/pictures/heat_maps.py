@@ -1,4 +1,4 @@
-"""Where the network looked: a heat map of the picture for its answer."""
+"""Heat maps: which places in an image are evidence for a class."""
 
 import keras
 import numpy as np
@@ -9,51 +9,45 @@ from image_kit.errors import UserError
 
 
 class HeatMaps:
-    """How much each place of the last convolution's output speaks for a class.
+    """How much each place in the output of the last convolution is evidence for a class.
 
-    Grad-CAM (Selvaraju et al., ICCV 2017) in the form of HiResCAM (Draelos, Carin, arXiv:2011.08891): activations
-    times the gradients of the class's logit, place by place, summed over the channels, positive parts. Grad-CAM
-    averages the gradients over all places first, which forgets where a network that flattens its last convolution
-    looks; for one that pools it globally both are the same.
+    This is HiResCAM (Draelos, Carin, arXiv:2011.08891), a form of Grad-CAM (Selvaraju et al., ICCV 2017): activations
+    times the gradients of the class's logit, place by place, summed over the channels; negative sums become 0. Grad-CAM
+    averages the gradients over all places first, which loses the places in a network that flattens its last
+    convolution. In a network with global pooling, both give the same.
 
-    The logit is the input of the head's activation, so that a sure answer still has a gradient. One sigmoid unit has
-    one logit, of class 1; class 0's is its negative.
+    The logit is the input of the head's activation, so a confident answer still has a gradient. A sigmoid unit has one
+    logit, that of class 1; the logit of class 0 is its negative.
     """
 
     def __init__(self, classifier: KerasClassifier):
-        """Raises UserError if the network has no convolution."""
+        """Prepare a network; raises UserError if it has no convolution."""
         model = classifier.model
-        convolution = next((layer for layer in model.layers[::-1] if isinstance(layer, keras.layers.Conv2D)), None)
+        convolution = next((layer for layer in reversed(model.layers) if isinstance(layer, keras.layers.Conv2D)), None)
         if convolution is None:
             name = classifier.description.model
-            raise UserError(f"--explain: {name} has no convolution, so there is no map of places; leave it out")
+            raise UserError(f"--explain: {name} has no convolution, so there is no heat map; leave the option out")
         self._preprocessing, self._head = classifier.preprocessing, model.layers[-1]
         self._parts = keras.Model(model.inputs[0], [convolution.output, self._head.input])
 
     def __call__(self, image: np.ndarray, class_index: int) -> np.ndarray:
-        """The map of a picture for a class.
+        """The heat map of an image for a class.
 
         Args:
             image: uint8 (height, width, channels).
-            class_index: of the class to explain.
+            class_index: 0..classes - 1.
 
         Returns:
-            float32 (rows, columns) of the last convolution's output, 0..1; all 0 if nothing speaks for the class.
+            float32 (rows, columns) of the last convolution's output, 0..1; all 0 if nothing is evidence for the class.
         """
         with tf.GradientTape() as tape:
-            batch = _watched(tape, self._preprocessing.batch(image[None]))
+            batch = tf.convert_to_tensor(self._preprocessing.batch(image[None]))
+            tape.watch(batch)  # else there are no gradients if no weight is trainable
             activations, features = self._parts(batch, training=False)
             logit = _logit(self._head, features, class_index)
         gradients = tape.gradient(logit, activations)
         evidence = np.maximum(tf.reduce_sum(activations * gradients, axis=-1)[0].numpy(), 0)
         return evidence / evidence.max() if evidence.max() > 0 else evidence
-
-
-def _watched(tape: tf.GradientTape, batch: np.ndarray) -> tf.Tensor:
-    """A batch that the tape follows even if no weight is trainable."""
-    tensor = tf.convert_to_tensor(batch)
-    tape.watch(tensor)
-    return tensor
 
 
 def _logit(head: keras.layers.Dense, features: tf.Tensor, class_index: int) -> tf.Tensor:

@@ -34,7 +34,7 @@ class EpochTimes(keras.callbacks.Callback):
         self.folder = folder
         self.epochs: list[dict[str, float]] = []
         self._steps = 0  # begun so far, in all epochs
-        self._begin = None
+        self._begin: float | None = None
         self._is_tracing = False
 
     def on_train_begin(self, logs=None):

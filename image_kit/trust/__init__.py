@@ -1,4 +1,4 @@
-"""How far an answer can be trusted: calibration, prediction sets, refusal, golden self-test."""
+"""How far a network's answers can be trusted: calibration, prediction sets, novelty scores, golden self-test."""
 
 from typing import TYPE_CHECKING
 

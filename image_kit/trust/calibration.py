@@ -1,16 +1,16 @@
-"""How far to trust an answer: calibrated probabilities, and sets of classes that hold the right one at a stated rate.
+"""How far to trust an answer: calibrated probabilities, and sets of classes that contain the right one at a given rate.
 
-The numbers come from labelled images that the weights were not fitted to, the validation images. Two methods:
+Both are fitted to labelled images that the weights were not fitted to: the validation images. Two methods:
 
-Temperature scaling: probabilities are made as sure as they are right by dividing the logits by one number.
+Temperature scaling divides the logits by one number, so that probabilities match the rate of right answers.
 Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017.
 
-Split conformal prediction: the answer is every class whose nonconformity score, 1 - its probability, is not larger
-than nearly all scores of the right classes seen in calibration. Sources: Vovk, Gammerman, Shafer, "Algorithmic
-learning in a random world", 2005; Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error
-levels", JASA 2019. An image can also be refused as unlike the training images (see novelty.py). Both kinds of error
-share the rate that the coverage leaves, by the union bound: with images drawn like the calibration images,
-P(the right class is in the answer) >= coverage.
+Split conformal prediction answers with every class whose nonconformity score, 1 - its probability, is at most a
+threshold that nearly all right classes of the calibration images stay below. Sources: Vovk, Gammerman, Shafer,
+"Algorithmic learning in a random world", 2005; Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with
+bounded error levels", JASA 2019. An image can also be refused as unlike the training images (see novelty.py). Both
+kinds of error together stay within the error rate that the coverage allows, by the union bound. For images drawn like
+the calibration images, P(the right class is in the answer) >= coverage.
 """
 
 import math
@@ -18,85 +18,91 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from image_kit.trust.novelty import Novelty
+from image_kit.trust.heads import softmax
+from image_kit.trust.novelty import NoveltyScorer
 
 MIN_COVERAGE, MAX_COVERAGE, COVERAGE = 0.5, 0.999, 0.95
-NOVELTY_SHARE = 5  # one of so many of the errors that the coverage allows may be a refusal
-MAX_SCORES = 10_000  # images calibrate to a hundredth of a percent; more would only lengthen the file
-TEMPERATURES = (0.05, 20.0)  # a fit outside says that the images are too few or the network knows nothing
-TINY = 1e-8  # the next float32 below 1 is 1 - 6e-8, so one sigmoid unit tells nothing smaller; logarithms stay finite
+ERRORS_PER_REFUSAL = 5  # of so many errors that the coverage allows, one may be a refusal
+MAX_SCORES = 10_000  # calibration images: precise to a hundredth of a percent; more would only enlarge the file
+TEMPERATURES = (0.05, 20.0)  # a fit outside means that there are too few images or that the network learned nothing
+TINY = 1e-8  # keeps logarithms finite; below float32's resolution next to 1 (6e-8), so a sigmoid loses nothing
 BINS = 15  # of the calibration error, as in Guo et al.
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What the calibration images say; made by `calibrate`.
+    """What was fitted to the calibration images; made by `fit_calibration`.
 
     Attributes:
-        temperature: the logits are divided by it, > 0.
-        set_scores: float32 (n,), ascending: 1 - probability of the right class, as the network gives it.
+        temperature: the divisor of the logits, within TEMPERATURES.
+        nonconformity_scores: float32 (n,), ascending: 1 - the uncalibrated probability of the right class.
         novelty_scores: float32 (n,), ascending, of the same images.
-        novelty: what scores an image's novelty.
+        novelty: gives an image's novelty score.
     """
 
     temperature: float
-    set_scores: np.ndarray
+    nonconformity_scores: np.ndarray
     novelty_scores: np.ndarray
-    novelty: Novelty
+    novelty: NoveltyScorer
 
     def __post_init__(self):
-        """Raises ValueError on numbers that no calibration gives: they come from a file."""
+        """Raises ValueError if the values, which come from a file, are not those of any calibration."""
         low, high = TEMPERATURES
         if not low <= self.temperature <= high:
             raise ValueError(f"temperature must be {low} to {high}, received {self.temperature}")
-        for scores in (self.set_scores, self.novelty_scores):
-            if scores.shape != self.set_scores.shape or scores.ndim != 1 or not 0 < len(scores) <= MAX_SCORES:
+        expected = self.nonconformity_scores.shape
+        for scores in (self.nonconformity_scores, self.novelty_scores):
+            if scores.shape != expected or scores.ndim != 1 or not 0 < len(scores) <= MAX_SCORES:
                 raise ValueError(f"scores must be two lists of up to {MAX_SCORES} numbers, received {scores.shape}")
             if (np.diff(scores) < 0).any():
                 raise ValueError("scores must ascend")
 
     def can_answer(self, coverage: float) -> bool:
-        """Whether there were images enough to leave any class out at this coverage."""
-        return _allowed_errors(len(self.set_scores), coverage) > 0
+        """Whether there were enough calibration images to leave out any class at this coverage."""
+        return _error_budget(len(self.nonconformity_scores), coverage) > 0
 
     def prediction_sets(
         self, probabilities: np.ndarray, novelty_scores: np.ndarray, coverage: float = COVERAGE
     ) -> list[tuple[int, ...]]:
-        """For each image the classes that may be right, most probable first; none: unlike the training images.
+        """For each image, the indices of the classes that may be right, the most probable first.
 
-        The most probable class is always among them unless the image is unlike. All classes, and never unlike, if
-        the calibration images are too few for the coverage.
+        An image refused as unlike the training images gets an empty set; every other set contains the most probable
+        class. If there were too few calibration images for this coverage, every set contains all classes.
 
         Args:
-            probabilities: float (n, classes), as the network gives them, not calibrated.
-            novelty_scores: float (n,), of `novelty`.
+            probabilities: float (n, classes), uncalibrated.
+            novelty_scores: float (n,), from `novelty`.
             coverage: MIN_COVERAGE to MAX_COVERAGE.
+
+        Raises:
+            ValueError: the coverage is out of range.
         """
-        in_set, novelty_limit = self.limits(coverage)
+        max_nonconformity, max_novelty = self.thresholds(coverage)
         order = np.argsort(-probabilities, axis=1, kind="stable")
-        sets = []
-        for row, ranked, score in zip(probabilities, order, novelty_scores, strict=True):
-            kept = tuple(int(i) for place, i in enumerate(ranked) if place == 0 or _nonconformity(row[i]) <= in_set)
-            sets.append(() if score > novelty_limit else kept)
+        sets: list[tuple[int, ...]] = []
+        for row, ranked, novelty_score in zip(probabilities, order, novelty_scores, strict=True):
+            allowed = _nonconformity(row) <= max_nonconformity
+            allowed[ranked[0]] = True
+            sets.append(() if novelty_score > max_novelty else tuple(ranked[allowed[ranked]].tolist()))
         return sets
 
-    def limits(self, coverage: float) -> tuple[float, float]:
-        """The largest nonconformity of a class in the set, and the largest novelty that is not refused."""
-        errors = _allowed_errors(len(self.set_scores), coverage)
-        # A single error cannot be shared; it goes to the set, which is of more use.
-        refusals = max(1, errors // NOVELTY_SHARE) if errors > 1 else 0
-        return _quantile(self.set_scores, errors - refusals), _quantile(self.novelty_scores, refusals)
+    def thresholds(self, coverage: float) -> tuple[float, float]:
+        """The largest nonconformity of a class in the set, and the largest novelty score that is not refused."""
+        errors = _error_budget(len(self.nonconformity_scores), coverage)
+        # A single error cannot be divided. It goes to the set, which is more useful.
+        refusals = max(1, errors // ERRORS_PER_REFUSAL) if errors > 1 else 0
+        return _threshold(self.nonconformity_scores, errors - refusals), _threshold(self.novelty_scores, refusals)
 
 
-def _allowed_errors(n: int, coverage: float) -> int:
-    """How many of n + 1 exchangeable images may be answered wrongly: n + 1 - ceil((n + 1) coverage)."""
+def _error_budget(n: int, coverage: float) -> int:
+    """How many of n + 1 exchangeable images may get a wrong answer: n + 1 - ceil((n + 1) coverage)."""
     if not MIN_COVERAGE <= coverage <= MAX_COVERAGE:
         raise ValueError(f"coverage must be {MIN_COVERAGE} to {MAX_COVERAGE}, received {coverage}")
-    return n + 1 - math.ceil((n + 1) * coverage - 1e-9)  # .95 in binary is a little more than .95
+    return n + 1 - math.ceil((n + 1) * coverage - 1e-9)  # as a binary fraction, .95 is slightly more than .95
 
 
-def _quantile(ascending: np.ndarray, errors: int) -> float:
-    """The score that a new one, exchangeable with these, exceeds with probability <= errors / (n + 1)."""
+def _threshold(ascending: np.ndarray, errors: int) -> float:
+    """The value that the score of a new, exchangeable image exceeds with a probability of at most errors / (n + 1)."""
     return float(ascending[len(ascending) - errors]) if errors else math.inf
 
 
@@ -104,13 +110,15 @@ def _nonconformity(probabilities: np.ndarray) -> np.ndarray:
     return np.float32(1) - np.asarray(probabilities, np.float32)
 
 
-def calibrate(probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.ndarray, novelty: Novelty):
-    """A `Calibration` from images that the weights were not fitted to.
+def fit_calibration(
+    probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.ndarray, novelty: NoveltyScorer
+) -> Calibration:
+    """Calibrate with images that the weights were not fitted to.
 
     Args:
-        probabilities: float (n, classes), as the network gives them.
-        labels: int (n,).
-        novelty_scores: float (n,), of `novelty`.
+        probabilities: float (n, classes), uncalibrated.
+        labels: int (n,), 0..classes - 1.
+        novelty_scores: float (n,), from `novelty`.
         novelty: fitted to other images than these.
     """
     scores = _nonconformity(probabilities[np.arange(len(labels)), labels])
@@ -120,46 +128,55 @@ def calibrate(probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least cross-entropy on these images, within TEMPERATURES.
+    """The temperature, within TEMPERATURES, that gives the least cross-entropy on these images.
 
-    The labels are taken as 1 - 1/(n + 2) sure, as Platt scaling does (Platt 1999), so that a few images which are all
-    answered rightly do not ask for endless sureness. The cross-entropy is convex in 1 / temperature.
+    Each label counts as certain to 1 - 1/(n + 2) only, as in Platt scaling (Platt 1999), so that a few images, all
+    answered correctly, do not lead to unlimited confidence. The cross-entropy is convex in 1 / temperature, so its
+    minimum is the one zero of its slope.
+
+    Args:
+        probabilities: float (n, classes), uncalibrated.
+        labels: int (n,), 0..classes - 1.
     """
+    from scipy.optimize import brentq  # takes 0.3 s; predict.py imports this module and never fits
+
     n, classes = probabilities.shape
     logits = _log(probabilities)
     targets = np.full(probabilities.shape, 1 / (n + 2) / (classes - 1))
     targets[np.arange(n), labels] = 1 - 1 / (n + 2)
     wanted = (targets * logits).sum(axis=1).mean()
-    low, high = (math.log(1 / temperature) for temperature in reversed(TEMPERATURES))
-    for _ in range(50):  # halvings: to far below what n images can tell
-        middle = (low + high) / 2
-        slope = (_softmax(logits * math.exp(middle)) * logits).sum(axis=1).mean() - wanted
-        low, high = (low, middle) if slope > 0 else (middle, high)
-    return float(np.clip(math.exp(-(low + high) / 2), *TEMPERATURES))
+
+    def slope(log_temperature: float) -> float:
+        return wanted - (softmax(logits / math.exp(log_temperature)) * logits).sum(axis=1).mean()
+
+    low, high = TEMPERATURES
+    if slope(math.log(low)) >= 0:
+        return low
+    if slope(math.log(high)) <= 0:
+        return high
+    return float(np.clip(math.exp(brentq(slope, math.log(low), math.log(high), xtol=1e-14)), low, high))
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities whose logits are divided by the temperature: float32 (n, classes), ranked as before."""
-    return _softmax(_log(probabilities) / temperature).astype(np.float32)
+    """Divide the logits by the temperature: float32 (n, classes), in the same order as before."""
+    return softmax(_log(probabilities) / temperature).astype(np.float32)
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """How far sureness and accuracy are apart, 0..1: in bins of equal width, weighted by their images (Guo et al.).
+    """The mean gap between confidence and accuracy, 0..1, over bins of equal width weighted by their images.
+
+    Source: Guo et al. 2017 (see above).
 
     Args:
         probabilities: float (n, classes).
-        labels: int (n,).
+        labels: int (n,), 0..classes - 1.
+        bins: of the confidence, the probability of the most probable class.
     """
-    sureness, right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == labels
-    numbers = np.clip(np.ceil(sureness * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(numbers, weights=sureness - right, minlength=bins)
+    confidence, is_right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == labels
+    numbers = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(numbers, weights=confidence - is_right, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(np.asarray(probabilities, np.float64), TINY))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -1,52 +1,55 @@
-"""The end of a training: measure how far the answers of its weights can be trusted."""
+"""The end of a training: measure how far the answers of the trained network can be trusted."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from image_kit.answering import Classifier
 from image_kit.datasets import ImageSet
-from image_kit.trust import calibration, golden, novelty
+from image_kit.trust.calibration import MAX_SCORES, expected_calibration_error, fit_calibration, with_temperature
+from image_kit.trust.golden import record_answers
+from image_kit.trust.network import Network
+from image_kit.trust.novelty import MAX_FITTED, fit_novelty, image_statistics
 from image_kit.trust.trust import Trust
 
-CHUNK = 256  # images of the data at once: bounds the memory
+BATCH = 256  # images loaded at once, which limits the memory
 
 
-def measure_trust(classifier: Classifier, train: ImageSet, validation: ImageSet) -> tuple[Trust, dict[str, Any]]:
-    """Calibrate a trained classifier.
+def measure_trust(network: Network, train: ImageSet, validation: ImageSet) -> tuple[Trust, dict[str, Any]]:
+    """Calibrate a trained network, and record its answers for the golden self-test.
 
     Args:
-        classifier: with the weights to keep.
-        train: training images, whose pixels say what is usual; as they are, not augmented.
-        validation: images that the weights were not fitted to.
+        network: with the weights to keep.
+        train: the training images, not augmented. Images unlike them will be refused.
+        validation: labelled images that the weights were not fitted to.
 
     Returns:
-        What travels with the weights; and for the run's record how many images calibrated, the temperature, and the
-        expected calibration error before and after it on these same images, which flatters the second.
+        The `Trust` to store with the weights; and a record for metrics.json: the number of images, the temperature,
+        and the expected calibration error before and after calibration. Both errors are measured on the validation
+        images themselves, so the second one is optimistic.
     """
-    statistics = [novelty.image_statistics(images) for images in _chunks(train, _spread(train, novelty.MAX_FITTED))]
-    unlike = novelty.fit(np.concatenate(statistics))
-    chosen = _spread(validation, calibration.MAX_SCORES)
-    answers = [(classifier.uncalibrated(images), unlike.scores(images)) for images in _chunks(validation, chosen)]
-    probabilities, scores = map(np.concatenate, zip(*answers, strict=True))
+    statistics = [image_statistics(images) for images in _batches(train, _evenly_spaced(train, MAX_FITTED))]
+    novelty = fit_novelty(np.concatenate(statistics))
+    chosen = _evenly_spaced(validation, MAX_SCORES)
+    answers = [(network.uncalibrated(images), novelty.scores(images)) for images in _batches(validation, chosen)]
+    probabilities, novelty_scores = map(np.concatenate, zip(*answers, strict=True))
     labels = validation.labels[chosen]
-    calibrated = calibration.calibrate(probabilities, labels, scores, unlike)
-    cooled = calibration.with_temperature(probabilities, calibrated.temperature)
+    calibration = fit_calibration(probabilities, labels, novelty_scores, novelty)
+    calibrated = with_temperature(probabilities, calibration.temperature)
     record = {
         "images": len(labels),
-        "temperature": calibrated.temperature,
-        "validation_ece_before": calibration.expected_calibration_error(probabilities, labels),
-        "validation_ece_after": calibration.expected_calibration_error(cooled, labels),
+        "temperature": calibration.temperature,
+        "validation_ece_before": expected_calibration_error(probabilities, labels),
+        "validation_ece_after": expected_calibration_error(calibrated, labels),
     }
-    return Trust(calibrated, golden.record(classifier)), record
+    return Trust(calibration, record_answers(network)), record
 
 
-def _spread(images: ImageSet, most: int) -> np.ndarray:
-    """Indices of up to `most` images, evenly spaced, so that every class keeps its share."""
+def _evenly_spaced(images: ImageSet, most: int) -> np.ndarray:
+    """Indices of up to `most` images, evenly spaced, so that each class keeps its fraction."""
     total = len(images.labels)
     return np.linspace(0, total - 1, min(total, most)).astype(int)
 
 
-def _chunks(images: ImageSet, chosen: np.ndarray) -> Iterator[np.ndarray]:
-    return (images.take(chosen[start : start + CHUNK]) for start in range(0, len(chosen), CHUNK))
+def _batches(images: ImageSet, chosen: np.ndarray) -> Iterator[np.ndarray]:
+    return (images.take(chosen[start : start + BATCH]) for start in range(0, len(chosen), BATCH))

@@ -1,28 +1,29 @@
-"""Is a picture unlike those that the network was trained on? Told by statistics of its pixels.
+"""Novelty scores: how unlike the training images an image is, measured by statistics of its pixels.
 
-A classifier answers any picture with one of its classes, and is often sure of it. What is compared here is how bright,
-contrasted, sharp and coloured a picture is, and what its border looks like: the score is the squared Mahalanobis
-distance of these statistics to those of the training images (as Lee et al. 2018 do with a network's features; those of
-the kit's small networks tell much less, see benchmarks/trust.py). It cannot see that a picture of the same kind shows
-something else.
+A classifier answers every image with one of its classes, often with high confidence. The novelty score compares how
+bright, contrasted, sharp and coloured an image is, and how its border looks. It is the squared Mahalanobis distance
+between these statistics and those of the training images. Lee et al. 2018 do the same with a network's features; the
+features of the kit's small networks tell much less (see benchmarks/trust.py). The score cannot tell when an image of
+the same kind shows something else.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-SAMPLES = 32  # points a side that a picture is looked at; enough for statistics, and 300x300 costs what 32x32 does
-SCALES = (1, 2, 4)  # pixels between the neighbours that are compared
-COUNTS = {1: 12, 3: 15}  # statistics of a picture with 1 and 3 channels
-MAX_FITTED = 2_000  # training images that statistics are taken of
-CHUNK = 256  # images at once: bounds the memory
-FLOOR = 1.0  # gray values, of 255: what is added before a logarithm, so that flat pictures do not decide everything
+SAMPLES = 32  # points per side at which an image is sampled: enough for statistics, and as fast at 300x300 as at 32x32
+SCALES = (1, 2, 4)  # distances in pixels between the neighbours that are compared
+COUNTS = {1: 12, 3: 15}  # the number of statistics of an image, by its channels
+MAX_FITTED = 2_000  # the most training images that are used
+BATCH = 256  # images processed at once, which limits the memory
+FLOOR = 1.0  # gray values of 255, added before a logarithm so that flat images do not dominate
 
 
 def image_statistics(images: np.ndarray) -> np.ndarray:
-    """What is compared of uint8 images (n, height, width, channels): float32 (n, COUNTS[channels])."""
-    chunks = [_statistics(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
-    return np.concatenate(chunks) if chunks else np.empty((0, COUNTS[images.shape[-1]]), np.float32)
+    """The statistics of uint8 images (n, height, width, channels): float32 (n, COUNTS[channels])."""
+    parts = [_statistics(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    return np.concatenate(parts) if parts else np.empty((0, COUNTS[images.shape[-1]]), np.float32)
 
 
 def _statistics(images: np.ndarray) -> np.ndarray:
@@ -44,8 +45,8 @@ def _statistics(images: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _neighbours(images: np.ndarray, scale: int, step: int):
-    """Views of sampled pixels and of those `scale` pixels below, then beside them."""
+def _neighbours(images: np.ndarray, scale: int, step: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of views: pixels `scale` below the sampled pixels and these; then pixels `scale` to the right and these."""
     scale = min(scale, *(side - 1 for side in images.shape[1:3]))
     yield images[:, scale::step, ::step], images[:, : images.shape[1] - scale : step, ::step]
     yield images[:, ::step, scale::step], images[:, ::step, : images.shape[2] - scale : step]
@@ -60,40 +61,42 @@ def _log(values: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Novelty:
-    """The statistics of the training images; made by `fit`.
+class NoveltyScorer:
+    """The distribution of the training images' statistics; made by `fit_novelty`.
 
     Attributes:
         mean: float32 (k,).
-        whitening: float32 (k, k): statistics less their mean, times it, have variance 1 and no correlation.
+        whitening: float32 (k, k). (statistics - mean) @ whitening has variance 1 and no correlation.
     """
 
     mean: np.ndarray
     whitening: np.ndarray
 
     def __post_init__(self):
-        """Raises ValueError on shapes that do not belong together: they come from a file."""
+        """Raises ValueError if the shapes, which come from a file, do not fit together."""
         k = len(self.mean)
         if k not in COUNTS.values() or self.mean.shape != (k,) or self.whitening.shape != (k, k):
             raise ValueError(f"statistics of images of shape {self.mean.shape} and {self.whitening.shape}")
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """float32 (n,), >= 0: how unlike the training images uint8 images (n, height, width, channels) are."""
-        with np.errstate(over="ignore"):  # a damaged file's numbers may be too large; infinitely unlike is right then
+        """The novelty scores of uint8 images (n, height, width, channels): float32 (n,), at least 0."""
+        # The values in a damaged file may overflow. An infinite score is right then: the image is refused.
+        with np.errstate(over="ignore"):
             return np.square((image_statistics(images) - self.mean) @ self.whitening).sum(axis=1)
 
 
-def fit(statistics: np.ndarray) -> Novelty:
-    """The `Novelty` of training images, from their `image_statistics`, float (n, k) with n >= 1.
+def fit_novelty(statistics: np.ndarray) -> NoveltyScorer:
+    """Fit a scorer to the `image_statistics` of the training images, float (n, k), n at least 1.
 
-    The covariance is shrunk towards its diagonal, the more the fewer the images are, so that it can be inverted.
+    The covariance is shrunk towards its diagonal so that it can be inverted: the fewer images, the more.
     """
     n, k = statistics.shape
     values = statistics.astype(np.float64)
     mean = values.mean(axis=0)
     covariance = (values - mean).T @ (values - mean) / n
-    share = k / (n + k)
-    # What never varied in training gets a spread of .03, in the unit of logarithms: some is always possible.
-    shrunk = (1 - share) * covariance + share * np.diag(np.diag(covariance)) + 0.001 * np.eye(k)
+    shrinkage = k / (n + k)
+    # A statistic that never varied in training gets a standard deviation of .03 (of a logarithm): some is always
+    # possible.
+    shrunk = (1 - shrinkage) * covariance + shrinkage * np.diag(np.diag(covariance)) + 0.001 * np.eye(k)
     whitening = np.linalg.cholesky(np.linalg.inv(shrunk))
-    return Novelty(mean.astype(np.float32), whitening.astype(np.float32))
+    return NoveltyScorer(mean.astype(np.float32), whitening.astype(np.float32))

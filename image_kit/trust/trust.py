@@ -1,31 +1,31 @@
-"""What travels with trained weights so that their answers can be trusted: calibration and golden self-test.
+"""What is stored with trained weights so that their answers can be trusted: the calibration and the golden self-test.
 
-Both are one block of bytes (byte_block.py), the same in the weights file and in model.tflite. NumPy only: a prediction
-through LiteRT waits for no other package.
+Both are one block of bytes (byte_block.py), the same in the weights file and in model.tflite. This module needs NumPy
+only, so that a prediction through LiteRT waits for no other package.
 """
 
 from dataclasses import dataclass
 
-from image_kit.trust import byte_block, novelty
+from image_kit.trust import byte_block
 from image_kit.trust.calibration import Calibration
-from image_kit.trust.golden import Golden
-from image_kit.trust.novelty import Novelty
+from image_kit.trust.golden import GoldenTest
+from image_kit.trust.novelty import COUNTS, NoveltyScorer
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Trust:
-    """What is known of a network's answers."""
+    """How far a network's answers can be trusted."""
 
     calibration: Calibration
-    golden: Golden
+    golden: GoldenTest
 
     def to_bytes(self) -> bytes:
-        """As one block; `from_bytes` reads it."""
+        """As one block, for `from_bytes`."""
         values = {"format": FORMAT, "temperature": self.calibration.temperature}
         arrays = {
-            "set_scores": self.calibration.set_scores,
+            "set_scores": self.calibration.nonconformity_scores,
             "novelty_scores": self.calibration.novelty_scores,
             "novelty_mean": self.calibration.novelty.mean,
             "novelty_whitening": self.calibration.novelty.whitening,
@@ -37,24 +37,30 @@ class Trust:
 
     @classmethod
     def from_bytes(cls, data: bytes, image_shape: tuple[int, int, int], n_classes: int) -> "Trust":
-        """The inverse of `to_bytes`.
+        """Read a block: the inverse of `to_bytes`.
 
-        Raises ValueError: damaged, of another format, or not of a network with such images and classes.
+        Args:
+            data: the block.
+            image_shape: (height, width, channels) of the network that it must belong to.
+            n_classes: the number of its classes.
+
+        Raises:
+            ValueError: damaged, in another format, or of a network with other channels or classes.
         """
         values, arrays = byte_block.unpack(data)
         try:
             if values.pop("format") != FORMAT:
                 raise ValueError(f"written in another format than {FORMAT}")
-            unlike = Novelty(arrays.pop("novelty_mean"), arrays.pop("novelty_whitening"))
+            novelty = NoveltyScorer(arrays.pop("novelty_mean"), arrays.pop("novelty_whitening"))
             temperature, scores = float(values.pop("temperature")), arrays.pop("set_scores")
-            calibrated = Calibration(temperature, scores, arrays.pop("novelty_scores"), unlike)
+            calibration = Calibration(temperature, scores, arrays.pop("novelty_scores"), novelty)
             images, probabilities = arrays.pop("golden_images"), arrays.pop("golden_probabilities")
-            recorded = Golden(images, probabilities, arrays.pop("golden_features"))
+            golden = GoldenTest(images, probabilities, arrays.pop("golden_features"))
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"incomplete ({error})") from None
         if unknown := values.keys() | arrays.keys():
-            raise ValueError(f"it holds {', '.join(sorted(unknown))}, which a newer version of this kit wrote")
-        wanted = (novelty.COUNTS[image_shape[2]], image_shape[2], n_classes)
-        if (len(unlike.mean), images.shape[-1], probabilities.shape[-1]) != wanted:
+            raise ValueError(f"it contains {', '.join(sorted(unknown))}, written by a newer version of this kit")
+        expected = (COUNTS[image_shape[2]], image_shape[2], n_classes)
+        if (len(novelty.mean), images.shape[-1], probabilities.shape[-1]) != expected:
             raise ValueError("it belongs to another network")
-        return cls(calibrated, recorded)
+        return cls(calibration, golden)

@@ -44,7 +44,7 @@ def _crc32(file: h5py.File) -> int:
             raise TypeError(f"{name} does not hold numbers")
         checksum = zlib.crc32(f"{name} {dataset.dtype} {dataset.shape}".encode(), checksum)
         for block in _blocks(dataset):
-            checksum = zlib.crc32(block, checksum)
+            checksum = zlib.crc32(block.data, checksum)
     return checksum
 
 

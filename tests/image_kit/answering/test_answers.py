@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from image_kit.answering import answers
-from image_kit.answering.answers import Answer, answer
+from image_kit.answering.answers import Answer, make_answer
 
 NAMES = ("cats", "dogs", "猫 and, more")
-GOOD = answer("a b.jpg", np.array([0.25, 0.5, 0.25], np.float32), NAMES)
+GOOD = make_answer("a b.jpg", np.array([0.25, 0.5, 0.25], np.float32), NAMES)
 BAD = Answer("none.jpg", error="no such file")
 
 
@@ -25,7 +25,7 @@ def written(write, *arguments):
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=8), st.none() | st.integers(1, 9))
 def test_classes_are_ranked_and_equals_keep_their_order(probabilities, top):
     names = tuple("abcdefgh")[: len(probabilities)]
-    got = answer("x", np.array(probabilities, np.float32), names, top)
+    got = make_answer("x", np.array(probabilities, np.float32), names, top)
     expected = sorted(range(len(names)), key=lambda i: (-probabilities[i], i))[:top]
     assert list(got.probabilities.items()) == [(names[i], probabilities[i]) for i in expected]
     assert (got.path, got.label, got.probability) == ("x", names[expected[0]], probabilities[expected[0]])
@@ -61,7 +61,7 @@ def test_csv_has_the_same_fields_and_several_values_as_json():
 
 @pytest.mark.parametrize(("classes", "top"), [(2, None), (2, 1), (3, None), (3, 2), (3, 1)])
 def test_neither_is_said_of_two_classes_however_many_are_shown(classes, top):
-    refused = answer("x", np.full(classes, 1 / classes), tuple("abc")[:classes], top, ())
+    refused = make_answer("x", np.full(classes, 1 / classes), tuple("abc")[:classes], top, ())
     who = "neither" if classes == 2 else "none of them"
     assert refused.sentence() == f"{who}: unlike the photos it was trained on"
 
@@ -73,7 +73,7 @@ def test_the_listing_is_a_paragraph_a_photo_and_leaves_errors_to_stderr():
 
 
 def test_the_table_is_a_line_a_photo():
-    long = answer("x" * 30 + "/photo.jpg" + "y" * 30, np.array([0.1, 0.2, 0.3, 0.4]), tuple("abcd"))
+    long = make_answer("x" * 30 + "/photo.jpg" + "y" * 30, np.array([0.1, 0.2, 0.3, 0.4]), tuple("abcd"))
     assert written(answers.write_table, [GOOD, long, BAD], ["a b.jpg", long.path]).splitlines() == [
         "a b.jpg" + " " * 43 + "   50.0% dogs   25.0% cats   25.0% 猫 and, more",
         "…" + "x" * 9 + "/photo.jpg" + "y" * 30 + "   40.0% d   30.0% c   20.0% b",

@@ -73,7 +73,7 @@ def test_a_model_made_from_other_weights_is_not_used(tmp_path, cache, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_damaged_model_in_the_cache_is_made_anew(tmp_path, cache, capfd):
+def test_a_damaged_model_in_the_cache_is_made_again(tmp_path, cache, capfd):
     theirs = save(tmp_path / "a.weights.h5")
     load_classifier(tmp_path / "a.weights.h5")
     (made,) = cache.glob("*.tflite")
@@ -111,7 +111,7 @@ def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
     assert letters.class_names == tuple("abcdefghij")
     assert len(list(cache.glob("*.tflite"))) == 2
     with pytest.raises(UserError, match="does not say which network it belongs to; add --preset"):
-        load_classifier(tmp_path / "old.weights.h5")
+        load_classifier(tmp_path / "old.weights.h5", fallback())
 
 
 def test_options_that_contradict_the_file_are_refused_by_either_kind(tmp_path, cache):
@@ -205,7 +205,7 @@ def test_each_head_becomes_a_distribution(outputs, head, expected):
 
 def test_photos_are_answered_in_their_order_whatever_cannot_be_read(tmp_path, photo):
     classifier = save(tmp_path / "a.weights.h5")
-    classifier.max_chunk = 2
+    classifier.max_batch_size = 2
     paths = [photo(tmp_path / f"{number}.png", number, (16, 12)) for number in range(7)]
     paths[3].write_bytes(b"broken")
     array = PhotoSource("array", IMAGES[0])
@@ -228,14 +228,14 @@ def test_photos_are_answered_in_their_order_whatever_cannot_be_read(tmp_path, ph
 
 def test_decoding_runs_ahead_by_a_bounded_number_of_photos(tmp_path, monkeypatch):
     classifier = save(tmp_path / "a.weights.h5")
-    classifier.max_chunk = 2
+    classifier.max_batch_size = 2
     started = []
 
     def decoded(classifier, source):
         started.append(source.name)
         return source, source.content
 
-    monkeypatch.setattr(inference, "_decoded", decoded)
+    monkeypatch.setattr(inference, "_decode", decoded)
     answered = answer_photos(classifier, [PhotoSource(str(number), IMAGES[0]) for number in range(500)])
     next(answered)
     assert len(started) <= 2 + 1 + 2 * 2 + inference.cpu_cores()

@@ -19,7 +19,7 @@ def child(monkeypatch):
     """`child(code)` makes the process that tries run `code` in place of LiteRT."""
 
     def replace(code):
-        monkeypatch.setattr(lite_trial, "TRY", code)
+        monkeypatch.setattr(lite_trial, "CODE", code)
 
     return replace
 
@@ -27,16 +27,16 @@ def child(monkeypatch):
 def test_what_was_tried_is_not_tried_again(cache, child):
     lite_trial.remember(SOUND)
     child("raise SystemExit(1)")
-    lite_trial.check(Path("model.tflite"), SOUND)
+    lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
     with pytest.raises(UserError, match="crashes LiteRT"):
-        lite_trial.check(Path("model.tflite"), "b" * 64)
+        lite_trial.refuse_unsafe(Path("model.tflite"), "b" * 64)
 
 
 def test_what_went_well_is_remembered(cache, child):
     child("")
-    lite_trial.check(Path("model.tflite"), SOUND)
+    lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
     child("raise SystemExit(1)")
-    lite_trial.check(Path("model.tflite"), SOUND)
+    lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
 
 
 def test_another_version_of_litert_tries_again(cache, child, monkeypatch):
@@ -44,30 +44,28 @@ def test_another_version_of_litert_tries_again(cache, child, monkeypatch):
     monkeypatch.setattr("ai_edge_litert.__version__", "0.0.1")
     child("raise SystemExit(1)")
     with pytest.raises(UserError, match="crashes LiteRT"):
-        lite_trial.check(Path("model.tflite"), SOUND)
+        lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
 
 
 def test_a_crash_of_native_code_is_one_line(cache, child):
     child("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(
-        UserError, match=r"^bad\.tflite: its network crashes LiteRT \(exit status -11\); take another file$"
+        UserError, match=r"^bad\.tflite: its network crashes LiteRT \(exit status -11\); use another file$"
     ):
-        lite_trial.check(Path("bad.tflite"), SOUND)
+        lite_trial.refuse_unsafe(Path("bad.tflite"), SOUND)
 
 
 def test_a_hang_is_one_line(cache, child, monkeypatch):
-    monkeypatch.setattr(lite_trial, "SECONDS", 0.5)
+    monkeypatch.setattr(lite_trial, "TIMEOUT_SECONDS", 0.5)
     child("import time; time.sleep(60)")
-    with pytest.raises(
-        UserError, match=r"^bad\.tflite: its network hangs in LiteRT \(for 0\.5 s\); take another file$"
-    ):
-        lite_trial.check(Path("bad.tflite"), SOUND)
+    with pytest.raises(UserError, match=r"^bad\.tflite: its network hangs in LiteRT \(for 0\.5 s\); use another file$"):
+        lite_trial.refuse_unsafe(Path("bad.tflite"), SOUND)
 
 
 def test_a_refused_file_gives_the_line_of_the_process_that_refused_it(cache, child):
-    child(f"print('bad.tflite: is refused'); raise SystemExit({lite_trial.DAMAGED})")
+    child(f"print('bad.tflite: is refused'); raise SystemExit({lite_trial.REFUSED})")
     with pytest.raises(UserError, match=r"^bad\.tflite: is refused$"):
-        lite_trial.check(Path("bad.tflite"), SOUND)
+        lite_trial.refuse_unsafe(Path("bad.tflite"), SOUND)
     assert not (cache / lite_trial.TRIED).exists()
 
 
@@ -83,7 +81,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, child, monkeypatch
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
     child("")
-    lite_trial.check(Path("model.tflite"), SOUND)
+    lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
 
 
 def test_the_real_trial_refuses_a_forged_network(cache):
@@ -91,5 +89,5 @@ def test_the_real_trial_refuses_a_forged_network(cache):
     forged = Path(__file__).parents[1] / "weights/corpus/no_data.tflite"
     digest = lite_model.read(forged).flatbuffer_sha256
     with pytest.raises(UserError, match=r"no_data\.tflite: its network cannot be run \(Input tensor 4 lacks data\)"):
-        lite_trial.check(forged, digest)
+        lite_trial.refuse_unsafe(forged, digest)
     assert not (cache / lite_trial.TRIED).exists()

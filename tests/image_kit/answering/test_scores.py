@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy.stats import binomtest
 
 from image_kit.answering.scores import most_confident_mistakes, score, wilson_interval
 
@@ -31,6 +32,12 @@ def test_wilson_interval_at_its_ends_has_a_closed_form(total, confidence):
 
 
 counts = st.integers(1, 100_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
+
+
+@given(counts, st.floats(0.01, 0.999))
+def test_wilson_interval_is_that_of_scipy(count, confidence):
+    expected = binomtest(*count).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(*count, confidence) == pytest.approx((expected.low, expected.high), rel=0, abs=1e-12)
 
 
 @given(counts, st.floats(0.01, 0.999))

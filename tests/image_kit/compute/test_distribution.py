@@ -12,33 +12,32 @@ DEVICES = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from image_kit.compute import device as compute
-from image_kit.training import callbacks
-from image_kit.compute import quiet
-with quiet.native_stderr_held_back():
+from image_kit.compute import dtype_policy, native_stderr_held_back, set_up
+with native_stderr_held_back():
     import tensorflow as tf
     cpu = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [cpu] * 2)
-    import keras, numpy as np, distribution, optimizers, training
+    import keras, numpy as np
+    from image_kit.compute import distribution
+    from image_kit.fast_keras import optimizers
 optimizers.MANY = 100  # so that what large variables get is tested too
-from image_kit.training.run_folder import RunFolder
-from image_kit import datasets
+from image_kit.datasets import load_photos
+from image_kit.training import Run, RunFolder, Settings
 from presets import PRESETS
+from tests.fixtures.networks import NETWORKS
 
 def run(name, recipe, who, epochs):
-    folder = Path("runs", name)
-    if folder.exists():
-        run = RunFolder.open(folder)
-    else:
-        run = RunFolder.create(name, "unused")
-        run.write_settings("photos", recipe)
-    compute.set_up(recipe.precision, recipe.seed)
-    recipe = replace(recipe, epochs=epochs)
-    data = datasets.load_photos(Path("photos"), recipe)
-    model = training.build(recipe, data, who)
-    training.run_training(run, model, recipe, None, data, distribution=who)
-    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in run.history]
-    return rows, [weights.tolist() for weights in model.get_weights()]
+    path = Path("runs", name)
+    folder = RunFolder.open(path) if path.exists() else RunFolder.create(name, "unused")
+    settings = Settings("photos", replace(recipe, epochs=epochs))
+    folder.write_settings(settings)
+    computing = set_up(recipe.precision, recipe.seed)
+    run = Run(settings, load_photos(Path("photos"), recipe), NETWORKS, computing, who)
+    run.build(lambda: folder)
+    run.fit()
+    run.finish()
+    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in folder.history]
+    return rows, [weights.tolist() for weights in run.model.get_weights()]
 
 two = distribution.over_devices(["CPU:0", "CPU:1"])
 base = replace(PRESETS["one_conv"], image_size=(16, 16), batch_size=7, precision="float32", optimizer="adam",
@@ -54,7 +53,7 @@ found["broken"] = run("broken", dropout, two, 2)
 
 def overflow(place):
     # One step of four images in float16, one too bright: are weights unchanged, the loss scale, steps that count.
-    with two.scope():
+    with two.scope(), dtype_policy("mixed_float16"):
         model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
     images, labels = np.ones((4, 4), np.float32), np.zeros((4, 1), np.float32)

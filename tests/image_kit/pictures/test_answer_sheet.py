@@ -3,12 +3,12 @@
 import numpy as np
 from PIL import Image
 
-from image_kit.answering.answers import answer
+from image_kit.answering.answers import make_answer
 from image_kit.photos.sources import PhotoSource
 from image_kit.pictures.answer_sheet import SHOWN, AnswerSheet, overlay
 
 GREEN = np.full((10, 20, 3), (0, 255, 0), np.uint8)
-ANSWER = answer("folder/photo.jpg", np.array([0.2, 0.8]), ("cats", "dogs"))
+ANSWER = make_answer("folder/photo.jpg", np.array([0.2, 0.8]), ("cats", "dogs"))
 
 
 def has_green(path):
@@ -35,7 +35,7 @@ def test_a_photo_that_is_gone_by_now_is_shown_as_the_network_saw_it(tmp_path):
 
 def test_what_the_photo_may_be_stands_below_it(tmp_path):
     sheet = AnswerSheet()
-    unlike = answer("photo.jpg", np.array([0.2, 0.8]), ("cats", "dogs"), prediction_set=[])
+    unlike = make_answer("photo.jpg", np.array([0.2, 0.8]), ("cats", "dogs"), prediction_set=[])
     sheet.add(PhotoSource("photo.jpg", GREEN), unlike, GREEN)
     assert sheet.shown[0][1].splitlines()[0] == "photo.jpg: neither: unlike the photos it was trained on"
 
@@ -51,7 +51,7 @@ def test_a_heat_map_stands_beside_each_photo(tmp_path):
     for _ in range(2):
         sheet.add(PhotoSource("a", GREEN[..., :1]), ANSWER, GREEN[..., :1])
     assert asked == ["dogs", "dogs"]
-    assert [caption.split("\n")[0] for _, caption in sheet.shown] == ["photo.jpg", "what speaks for dogs"] * 2
+    assert [caption.split("\n")[0] for _, caption in sheet.shown] == ["photo.jpg", "evidence for dogs"] * 2
     sheet.save(tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
 

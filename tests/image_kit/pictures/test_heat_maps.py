@@ -63,5 +63,5 @@ def test_weights_that_are_not_trained_are_explained_too():
 def test_a_network_without_a_convolution_is_refused():
     model = keras.Sequential([keras.layers.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
     classifier = KerasClassifier(model, Description("mnist_dense", ("a", "b", "c"), Preprocessing(SHAPE)))
-    with pytest.raises(UserError, match="--explain: mnist_dense has no convolution, so there is no map of places"):
+    with pytest.raises(UserError, match="--explain: mnist_dense has no convolution, so there is no heat map"):
         HeatMaps(classifier)

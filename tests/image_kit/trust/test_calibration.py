@@ -5,23 +5,24 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from image_kit.trust import calibration
-from image_kit.trust.calibration import Calibration, calibrate
-from image_kit.trust.novelty import Novelty
+from image_kit.trust.calibration import Calibration, fit_calibration
+from image_kit.trust.heads import softmax
+from image_kit.trust.novelty import NoveltyScorer
 
-NOVELTY = Novelty(np.zeros(12, np.float32), np.eye(12, dtype=np.float32))
+NOVELTY = NoveltyScorer(np.zeros(12, np.float32), np.eye(12, dtype=np.float32))
 
 
 def answers(n, classes=4, seed=0, sharpness=2.0):
     """Probabilities, labels drawn from them (so that they are calibrated), and novelty scores."""
     rng = np.random.default_rng(seed)
-    probabilities = calibration._softmax(sharpness * rng.normal(size=(n, classes))).astype(np.float32)
+    probabilities = softmax(sharpness * rng.normal(size=(n, classes))).astype(np.float32)
     labels = (rng.random(n)[:, None] > probabilities.cumsum(axis=1)).sum(axis=1).clip(max=classes - 1)
     return probabilities, labels, rng.exponential(size=n)
 
 
 def made(n, **options):
     probabilities, labels, novelty_scores = answers(n, **options)
-    return calibrate(probabilities, labels, novelty_scores, NOVELTY)
+    return fit_calibration(probabilities, labels, novelty_scores, NOVELTY)
 
 
 @settings(max_examples=30, deadline=None)
@@ -39,17 +40,17 @@ def test_the_right_class_is_in_the_answer_at_the_stated_rate(n, coverage, classe
     for trial in range(trials):
         old = slice(trial * (n + 1), trial * (n + 1) + n)
         new = slice(old.stop, old.stop + 1)
-        in_set, unlike = calibrate_limits(probabilities[old], labels[old], scores[old], coverage)
+        max_nonconformity, max_novelty = thresholds_of(probabilities[old], labels[old], scores[old], coverage)
         right = 1 - probabilities[new][0, labels[new][0]]
         is_best = probabilities[new][0].argmax() == labels[new][0]
-        covered += scores[new][0] <= unlike and (right <= in_set or is_best)
+        covered += scores[new][0] <= max_novelty and (right <= max_nonconformity or is_best)
     # 5 standard deviations: a wrong alarm in 3 million.
     assert covered / trials >= coverage - 5 * math.sqrt(coverage * (1 - coverage) / trials)
 
 
-def calibrate_limits(probabilities, labels, scores, coverage):
+def thresholds_of(probabilities, labels, scores, coverage):
     right = np.sort(1 - probabilities[np.arange(len(labels)), labels])
-    return Calibration(1.0, right, np.sort(scores.astype(np.float32)), NOVELTY).limits(coverage)
+    return Calibration(1.0, right, np.sort(scores.astype(np.float32)), NOVELTY).thresholds(coverage)
 
 
 @pytest.mark.parametrize("classes", [2, 10])
@@ -74,9 +75,9 @@ def test_the_quantiles_are_exact_and_shared_by_the_two_errors():
     scores = np.linspace(0.01, 0.99, 99).astype(np.float32)
     fitted = Calibration(1.0, scores, scores, NOVELTY)
     # 5 of 100 may err: 1 by refusal, 4 by the set; so the largest score, and the fourth largest.
-    assert fitted.limits(0.95) == (pytest.approx(0.96), pytest.approx(0.99))
-    assert fitted.limits(0.99) == (pytest.approx(0.99), math.inf)  # the one error is the set's
-    assert fitted.limits(0.991) == (math.inf, math.inf)
+    assert fitted.thresholds(0.95) == (pytest.approx(0.96), pytest.approx(0.99))
+    assert fitted.thresholds(0.99) == (pytest.approx(0.99), math.inf)  # the one error is the set's
+    assert fitted.thresholds(0.991) == (math.inf, math.inf)
 
 
 def test_too_few_images_for_the_coverage_give_every_class_and_refuse_nothing():
@@ -89,7 +90,7 @@ def test_too_few_images_for_the_coverage_give_every_class_and_refuse_nothing():
 @pytest.mark.parametrize("coverage", [0.499, 0.9991, math.nan])
 def test_a_coverage_out_of_range_is_refused(coverage):
     with pytest.raises(ValueError, match=r"coverage must be 0\.5 to 0\.999"):
-        made(50).limits(coverage)
+        made(50).thresholds(coverage)
 
 
 @settings(max_examples=20, deadline=None)
@@ -116,7 +117,7 @@ def test_the_temperature_has_the_least_cross_entropy():
     assert loss(best) < min(loss(best * 0.8), loss(best * 1.25), loss(1.0))
 
 
-def test_a_few_images_that_are_all_right_do_not_ask_for_endless_sureness():
+def test_a_few_images_that_are_all_right_do_not_lead_to_unlimited_confidence():
     probabilities = np.float32([[0.9, 0.1]] * 10)
     fitted = calibration.fit_temperature(probabilities, np.zeros(10, int))
     # Platt's target: right in 11 of 12.
@@ -145,12 +146,12 @@ def test_the_calibration_error_is_that_of_a_hand_calculation():
     [
         ({"temperature": 0.0}, "temperature must be 0.05 to 20.0, received 0.0"),
         ({"temperature": math.nan}, "received nan"),
-        ({"set_scores": np.float32([0.2, 0.1])}, "scores must ascend"),
-        ({"set_scores": np.float32([0.2])}, "two lists"),
+        ({"nonconformity_scores": np.float32([0.2, 0.1])}, "scores must ascend"),
+        ({"nonconformity_scores": np.float32([0.2])}, "two lists"),
         ({"novelty_scores": np.float32([[1, 2]])}, "two lists"),
     ],
 )
 def test_what_no_calibration_gives_is_refused(changes, message):
-    values = {"temperature": 1.0, "set_scores": np.float32([0.1, 0.2]), "novelty_scores": np.float32([1, 2])}
+    values = {"temperature": 1.0, "nonconformity_scores": np.float32([0.1, 0.2]), "novelty_scores": np.float32([1, 2])}
     with pytest.raises(ValueError, match=message):
         Calibration(**values | changes, novelty=NOVELTY)

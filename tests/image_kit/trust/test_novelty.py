@@ -25,13 +25,13 @@ def test_statistics_have_their_shape_and_are_finite(shape):
 
 
 def test_an_image_has_the_same_statistics_alone_and_among_others():
-    images = pictures(novelty.CHUNK + 5)
+    images = pictures(novelty.BATCH + 5)
     together = novelty.image_statistics(images)
     np.testing.assert_allclose(together[-1], novelty.image_statistics(images[-1:])[0], rtol=1e-5)
 
 
 def test_other_kinds_of_picture_score_higher_than_nearly_all_of_the_same_kind():
-    fitted = novelty.fit(novelty.image_statistics(pictures(1_000)))
+    fitted = novelty.fit_novelty(novelty.image_statistics(pictures(1_000)))
     usual = np.quantile(fitted.scores(pictures(1_000, seed=1)), 0.99)
     rng = np.random.default_rng(2)
     noise = rng.integers(0, 256, (50, 32, 32, 3)).astype(np.uint8)
@@ -45,18 +45,18 @@ def test_other_kinds_of_picture_score_higher_than_nearly_all_of_the_same_kind():
 def test_scores_are_squared_mahalanobis_distances():
     rng = np.random.default_rng(0)
     statistics = rng.normal(size=(100_000, 12)) * np.arange(1, 13)
-    fitted = novelty.fit(statistics)
+    fitted = novelty.fit_novelty(statistics)
     whitened = (statistics - fitted.mean) @ fitted.whitening
     np.testing.assert_allclose(np.cov(whitened.T), np.eye(12), atol=0.02)
 
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_few_pictures_or_equal_ones_are_enough_to_fit(n):
-    fitted = novelty.fit(novelty.image_statistics(np.repeat(pictures(1), n, axis=0)))
+    fitted = novelty.fit_novelty(novelty.image_statistics(np.repeat(pictures(1), n, axis=0)))
     assert np.isfinite(fitted.scores(pictures(5, seed=1))).all()
     assert fitted.scores(pictures(1))[0] == pytest.approx(0, abs=1e-3)
 
 
 def test_statistics_of_another_size_are_refused():
     with pytest.raises(ValueError, match=r"statistics of images of shape \(12,\) and \(12, 11\)"):
-        novelty.Novelty(np.zeros(12, np.float32), np.zeros((12, 11), np.float32))
+        novelty.NoveltyScorer(np.zeros(12, np.float32), np.zeros((12, 11), np.float32))

@@ -88,7 +88,7 @@ def test_weights_that_answer_otherwise_are_refused_with_the_figures(copied):
         file["layers/conv2d/vars/0"][:] *= 1.1
         checksum.write_checksum(file)  # as a file whose numbers are right, and a runtime that computes otherwise
     message = (
-        r"copy\.weights\.h5: its answers have moved since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
+        r"copy\.weights\.h5: its answers have changed since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
     )
     with pytest.raises(UserError, match=message):
         KerasClassifier.load(copied)
@@ -99,7 +99,7 @@ def test_a_tflite_whose_network_answers_otherwise_is_refused(made, tmp_path):
     other = KerasClassifier(models.cifar10_small(SHAPE, 3), DESCRIPTION)
     other.trust = classifier.trust
     lite_export.write_lite_model(other, folder / "best.weights.h5", tmp_path / "model.tflite")
-    with pytest.raises(UserError, match=r"model\.tflite: its answers have moved since its training: probability"):
+    with pytest.raises(UserError, match=r"model\.tflite: its answers have changed since its training: probability"):
         LiteClassifier.load(tmp_path / "model.tflite")
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_calibration_gives_one_line(copied, content):
         file[trust_data.DATA_SET] = content
         checksum.write_checksum(file)
     with pytest.raises(
-        UserError, match=r"^.*copy\.weights\.h5: its calibration is damaged \(.*\); take the file anew$"
+        UserError, match=r"^.*copy\.weights\.h5: its calibration is damaged \(.*\); take another copy of it$"
     ):
         KerasClassifier.load(copied)
 

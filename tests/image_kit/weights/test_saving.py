@@ -208,7 +208,7 @@ def test_class_names_of_old_weights_are_checked(tmp_path, names):
 def test_answers_that_are_no_numbers_are_an_error():
     model = models.elephants_cars(SHAPE, 2)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(UserError, match="no number"):
+    with pytest.raises(UserError, match="NaN or infinite"):
         KerasClassifier(model, describe()).probabilities(np.zeros((1, *SHAPE), np.uint8))
 
 

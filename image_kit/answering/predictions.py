@@ -1,0 +1,31 @@
+"""The predictions for labelled images as a CSV file."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.datasets import ImageSet
+
+
+def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, class_names: Sequence[str]) -> None:
+    """Write a row for each image: its name, its label, the predicted class with its probability, all probabilities.
+
+    Args:
+        path: the CSV file to write.
+        probabilities: float (n, classes), 0..1; written with 6 decimals.
+        images: the n labelled images.
+        class_names: in the order of the labels.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    # Names of files that are not valid UTF-8 are written byte for byte.
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
+        for name, label, row in zip(images.names, images.labels, probabilities, strict=True):
+            best = row.argmax()
+            values = [f"{value:.6f}" for value in (row[best], *row)]
+            writer.writerow([name, class_names[label], class_names[best], *values])
