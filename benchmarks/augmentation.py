@@ -34,10 +34,10 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasGene
 from image_kit.generator import ImageDataGenerator
 from image_kit.machine import cpu_cores
 from image_kit.photos import KerasLoading, open_photo, tune_memory
-from presets import PHOTO_AUGMENTATION, PRESETS, PREVIEW_AUGMENTATION
+from presets import PRESETS, PREVIEW_AUGMENTATION
 
 SIZE, BATCH, ARRAY_BATCH = (300, 300), 16, 256
-RECIPE = {**asdict(PHOTO_AUGMENTATION), "rescale": 1 / 255}
+RECIPE = {**asdict(PRESETS["elephants_cars"].augmentation), "rescale": 1 / 255}
 PREVIEW = {**asdict(PREVIEW_AUGMENTATION), "rescale": 1 / 255}
 CIFAR = asdict(PRESETS["cifar10"].augmentation)
 Epoch = Callable[[], None]

@@ -46,7 +46,7 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
     """
     fallback = fallback or Fallback()
     try:
-        from image_kit.answering.lite_classifier import LiteClassifier
+        from image_kit.answering.lite_classifier import LiteClassifier  # imports LiteRT, which may be missing
     except ImportError:  # not installed, or not for this machine
         if weights.suffix == ".tflite":
             raise UserError(f"{weights}: needs LiteRT ({INSTALL}); or give the .weights.h5 file") from None
@@ -65,7 +65,7 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
 
 def _made_from(weights: Path, fallback: Fallback) -> Classifier:
     """Through the model.tflite that was made from a weights file, or is made now."""
-    from image_kit.answering.lite_classifier import LiteClassifier
+    from image_kit.answering.lite_classifier import LiteClassifier  # imports LiteRT, which may be missing
 
     digest = lite_model.sha256(weights)
     cached = lite_cache.path_for(digest, fallback.preset, fallback.class_names)
@@ -79,7 +79,7 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
         except UserError as error:
             say(str(error))
     classifier = load_through_tensorflow(weights, fallback)
-    from image_kit.answering import lite_export
+    from image_kit.answering import lite_export  # imports TensorFlow, as the classifier above did
 
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
     try:
@@ -94,10 +94,10 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
 def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> "KerasClassifier":
     """The classifier of a weights file through TensorFlow: it can be differentiated; takes seconds to load."""
     (fallback or Fallback()).describe(weights)  # reports errors before TensorFlow takes its seconds
-    from image_kit.compute import set_up
+    from image_kit.compute import set_up  # TensorFlow's three seconds, which LiteRT's answers do not take
 
     set_up("float32")
-    from image_kit.answering.keras_classifier import KerasClassifier
+    from image_kit.answering.keras_classifier import KerasClassifier  # imports keras, after set_up
 
     return KerasClassifier.load(weights, fallback)
 

@@ -14,14 +14,7 @@ from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.training import RunFolder
 from image_kit.weights import BEST
-from tests.fixtures.runs import COUNTS, RECIPE, build, new_run, run_it
-
-
-@pytest.fixture
-def photos(tmp_path, coloured_photos, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return coloured_photos(tmp_path / "photos", COUNTS)
-
+from tests.fixtures.runs import RECIPE, build, new_run, run_it
 
 OWN_NETWORK = """
 import keras

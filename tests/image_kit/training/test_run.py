@@ -3,34 +3,25 @@
 import json
 from dataclasses import replace
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.answering import lite_model
 from image_kit.answering.keras_classifier import KerasClassifier
-from image_kit.answering.lite_model import LITE
 from image_kit.answering.scores import score_images
 from image_kit.datasets import Data, ImageSet, build_batches, load_photos
 from image_kit.errors import UserError
 from image_kit.photos import Preprocessing
 from image_kit.recipe import Augmentation
-from image_kit.training import callbacks, finish
+from image_kit.training import callbacks
 from image_kit.training.network import class_weights
 from image_kit.training.run_folder import RunFolder
-from image_kit.weights import saving, trust_data
-from image_kit.weights.description import read_description, read_trained_on
+from image_kit.weights import saving
+from image_kit.weights.description import read_trained_on
 from image_kit.weights.newest import BEST, LAST
 from presets import PRESETS
-from tests.fixtures.runs import COUNTS, RECIPE, build, new_run, run_it
-
-
-@pytest.fixture
-def photos(tmp_path, coloured_photos, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return coloured_photos(tmp_path / "photos", COUNTS)
+from tests.fixtures.runs import RECIPE, build, new_run, run_it
 
 
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
@@ -67,91 +58,6 @@ def test_look_alikes_stand_beside_the_score(photos):
     assert metrics["test_without_look_alikes"]["confusion"] == alone.confusion.tolist()
 
 
-@pytest.mark.parametrize(
-    ("name", "data_set", "message"),
-    [
-        (LAST, "optimizer/vars/2", r"last\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
-        (BEST, "layers/conv2d/vars/0", r"best\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
-        (LAST, None, r"last\.weights\.h5: is missing, so this run cannot go on; put it back, or start a new run"),
-        (BEST, None, r"best\.weights\.h5: no such weights file"),
-    ],
-)
-def test_without_whole_weights_a_run_is_not_resumed_and_nothing_is_lost(photos, name, data_set, message):
-    """Before an epoch is trained: without the best weights a run that becomes no better could never be ended."""
-    run = new_run()
-    run_it(run, photos)
-    if data_set:
-        with h5py.File(run.file(name), "r+") as file:
-            file[data_set][...] += 1
-    else:
-        run.file(name).unlink()
-    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
-    with pytest.raises(UserError, match=message):
-        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
-    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
-
-
-@pytest.mark.parametrize("change", ["rename a class", "move a photo to test"])
-def test_a_run_is_not_resumed_on_other_photos(photos, change):
-    run = new_run()
-    run_it(run, photos)
-    if change == "rename a class":
-        for part in ("train", "val", "test"):
-            (photos / part / "cats").rename(photos / part / "zebras")
-    else:
-        (photos / "train/cats/000.jpg").rename(photos / "test/cats/new.jpg")
-    before = run.file(LAST).read_bytes()
-    with pytest.raises(UserError, match="--resume: the photos have changed since runs/run began"):
-        run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
-    assert run.file(LAST).read_bytes() == before
-
-
-def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
-    whole = new_run("whole")
-    run_it(whole, photos)
-    run = new_run("crashed")
-    save = callbacks.save_weights
-
-    def crash_before_last_of_epoch_2(model, path, description, marks):
-        if path.name == LAST and description.epoch == 2:
-            raise KeyboardInterrupt
-        save(model, path, description, marks)
-
-    monkeypatch.setattr(callbacks, "save_weights", crash_before_last_of_epoch_2)
-    with pytest.raises(KeyboardInterrupt):
-        run_it(run, photos)
-    monkeypatch.setattr(callbacks, "save_weights", save)
-    run_it(RunFolder.open(run.path), photos)
-    best, wanted = (saving.load_weights(folder.file(BEST)) for folder in (run, whole))
-    assert best[1].epoch == wanted[1].epoch
-    for ours, theirs in zip(best[0].get_weights(), wanted[0].get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch):
-    run = new_run()
-    for name in ("measure_trust", "score_images", "write_lite_model", "write_json"):
-
-        def interrupt(*_):
-            raise KeyboardInterrupt
-
-        with monkeypatch.context() as patched:
-            patched.setattr(finish, name, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                run_it(run, photos)
-        run = RunFolder.open(run.path)
-        assert run.scored_epochs() == 0  # so that train.py goes on with it
-        assert len(run.history) == 2
-    last = run.file(LAST).read_bytes()
-    scores = run_it(run, photos)
-    assert run.file(LAST).read_bytes() == last  # it was not trained further
-    assert RunFolder.open(run.path).scored_epochs() == 2
-    assert json.loads(run.file("metrics.json").read_text())["test"] == scores["test"].as_dict()
-    assert trust_data.read_trust(run.file(BEST), read_description(run.file(BEST)))
-    assert lite_model.read(run.file(LITE)).weights_sha256 == lite_model.sha256(run.file(BEST))
-    assert not [path for path in run.path.iterdir() if path.name.startswith(".tmp")]
-
-
 def test_a_moving_average_is_what_is_validated_and_kept(photos):
     recipe = replace(RECIPE, ema_momentum=0.9)
     run = new_run(recipe=recipe)
@@ -166,18 +72,6 @@ def test_a_moving_average_is_what_is_validated_and_kept(photos):
     assert any(not np.allclose(*pair) for pair in zip(model.get_weights(), last.get_weights(), strict=True))
 
 
-def test_a_moving_average_survives_a_resume(photos):
-    recipe = replace(RECIPE, ema_momentum=0.9)
-    whole, halves = new_run("whole", recipe), new_run("halves", recipe)
-    run_it(whole, photos, recipe)
-    run_it(halves, photos, replace(recipe, epochs=1))
-    run_it(RunFolder.open(halves.path), photos, recipe)
-    for file in (BEST, LAST):
-        ours, theirs = (saving.load_weights(run.file(file))[0].get_weights() for run in (halves, whole))
-        for one, other in zip(ours, theirs, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
 def test_a_run_that_stopped_early_is_not_trained_further(photos):
     recipe = replace(RECIPE, epochs=30, early_stopping=1, learning_rate=0.05)
     run = new_run(recipe=recipe)
@@ -189,22 +83,6 @@ def test_a_run_that_stopped_early_is_not_trained_further(photos):
     again = RunFolder.open(run.path)
     run_it(again, photos, recipe)
     assert again.history == run.history
-
-
-@pytest.mark.parametrize(
-    ("losses", "patience", "stopped"),
-    [
-        ([], 1, False),
-        ([3, 2, 1], 1, False),
-        ([3, 2, 2], 1, True),  # equal is no improvement
-        ([1, 2, 3], 3, False),
-        ([1, 2, 3, 4], 3, True),
-        ([1, 2, 0.5, 4], 3, False),
-        ([1, 1, 1], None, False),
-    ],
-)
-def test_has_stopped(losses, patience, stopped):
-    assert callbacks.has_stopped([{"val_loss": loss} for loss in losses], patience) == stopped
 
 
 def test_balanced_class_weights_make_classes_count_the_same(tmp_path, coloured_photos):
