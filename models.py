@@ -1,8 +1,11 @@
-"""The tutorials' networks: one plain function each, from an image shape to a keras.Sequential.
+"""The tutorials' networks: one function each, from an image shape to a keras.Sequential.
 
-`image_shape` is (height, width, channels). Inputs are float32 batches (n, height, width, channels) in 0..1. Add a
-function here and `python train.py --model ITS_NAME` trains it. What makes training fast (image_kit/fast_keras/) is
-applied later, to any network; `--plain-keras` leaves it out.
+`image_shape` is (height, width, channels). Inputs are float32 batches (n, height, width, channels) in 0..1.
+
+To train a network of your own, add a function here and run `python train.py cifar10 --model ITS_NAME`. It must return a
+keras.Sequential of the layers in image_kit/weights/network.py, and end in `Dense(1, activation="sigmoid")` for two
+classes, or in `Dense(n_classes)` with softmax or without activation. The loss follows from that last layer. What makes
+training fast (image_kit/fast_keras/) is applied later, to any network; `--plain-keras` turns it off.
 """
 
 import keras
@@ -29,7 +32,7 @@ def elephants_cars(image_shape, n_classes=2):
 
 
 def one_conv(image_shape, n_classes=2):
-    """Tutorial 2: one convolution, nearly all weights in one dense layer; 66,065,537 parameters at 256x256x3."""
+    """Tutorial 2: one convolution; nearly all weights are in one dense layer; 66,065,537 parameters at 256x256x3."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -43,7 +46,7 @@ def one_conv(image_shape, n_classes=2):
 
 
 def fashion_mnist(image_shape, n_classes=10):
-    """Tutorial 3: two convolutions, then a dense layer that is linear there too; 140,682 parameters at 28x28x1."""
+    """Tutorial 3: two convolutions and a dense layer without activation; 140,682 parameters at 28x28x1."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -101,7 +104,7 @@ def cifar10_small(image_shape, n_classes=10):
 
 
 def mnist_dense(image_shape, n_classes=10):
-    """Tutorial 4's multi-layer perceptron, which learns where each pixel is; 669,706 parameters at 28x28x1."""
+    """Tutorial 4's multi-layer perceptron, which depends on where each pixel is; 669,706 parameters at 28x28x1."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -116,7 +119,7 @@ def mnist_dense(image_shape, n_classes=10):
 
 
 def mnist_cnn(image_shape, n_classes=10):
-    """Tutorial 4's small CNN, which learns shapes wherever they are; 34,826 parameters at 28x28x1."""
+    """Tutorial 4's small CNN, which recognises shapes wherever they are; 34,826 parameters at 28x28x1."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -132,7 +135,7 @@ def mnist_cnn(image_shape, n_classes=10):
 
 
 def _head(n_classes):
-    """The last layer: the probability of the second of two classes, or one probability for each of several."""
+    """The last layer: the probability of the second of two classes, or one probability for each class."""
     if n_classes == 2:
         return layers.Dense(1, activation="sigmoid")
     return layers.Dense(n_classes, activation="softmax")

@@ -24,14 +24,15 @@ if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.compute import Distribution
 
 NETWORKS = NamedNetworks("models")  # the functions of models.py
+FOLDER_PRESET = "elephants_cars"  # its recipe trains a user's own folder
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
 EXAMPLES = """examples:
   python train.py                          elephants and cars (draws a demo set if there are no photos)
   python train.py fashion_mnist            any preset of --list
-  python train.py path/to/photos           your own photos, a folder for each class (./NAME if a preset has its name)
+  python train.py path/to/photos           your own photos, a sub-folder for each class (./NAME if also a preset)
   python train.py cifar10 --epochs 20 --seed 1 --run quick
-  python train.py --resume runs/quick      go on after Ctrl-C
+  python train.py --resume runs/quick      continue after Ctrl-C
 """
 
 
@@ -40,20 +41,31 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", nargs="?", metavar="NAME|FOLDER", help="a preset, or a folder of photos")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME|FOLDER", help=f"a preset, or a folder of photos ({FOLDER_PRESET}'s recipe)"
+    )
     parser.add_argument("--list", action="store_true", help="list the presets and exit")
-    parser.add_argument("--run", metavar="NAME", help="name of the folder below runs/")
-    parser.add_argument("--resume", metavar="RUN", type=Path, help="go on with the run in this folder")
-    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of an array data set")
+    parser.add_argument("--run", metavar="NAME", help="name of the new folder in runs/ (default: NAME-1, NAME-2, ...)")
+    parser.add_argument(
+        "--resume", metavar="RUN", type=Path, help="continue the run in this folder, such as runs/quick"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
-        "--profile", action="store_true", help="say where each epoch's time went; trace some steps for TensorBoard"
+        "--profile",
+        action="store_true",
+        help="report where the time of each epoch went, and trace a few steps for TensorBoard",
     )
     parser.add_argument(
-        "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
+        "--score-each-epoch",
+        action="store_true",
+        help="plot test accuracy after each epoch (it never decides anything)",
     )
     parser.add_argument(
-        "--device", choices=DEVICES, default="auto", help="auto: all GPUs, else the CPU; gpu: the first GPU alone"
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="auto: all GPUs, or the CPU if there are none; gpu: only the first GPU",
     )
     options.add_recipe_options(parser, NETWORKS.names())
     return parser
@@ -66,35 +78,34 @@ def main() -> None:
     if args.list:
         return print_presets()
     tune_memory()
-    machines = cluster_from_environment()  # None: this machine trains alone
-    is_worker = machines is not None and not machines.is_chief
-    if is_worker:  # the chief speaks and writes
-        say(machines.sentence())
-        terminal.hush()
+    cluster = cluster_from_environment()  # several machines (TF_CONFIG); None: this machine trains alone
+    is_worker = join(cluster)
 
     if args.resume:
         check_resume_options(args, parser)
         folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
-        distribution = start(args.device, machines)
-        settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
+        distribution = choose_devices(args.device, cluster)
+        settings = read_chiefs_settings(folder, distribution)
     else:
-        settings = new_settings(args, is_worker)
-        folder = None
-        distribution = start(args.device, machines)
-    recipe = settings.recipe
-    if settings.profile and distribution.machines > 1:
-        raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
+        settings, folder = new_settings(args, is_worker), None
+        distribution = choose_devices(args.device, cluster)
 
-    computing = set_up_training(recipe, NETWORKS, distribution)
+    # Before TensorFlow's first operation: its threads cannot be changed later.
+    hardware = set_up_training(settings.recipe, NETWORKS, distribution)
     data = load(settings)
     for line in data.describe():
         say(line)
 
-    from image_kit.training import Run  # imports TensorFlow
+    from image_kit.training import Run  # imports TensorFlow, which --help and --list need not wait for
 
     preset = settings.name if settings.name in PRESETS else None
-    run = Run(settings, data, NETWORKS, computing, distribution, preset)
-    run.build(lambda: folder or new_folder(args, settings, is_worker))
+    run = Run(settings, data, NETWORKS, hardware, distribution, preset)
+
+    def open_folder() -> RunFolder:
+        """Called after the model is built, so that an error before leaves no empty folder."""
+        return folder or new_folder(args, settings, is_worker)
+
+    run.build(open_folder)
     try:
         run.fit()
         scores = run.finish()
@@ -105,13 +116,22 @@ def main() -> None:
         print_scores(scores, settings, run.folder)
 
 
+def join(cluster: Cluster | None) -> bool:
+    """Whether this machine is a worker. Of several machines the first, the chief, writes and prints everything."""
+    if cluster is None or cluster.is_chief:
+        return False
+    say(cluster.sentence())
+    terminal.hush()
+    return True
+
+
 def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
-    """What a new run is asked to do. Errors in options and folders come before TensorFlow's three seconds."""
+    """The settings of a new run. Options and folders are checked here, before TensorFlow's import takes 3 seconds."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
-    recipe = options.resolve(args, PRESETS[name if is_preset else "elephants_cars"])
+    recipe = options.resolve(args, PRESETS[name if is_preset else FOLDER_PRESET])
     check_options(args, recipe, is_worker)
     photos, is_demo = None, False
     if recipe.dataset == "photos":
@@ -132,7 +152,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
 
 
 def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> None:
-    """Raise UserError on options that cannot be met. The run's name is checked by the chief, which writes."""
+    """Raise UserError on options that cannot be honoured. Only the chief checks the run's name: only it writes."""
     if args.run and not is_worker:
         check_new_name(args.run)
     if args.data_dir and not Path(args.data_dir).is_dir():
@@ -140,11 +160,13 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
     if recipe.plain_keras and recipe.precision not in ("auto", "float32"):
-        raise UserError(f"--plain-keras: trains in float32, received --precision {recipe.precision}; give one of them")
+        raise UserError(
+            f"--plain-keras: always trains in float32, received --precision {recipe.precision}; give one of them"
+        )
 
 
 def choose_photos() -> tuple[Path, bool]:
-    """The folder that the photo presets train on, and whether it holds drawings. They are drawn now if need be."""
+    """The folder that the photo presets train on, and whether it contains drawings: made if there are no photos."""
     if PHOTOS.is_dir() and list_photos(PHOTOS):
         return PHOTOS, False
     say(
@@ -169,31 +191,38 @@ def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) ->
 
 
 def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Raise UserError on options that may not change when a run goes on."""
+    """Raise UserError on options that cannot change when a run is resumed."""
     others = {name for name, value in vars(args).items() if value != parser.get_default(name)}
     if others - {"resume", "epochs", "device"}:
-        raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
+        raise UserError(
+            "--resume: continues with the run's own settings; only --epochs and --device may be given with it"
+        )
 
 
 def reopen(args: argparse.Namespace) -> RunFolder:
-    """The run to go on with. Only its number of epochs may change."""
+    """The folder of the run to resume. Its settings.json gets the --epochs that were given."""
     folder = RunFolder.open(args.resume)
     settings = folder.read_settings()
     settings = replace(settings, recipe=options.resolve(args, settings.recipe))
-    epochs = folder.scored_epochs()
-    if epochs:
-        if epochs == len(folder.history) >= settings.recipe.epochs:
+    scored = folder.scored_epochs()
+    if scored:
+        if scored == len(folder.history) and scored >= settings.recipe.epochs:
             raise UserError(
-                f"--resume: {folder.path} is complete with {epochs} epochs; add --epochs with a larger number"
+                f"--resume: {folder.path} is complete with {scored} epochs; add --epochs with a larger number"
             )
         say("This run was complete and scored; its test images will be scored a second time.")
     folder.write_settings(settings)
     return folder
 
 
-def start(device: str, machines: Cluster | None) -> "Distribution":
-    """Who computes. A GPU that is not used is mentioned."""
-    distribution = distribute(device, machines)
+def read_chiefs_settings(folder: RunFolder, distribution: "Distribution") -> Settings:
+    """The settings of the run to resume. Of several machines only the chief has the folder, and sends its settings."""
+    return folder.read_settings(distribution.from_chief(folder.settings_text()))
+
+
+def choose_devices(device: str, cluster: Cluster | None) -> "Distribution":
+    """Choose what computes: the CPU, GPUs or several machines. Tells the user about a GPU that stays unused."""
+    distribution = distribute(device, cluster)
     unused = unused_gpu(device)
     if unused:
         say(unused)
@@ -201,7 +230,7 @@ def start(device: str, machines: Cluster | None) -> "Distribution":
 
 
 def load(settings: Settings) -> Data:
-    """The images that the settings name. Raises UserError if there are none, or too few."""
+    """Load the images that the settings name. Raises UserError if there are none, or too few."""
     if settings.folder:
         folder = Path(settings.folder)
         if folder.is_relative_to(Path.cwd()):  # messages are easier to read with a short path
@@ -215,7 +244,7 @@ def load(settings: Settings) -> Data:
 
 
 def how_to_go_on(folder: RunFolder, distribution: "Distribution") -> str:
-    """What to say after Ctrl-C."""
+    """The message after Ctrl-C, or after another machine was lost."""
     last = folder.file(LAST)  # written after the epoch's row in history.csv; a resume starts from it
     description = read_description(last) if last.is_file() else None
     done = description.epoch if description else 0
@@ -237,8 +266,8 @@ def print_presets() -> None:
     """A table of the presets on stdout."""
     rows = [("preset", "source", "network", "parameters", "augmented", "epochs", "test accuracy", "minutes")]
     for name, preset in PRESETS.items():
-        network = (preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
-        rows.append((name, preset.source, *network, str(preset.epochs), preset.measured, preset.minutes))
+        described = (preset.source, preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
+        rows.append((name, *described, str(preset.epochs), preset.measured, preset.minutes))
     print(terminal.table(rows, numbers=False))
 
 

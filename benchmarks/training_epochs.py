@@ -83,7 +83,7 @@ def build(task: dict):
     recipe = replace(PRESETS[task["preset"]], epochs=task["epochs"] + 1, precision=task["precision"])
     recipe = replace(recipe, augment=recipe.augment and task["augment"])
     networks = NamedNetworks("models")
-    computing = set_up_training(recipe, networks)
+    hardware = set_up_training(recipe, networks)
     if recipe.dataset == "photos":
         data = load_photos(Path(task["data"]), recipe)
     else:
@@ -92,7 +92,7 @@ def build(task: dict):
             images = arrays[f"x_{name}"].reshape(-1, *recipe.image_shape)
             parts[part] = ImageSet(images, arrays[f"y_{name}"].reshape(-1).astype(np.int32), [])
         data = Data(CLASS_NAMES[recipe.dataset], Preprocessing(recipe.image_shape), parts, [])
-    run = Run(Settings(task["preset"], recipe), data, networks, computing)
+    run = Run(Settings(task["preset"], recipe), data, networks, hardware)
     run.build(lambda: RunFolder.create(None, "run"))
     return run
 
@@ -103,13 +103,13 @@ def ours(task: dict) -> dict:
     run.callbacks.insert(0, stamps)
     run.fit()
     run.finish()
-    return {**stamped(task, stamps), "note": run.computing.policy, "flops": flops(run.model)}
+    return {**stamped(task, stamps), "note": run.hardware.policy, "flops": flops(run.model)}
 
 
 def step(task: dict) -> dict:
     """The bare steps of an epoch: training and validation on one batch in memory, and nothing else."""
     built = build(task)
-    preset, data, model, policy = built.recipe, built.data, built.model, built.computing.policy
+    preset, data, model, policy = built.recipe, built.data, built.model, built.hardware.policy
     images, labels = {part: len(each.labels) for part, each in data.parts.items()}, np.arange(preset.batch_size) % 2
     labels = labels[:, None].astype(np.float32) if model.output_shape[-1] == 1 else labels.astype(np.int32)
     batch = tf.random.uniform((preset.batch_size, *preset.image_shape)), tf.constant(labels)

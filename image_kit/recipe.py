@@ -9,7 +9,7 @@ OPTIMIZERS = ("adam", "rmsprop", "sgd")
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 # Fields that describe a preset. A run does not record them, because it may differ from the preset.
-DESCRIPTIVE = ("source", "parameters", "class_names", "measured", "minutes")
+DESCRIPTIVE = ("source", "parameters", "class_names_of_old_weights", "measured", "minutes")
 
 
 def option(default: Any, help: str, **parser: Any) -> Any:
@@ -39,21 +39,27 @@ class Augmentation:
     rotation_range: float = option(0.0, "rotate by up to this many degrees, either way", at_least=0)
     # Keras 3 moves rows for width_shift_range and columns for height_shift_range. We do the same.
     width_shift_range: float = option(
-        0.0, "shift up or down (as Keras 3 does) by up to this fraction of the width; from 1 on: pixels", at_least=0
+        0.0,
+        "shift up or down (Keras 3 swaps the axes) by up to this fraction of the width; from 1 on: pixels",
+        at_least=0,
     )
     height_shift_range: float = option(
-        0.0, "shift sideways (as Keras 3 does) by up to this fraction of the height; from 1 on: pixels", at_least=0
+        0.0,
+        "shift sideways (Keras 3 swaps the axes) by up to this fraction of the height; from 1 on: pixels",
+        at_least=0,
     )
     shear_range: float = option(0.0, "shear by up to this many degrees", at_least=0)
     zoom_range: float = option(0.0, "zoom each side by a factor from 1 - this to 1 + this", at_least=0, below=1)
-    channel_shift_range: float = option(0.0, "add up to this much to all channels, on the 0-255 scale", at_least=0)
+    channel_shift_range: float = option(
+        0.0, "add a number from -this to this to each channel, on the 0-255 scale", at_least=0
+    )
     brightness_range: tuple[float, float] | None = option(
         None, "multiply the brightness by a factor between these two", nargs=2, metavar=("LOW", "HIGH"), at_least=0
     )
-    fill_mode: str = option("nearest", "what fills pixels from outside the image", choices=FILL_MODES)
+    fill_mode: str = option("nearest", "how to fill pixels that come from outside the image", choices=FILL_MODES)
     cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
-    horizontal_flip: bool = option(False, "mirror every second image left to right")
-    vertical_flip: bool = option(False, "mirror every second image top to bottom")
+    horizontal_flip: bool = option(False, "mirror left to right with probability 1/2")
+    vertical_flip: bool = option(False, "mirror top to bottom with probability 1/2")
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,9 @@ class Recipe:
         dataset: "photos", or the name of an array data set.
         augment: whether `augmentation` is applied. A preset may hold one that only --augment switches on.
         source: the tutorial that the recipe is from.
-        parameters: how many the network has at this image size, with two classes of photos.
-        class_names: of weights that were saved without names, in index order. Empty: those of the array data set.
+        parameters: of the network at this image size; photo presets: with two classes.
+        class_names_of_old_weights: for weights files that store no names, in index order. Empty: those of the array
+            data set. A training takes its names from the folders.
         measured: test accuracy of exactly this recipe, with spread and number of seeds.
         minutes: of a whole run on 2 cores.
     """
@@ -79,7 +86,7 @@ class Recipe:
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)", above=0)
     ema_momentum: float = option(
-        0.0, "momentum of a moving average of the weights, which is validated and kept (0: none)", at_least=0, below=1
+        0.0, "validate and keep a moving average of the weights with this momentum (0: off)", at_least=0, below=1
     )
     batch_size: int = option(32, "images in one update of the weights", at_least=1)
     epochs: int = option(10, "passes over the training images", at_least=1)
@@ -91,16 +98,19 @@ class Recipe:
         "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")
     )
     seed: int = option(
-        0, "of first weights, order, dropout and augmentation; never of the splits", at_least=0, at_most=LARGEST_SEED
+        0,
+        "for first weights, order, dropout and augmentation; the splits never depend on it",
+        at_least=0,
+        at_most=LARGEST_SEED,
     )
-    precision: str = option("auto", "of the arithmetic; the weights are always float32", choices=PRECISIONS)
+    precision: str = option("auto", "of the computation; the weights are always stored in float32", choices=PRECISIONS)
     plain_keras: bool = option(
-        False, "train in float32 with Keras's own layers, optimizer and steps, to see what ours gain"
+        False, "train in float32 with Keras's own layers, optimizer and steps, to see what the faster ones gain"
     )
     augmentation: Augmentation = Augmentation()
     source: str = ""
     parameters: int = 0
-    class_names: tuple[str, ...] = ()
+    class_names_of_old_weights: tuple[str, ...] = ()
     measured: str = ""
     minutes: str = ""
 

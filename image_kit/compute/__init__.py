@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     )
     from image_kit.compute.device import (
         DEVICES as DEVICES,
-        Compute as Compute,
+        Hardware as Hardware,
         distribute as distribute,
         dtype_policy as dtype_policy,
         set_up as set_up,
@@ -29,7 +29,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "cluster": "Cluster cluster_from_environment",
-        "device": "Compute DEVICES distribute dtype_policy set_up unused_gpu",
+        "device": "Hardware DEVICES distribute dtype_policy set_up unused_gpu",
         "distribution": "ALONE Distribution",
         "quiet": "native_stderr_held_back",
     },

@@ -19,7 +19,7 @@ BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 @dataclass(frozen=True)
-class Compute:
+class Hardware:
     """What a run computes with.
 
     Attributes:
@@ -80,7 +80,7 @@ def choose_gpus(device: str, count: int) -> range:
     return range({"auto": count, "cpu": 0, "gpu": 1}[device])
 
 
-def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) -> Compute:
+def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) -> Hardware:
     """Import TensorFlow quietly, arrange its threads, choose the precision and set every random seed.
 
     A GPU that TensorFlow sees is used, and its memory is taken as it is needed.
@@ -104,7 +104,7 @@ def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) ->
     if seed is not None:
         keras.utils.set_random_seed(seed)
     device = name_gpus([detail.get("device_name", "GPU") for detail in details]) or "CPU"
-    return Compute(device, cpu_cores(), policy)
+    return Hardware(device, cpu_cores(), policy)
 
 
 def _give_each_operation_one_thread(operations: int) -> None:

@@ -12,13 +12,13 @@ HEAD_DTYPE = "float32"
 def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: int = 1) -> keras.Sequential:
     """A copy of a built network, with its weights, that computes the same function in less time.
 
-    - A relu in front of a max-pooling moves behind it. The maximum of the relus is the relu of the maximum, values and
+    - A relu before a max-pooling moves behind it. The maximum of the relus is the relu of the maximum, values and
       gradients alike, and a quarter of the numbers are read and written: 5 % of a step of tutorial 1's network.
     - Keras's Dropout becomes `Dropout`.
     - Layers compute in the precision of `dtype_policy`, the last one in float32. Weights are float32.
     - A batch is computed in `slices`, one for each core (see `SideBySide`).
 
-    Files of the copy and of the original are each other's: `load_weights` of either reads both.
+    Weights files of the copy and the original are interchangeable.
 
     Args:
         dtype_policy: "float32", "mixed_bfloat16" or "mixed_float16".

@@ -21,7 +21,7 @@ def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
 
 
 class RandomLayerSeeds(keras.callbacks.Callback):
-    """Seeds every layer that draws random numbers again from (seed, epoch), so that a resumed run repeats the run."""
+    """Reseeds every random layer from (seed, epoch) before each epoch, so that a resumed run repeats the original."""
 
     def __init__(self, seed: int):
         super().__init__()
@@ -37,7 +37,7 @@ class RandomLayerSeeds(keras.callbacks.Callback):
                 layer.seed_generator.state.assign(state)
 
 
-class History(keras.callbacks.Callback):
+class HistoryCsv(keras.callbacks.Callback):
     """Writes history.csv: one row for each epoch, counted from 1, with the seconds it took."""
 
     def __init__(self, folder: RunFolder):
@@ -53,7 +53,7 @@ class History(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes last.weights.h5 after every epoch, with the optimizer's state, and best.weights.h5 after the best so far.
+    """Writes last.weights.h5 (with the optimizer's state) after every epoch, best.weights.h5 after the best so far.
 
     The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file holds the
     weights that were validated, which are moving averages if the recipe says so. The classifier receives them too.
@@ -70,7 +70,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.classifier.model.set_weights(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
-        """Called by Keras, after `History`. Raises UserError if the loss is NaN or infinite: training has diverged."""
+        """Called by Keras, after `HistoryCsv`. Raises UserError if the loss is not finite: training has diverged."""
         if not np.isfinite(logs["loss"]):
             raise UserError(
                 f"the loss became {logs['loss']} in epoch {epoch + 1}, so training has diverged; "
@@ -80,12 +80,15 @@ class Checkpoints(keras.callbacks.Callback):
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.folder.history]
         if not earlier or this > max(earlier):
             save_weights(self.classifier.model, self.folder.file(BEST), description, self.trained_on)
-        # Written after the best: an epoch without its last weights is trained again, so no crash loses the best.
+        # Written last: it marks the epoch as complete. After a crash before this, the epoch is repeated.
         save_weights(self.model, self.folder.file(LAST), description, self.trained_on)
 
 
-class EarlyStopping(keras.callbacks.Callback):
-    """Ends the training when `has_stopped` says so, which also counts the epochs before a resume."""
+class StopEarly(keras.callbacks.Callback):
+    """Ends the training when `has_stopped` says so, which also counts the epochs before a resume.
+
+    It watches the validation loss, which turns before the accuracy that `Checkpoints` keeps the best of.
+    """
 
     def __init__(self, folder: RunFolder, patience: int):
         super().__init__()

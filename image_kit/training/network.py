@@ -3,36 +3,36 @@
 import keras
 import numpy as np
 
-from image_kit.compute import Compute, Distribution
+from image_kit.compute import Distribution, Hardware
 from image_kit.fast_keras import accelerate, choose_steps_per_execution, copied, faster_optimizer, slices_in_use
 from image_kit.recipe import Recipe
 from image_kit.weights import head_of, is_binary
 
 
 def make_model(
-    network: keras.Sequential, recipe: Recipe, images: int, computing: Compute, distribution: Distribution
+    original: keras.Sequential, recipe: Recipe, images: int, hardware: Hardware, distribution: Distribution
 ) -> keras.Sequential:
     """A compiled copy of the network, with its weights, ready for `fit`.
 
     Args:
-        network: in float32, as the caller's function built it; it stays as it is.
+        original: in float32, as the caller's function built it. It is not changed.
         images: in the training part.
     """
     optimizer = make_optimizer(recipe)
-    policy = computing.policy
+    policy = hardware.policy
     steps = -(-images // recipe.batch_size)
     per_call = choose_steps_per_execution(recipe.image_shape, recipe.batch_size, steps)
     # Keras 3.15 runs several steps in one call on one device only: "must feed a value for placeholder" on two.
     if recipe.plain_keras or distribution.is_shared:
         per_call = 1
     if recipe.plain_keras:
-        model = copied(network)
+        model = copied(original)
     else:
-        model = accelerate(network, policy, 1 if distribution.is_shared else slices_in_use())
+        model = accelerate(original, policy, 1 if distribution.is_shared else slices_in_use())
         optimizer = faster_optimizer(optimizer)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss_for(network), metrics=["accuracy"], steps_per_execution=per_call)
+    model.compile(optimizer, loss_for(original), metrics=["accuracy"], steps_per_execution=per_call)
     return model
 
 
@@ -58,9 +58,9 @@ def loss_for(network: keras.Sequential) -> keras.losses.Loss:
 
 
 def make_variables(model: keras.Sequential) -> None:
-    """Make the variables of the optimizer and the metrics now. If the first step made them, it would be traced twice.
+    """Create the variables of the optimizer and the metrics now. Otherwise the first step does, and is traced twice.
 
-    That saves 0.4 s. Under a strategy of several devices, metrics make theirs inside a replica only.
+    That saves 0.4 s. On several devices, metrics can create theirs only inside a replica.
     """
     model.optimizer.build(model.trainable_variables)
     if model.distribute_strategy.num_replicas_in_sync > 1:

@@ -1,7 +1,7 @@
-"""One training, from the recipe to the scores: build -> fit -> finish.
+"""One training run, from the recipe to the scores: build -> fit -> finish.
 
-A new run, a resumed one, several GPUs or machines, a profile, scores after each epoch: all go this way. What differs is
-decided in `build`.
+A new run and a resumed one, one device and several machines, with a profile or without: all go through these three
+steps. What differs is decided in `build`; `fit` and `finish` follow it.
 """
 
 import contextlib
@@ -13,18 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 from image_kit.answering import KerasClassifier, Scores
-from image_kit.compute import ALONE, Compute, Distribution, dtype_policy
+from image_kit.compute import ALONE, Distribution, Hardware, dtype_policy
 from image_kit.datasets import Data, TensorBatches, build_batches
+from image_kit.errors import UserError
 from image_kit.fast_keras import choose_validation_batch_size
 from image_kit.named_networks import NamedNetworks
 from image_kit.pictures import plot_mosaic
 from image_kit.terminal import say
 from image_kit.training.callbacks import (
     Checkpoints,
-    EarlyStopping,
-    History,
+    HistoryCsv,
     RandomLayerSeeds,
     ScoreEachEpoch,
+    StopEarly,
     has_stopped,
 )
 from image_kit.training.consistency import check_same_on_every_machine, start_like_the_chief
@@ -34,19 +35,22 @@ from image_kit.training.network import class_weights, make_model, make_variables
 from image_kit.training.resume import load_last_epoch
 from image_kit.training.run_folder import RunFolder, versions
 from image_kit.training.settings import Settings
-from image_kit.weights import Description, check_trainable, is_binary
+from image_kit.weights import Description, check_supported, is_binary, network_of
 
 
 class Run:
-    """One training.
+    """One training run.
 
     Attributes:
         settings, recipe: what was asked for.
         data: the images.
-        model: what is trained, after `build`.
-        classifier: the plain network in float32; it receives the weights that are validated.
-        folder: what the run leaves, after `build`.
-        first_epoch: how many epochs were complete before.
+        classifier: the original network in float32 (set by `build`). After each validation it gets a copy of the
+            validated weights.
+        model: the network being trained, an accelerated copy of the original (set by `build`).
+        folder: the run folder (set by `build`).
+        first_epoch: how many epochs are complete already; 0 for a new run.
+        train_batches, validation_batches: what `fit` draws from (set by `build`).
+        callbacks: of `fit` (set by `build`).
     """
 
     model: keras.Sequential
@@ -58,64 +62,72 @@ class Run:
         settings: Settings,
         data: Data,
         networks: NamedNetworks,
-        computing: Compute,
+        hardware: Hardware,
         distribution: Distribution = ALONE,
         preset: str | None = None,
     ):
         """
         Args:
-            settings: the recipe among them.
+            settings: including the recipe.
             data: with test images or without.
-            networks: have the network that the recipe names.
-            computing: from `compute.set_up`.
+            networks: the functions that build networks, the recipe's among them.
+            hardware: from `set_up_training`.
             distribution: from `compute.distribute`.
             preset: the preset's name; None for a user's own folder.
         """
         self.settings, self.recipe, self.data = settings, settings.recipe, data
-        self.networks, self.computing, self.distribution, self.preset = networks, computing, distribution, preset
+        self.networks, self.hardware, self.distribution, self.preset = networks, hardware, distribution, preset
         self.first_epoch = 0
 
     def build(self, open_folder: Callable[[], RunFolder]) -> None:
-        """Make the model, open the run folder, go to the epoch to begin with, and prepare batches and callbacks.
+        """Build the model, open the run folder, load the last complete epoch, and prepare batches and callbacks.
 
         Args:
-            open_folder: called once everything that the user can have wrong has been checked.
+            open_folder: called after the model is built and checked, so that an error before leaves no empty folder.
 
         Raises:
             UserError: the network cannot be built or trained, machines differ, or the run cannot be resumed.
         """
+        if self.settings.profile and self.distribution.machines > 1:
+            raise UserError("--profile: measures one machine; unset TF_CONFIG, or leave the option out")
         self._build_model()
-        check_same_on_every_machine(self.distribution, self.recipe, self.data, self.computing.policy)
+        check_same_on_every_machine(self.distribution, self.recipe, self.data, self.hardware.policy)
         self.folder = open_folder()
-        self._describe()
-        self._go_to_first_epoch()
+        self._announce()
+        self._load_last_epoch()
         self._build_batches()
         self._make_callbacks()
 
     def _build_model(self) -> None:
         shape, class_names = self.data.preprocessing.image_shape, self.data.class_names
         with dtype_policy("float32"):
-            plain = self.networks.build(self.recipe.model, shape, len(class_names))
-        network = check_trainable(plain, self.recipe.model, len(class_names))
+            original = self.networks.build(self.recipe.model, shape, len(class_names))
+        check_supported(original, self.recipe.model, len(class_names))
         description = Description(
-            self.recipe.model, class_names, self.data.preprocessing, self.preset, versions=versions(), network=network
+            self.recipe.model,
+            class_names,
+            self.data.preprocessing,
+            self.preset,
+            versions=versions(),
+            network=network_of(original),
         )
-        self.classifier = KerasClassifier(plain, description)
+        self.classifier = KerasClassifier(original, description)
         images = len(self.data.parts["train"].labels)
         with self.distribution.scope():
-            self.model = make_model(plain, self.recipe, images, self.computing, self.distribution)
+            self.model = make_model(original, self.recipe, images, self.hardware, self.distribution)
             make_variables(self.model)
 
-    def _describe(self) -> None:
-        """Tell the user and environment.json what computes."""
+    def _announce(self) -> None:
+        """Print the hardware and the network, and record the hardware in environment.json."""
         learning_rate = float(self.model.optimizer.learning_rate.numpy())
-        sentence = self.computing.sentence() + self.distribution.sentence(self.recipe.batch_size, learning_rate)
+        sentence = self.hardware.sentence() + self.distribution.sentence(self.recipe.batch_size, learning_rate)
         say(sentence)
-        self.folder.write_environment(computing=sentence, device=self.computing.device, cores=self.computing.cores)
+        self.folder.write_environment(computing=sentence, device=self.hardware.device, cores=self.hardware.cores)
         say(f"Writing to {self.folder.path}/")
         self.classifier.model.summary(line_length=80, print_fn=lambda text, **_: say(text))
 
-    def _go_to_first_epoch(self) -> None:
+    def _load_last_epoch(self) -> None:
+        """Go to where a resumed run was left; a new one begins at epoch 0."""
         if self.distribution.is_chief:
             fingerprints = self.data.trained_on
             self.first_epoch = load_last_epoch(self.folder, self.model, self.classifier.description, fingerprints)
@@ -125,24 +137,27 @@ class Run:
         recipe, binary = self.recipe, is_binary(self.classifier.model)
         shard = self.distribution.machine, self.distribution.machines
         augmentation = recipe.augmentation if recipe.augment else None
-        train = build_batches(self.data, "train", recipe.batch_size, binary, recipe.seed, augmentation, True, shard)
+        train = build_batches(
+            self.data, "train", recipe.batch_size, binary, recipe.seed, augmentation, shuffle=True, shard=shard
+        )
         train.epoch = self.first_epoch
         size = choose_validation_batch_size(self.data.preprocessing.image_shape, recipe.batch_size)
         validation = build_batches(self.data, "validation", size, binary, recipe.seed, shard=shard)
-        self.distribution.adapt(self.model, train.labels[:1])
+        self.distribution.adapt(self.model, train.labels[:1])  # no change on one device
         if self.first_epoch == 0 and self.distribution.is_chief:
             images, labels = train.uint8_batch(0)
             names = [self.data.class_names[int(label)] for label in np.ravel(labels)]
             plot_mosaic(images, names, self.folder.file("first_batch.png"), "First training batch")
-        self.train, self.validation = TensorBatches(train), TensorBatches(validation)
+        self.train_batches, self.validation_batches = TensorBatches(train), TensorBatches(validation)
 
     def _make_callbacks(self) -> None:
-        """In the order in which Keras shall call them."""
+        """In an order that matters: HistoryCsv writes the row that Checkpoints and StopEarly read."""
         settings, recipe = self.settings, self.recipe
         self.callbacks: list[keras.callbacks.Callback] = []
         if settings.profile:
-            self.callbacks.append(EpochTimes(self.folder.file("profile")))
-        self.callbacks += [self.train, RandomLayerSeeds(recipe.seed), History(self.folder)]
+            self.callbacks.append(EpochTimes(self.folder.file("profile")))  # first: it starts the clock
+        # TensorBatches is a callback too: it sets the order of each epoch.
+        self.callbacks += [self.train_batches, RandomLayerSeeds(recipe.seed), HistoryCsv(self.folder)]
         if self.distribution.is_chief:
             self.callbacks.append(Checkpoints(self.folder, self.classifier, self.data.trained_on))
             if settings.score_each_epoch:
@@ -150,30 +165,31 @@ class Run:
             if settings.tensorboard:
                 self.callbacks.append(keras.callbacks.TensorBoard(self.folder.file("tensorboard")))
         if recipe.early_stopping:
-            self.callbacks.append(EarlyStopping(self.folder, recipe.early_stopping))
+            self.callbacks.append(StopEarly(self.folder, recipe.early_stopping))
         if recipe.ema_momentum:
-            # Last: the others see the averages after a validation, and the weights themselves after an epoch.
+            # Last: in on_test_end the callbacks above still see the averaged weights that were validated. In
+            # on_epoch_end the weights being trained are back.
             self.callbacks.append(keras.callbacks.SwapEMAWeights())
 
     def fit(self) -> None:
-        """Train until the recipe's last epoch. Every epoch is on disk when the next one begins.
+        """Train until the recipe's last epoch. Each epoch's weights are saved before the next one begins.
 
         Raises:
-            UserError: training diverged, or a photo cannot be read any more.
+            UserError: training diverged, or a photo can no longer be read.
             MachineLost: another machine of this training stopped.
         """
         recipe = self.recipe
         is_over = has_stopped(self.folder.history, recipe.early_stopping)
-        # Keras's progress bar is a message and belongs on stderr.
         with (
-            _real_cause(self.train, self.validation),
+            _real_cause(self.train_batches, self.validation_batches),
             self.distribution.fitting(),
-            contextlib.redirect_stdout(sys.stderr),
+            contextlib.redirect_stdout(sys.stderr),  # Keras's progress bar: stdout is for results
         ):
             self.model.fit(
-                self.train.dataset,
-                validation_data=self.validation.dataset,
+                self.train_batches.dataset,
+                validation_data=self.validation_batches.dataset,
                 initial_epoch=self.first_epoch,
+                # Equal to initial_epoch, Keras trains no epoch, and only `finish` is left to do.
                 epochs=self.first_epoch if is_over else recipe.epochs,
                 shuffle=False,  # the batches shuffle themselves, from the seed
                 class_weight=class_weights(recipe, self.data.parts["train"].labels, len(self.data.class_names)),
@@ -182,23 +198,23 @@ class Run:
             )
 
     def _verbosity(self) -> str | int:
-        """Keras's: a bar on a terminal, else one line an epoch; nothing on a machine that is not the chief."""
+        """Keras's `verbose`: a bar on a terminal, otherwise one line per epoch; nothing on a worker."""
         if not self.distribution.is_chief:
             return 0
         return "auto" if sys.stderr and sys.stderr.isatty() else 2
 
     def finish(self) -> dict[str, Scores]:
-        """Calibrate and score the best weights, and write what remains.
+        """Calibrate and score the best weights, and write the remaining files.
 
         Returns:
-            The test scores, see `score_test_images`; {} on a machine that is not the chief.
+            The test scores, see `score_test_images`; {} on a worker.
         """
         return finish_run(self.folder, self.data, self.networks) if self.distribution.is_chief else {}
 
 
 @contextlib.contextmanager
 def _real_cause(*fed: TensorBatches) -> Iterator[None]:
-    """Around fit: raise what ended it, instead of what TensorFlow makes of that."""
+    """Around fit: raise the error that ended it, not TensorFlow's wrapper around it."""
     try:
         yield
     except tf.errors.OpError:
@@ -207,7 +223,7 @@ def _real_cause(*fed: TensorBatches) -> Iterator[None]:
                 raise batches.error from None
         raise
     except RuntimeError as error:
-        # After Ctrl-C inside one of its scopes, TensorFlow complains that the scope was left.
+        # After Ctrl-C inside a strategy scope, TensorFlow raises this RuntimeError about the scope.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from image_kit.compute import Compute, set_up
+from image_kit.compute import Hardware, set_up
 from image_kit.machine import cpu_cores
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.compute import Distribution
 
 
-def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Distribution | None" = None) -> Compute:
+def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Distribution | None" = None) -> Hardware:
     """Choose the precision and TensorFlow's threads, and set every seed. The threads cannot be changed later.
 
     Args:

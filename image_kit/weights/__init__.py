@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from image_kit.weights.fallback import Fallback as Fallback
     from image_kit.weights.network import (
-        check_trainable as check_trainable,
+        check_supported as check_supported,
         head_of as head_of,
         is_binary as is_binary,
         network_of as network_of,
@@ -53,7 +53,7 @@ __getattr__ = lazy_names(
         "checksum": "verify_checksum",
         "description": "Description read_description read_trained_on with_progress",
         "fallback": "Fallback",
-        "network": "check_trainable head_of is_binary network_of",
+        "network": "check_supported head_of is_binary network_of",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
         "saving": "add_trust load_weights save_weights",
         "trust_data": "read_trust",

@@ -56,7 +56,7 @@ class Fallback:
     def describe_preset(self) -> Description:
         """The description of weights that the network of `preset` was trained to elsewhere."""
         recipe = self.presets[self.preset or ""]
-        names = self.class_names or recipe.class_names or CLASS_NAMES[recipe.dataset]
+        names = self.class_names or recipe.class_names_of_old_weights or CLASS_NAMES[recipe.dataset]
         try:
             names = read_class_names(names)
         except ValueError as error:

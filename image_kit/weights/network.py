@@ -143,8 +143,8 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def check_trainable(model: Any, name: str, n_classes: int) -> Network:
-    """The network of a model that a function of the user's built. Raises UserError if the kit cannot train it.
+def check_supported(model: Any, name: str, n_classes: int) -> None:
+    """Raise UserError if the kit cannot train and save a model that a user's function built.
 
     Args:
         model: what the function returned.
@@ -169,7 +169,6 @@ def check_trainable(model: Any, name: str, n_classes: int) -> Network:
         )
     if units == 1 and n_classes != 2:
         raise UserError(f"--model {name}: ends in one sigmoid unit, which tells 2 classes apart, not {n_classes}")
-    return network
 
 
 def head_of(model: "keras.Model") -> str:

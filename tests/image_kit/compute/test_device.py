@@ -6,7 +6,7 @@ import pytest
 
 from image_kit.compute import device as compute
 from image_kit.compute.device import (
-    Compute,
+    Hardware,
     choose_gpus,
     choose_policy,
     cpu_flags,
@@ -60,8 +60,8 @@ def test_flags_of_this_cpu_or_none(monkeypatch):
 
 
 def test_the_sentence():
-    assert Compute("CPU", 2, "float32").sentence() == "Computing on 2 CPU cores in float32."
-    assert Compute("A GPU", 8, "mixed_bfloat16").sentence() == (
+    assert Hardware("CPU", 2, "float32").sentence() == "Computing on 2 CPU cores in float32."
+    assert Hardware("A GPU", 8, "mixed_bfloat16").sentence() == (
         "Computing on A GPU and 8 CPU cores in mixed_bfloat16 (weights float32)."
     )
 

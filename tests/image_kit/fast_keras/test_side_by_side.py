@@ -131,7 +131,7 @@ FIT = """
 import os, sys
 from dataclasses import replace
 from image_kit.compute import set_up
-computing = set_up("auto", 0, 2)
+hardware = set_up("auto", 0, 2)
 os.chdir(sys.argv[1])
 import keras, numpy as np
 from image_kit.answering import KerasClassifier
@@ -156,7 +156,7 @@ def run(name, epochs, resumed=None):
     folder = resumed or RunFolder.create(name, "unused")
     folder.write_settings(settings)
     keras.utils.set_random_seed(preset.seed)
-    run = Run(settings, data, NETWORKS, computing)
+    run = Run(settings, data, NETWORKS, hardware)
     run.build(lambda: folder)
     assert type(run.model) is SideBySide
     run.fit()

@@ -10,18 +10,20 @@ from PIL import Image
 
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.answering.scores import score_images
+from image_kit.compute import Distribution
 from image_kit.datasets import Data, ImageSet, build_batches, load_photos
 from image_kit.errors import UserError
 from image_kit.photos import Preprocessing
 from image_kit.recipe import Augmentation
-from image_kit.training import callbacks
+from image_kit.training import Run, Settings, callbacks
 from image_kit.training.network import class_weights
 from image_kit.training.run_folder import RunFolder
 from image_kit.weights import saving
 from image_kit.weights.description import read_trained_on
 from image_kit.weights.newest import BEST, LAST
 from presets import PRESETS
-from tests.fixtures.runs import RECIPE, build, new_run, run_it
+from tests.fixtures.networks import NETWORKS
+from tests.fixtures.runs import FLOAT32, RECIPE, build, new_run, run_it
 
 
 def test_validation_batches_and_prediction_prepare_a_photo_alike(photos):
@@ -219,3 +221,13 @@ def test_plain_keras_trains_the_same_network(photos, recipe):
     assert {type(layer).__module__.split(".")[0] for layer in plain.model.layers} == {"keras"}
     assert type(plain.model.optimizer) is keras.optimizers.SGD
     assert plain.model.steps_per_execution == 1
+
+
+def test_a_profile_of_several_machines_is_refused_before_a_run_exists(tmp_path, monkeypatch, small_arrays):
+    monkeypatch.chdir(tmp_path)
+    two = Distribution()
+    two.machines = 2
+    run = Run(Settings("cifar10_small", STILL, profile=True), small_arrays, NETWORKS, FLOAT32, two)
+    with pytest.raises(UserError, match="--profile: measures one machine; unset TF_CONFIG, or leave the option out"):
+        run.build(new_run)
+    assert list(tmp_path.iterdir()) == []
