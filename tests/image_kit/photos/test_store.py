@@ -212,6 +212,7 @@ held.set()
 
 def test_stores_made_by_several_threads_share_it_too(paths, monkeypatch):
     monkeypatch.setattr(photo_store, "free_memory", lambda: 4 * 9 * ONE)
+    monkeypatch.setattr(photo_store.gc, "collect", lambda: 0)  # a quarter of a second each, once Keras is imported
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
