@@ -151,7 +151,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["nothing_here"], "nothing_here: no such preset and no such folder; presets: elephants_cars, "),
         (["empty"], "empty: has no photo in any class folder"),
         (["one"], "one: has photos of one class only, 'cats'"),
-        (["mixed"], "mixed: holds train/ beside cats/"),
+        (["mixed"], "mixed: contains train/ and cats/"),
         (["photos", "--epochs", "0"], "--epochs: must be at least 1, received 0"),
         (["photos", "--image-size", "a"], "argument --image-size: must be a whole number of pixels or HEIGHTxWIDTH"),
         (["photos", "--data-dir", "none"], "--data-dir: none is not a folder"),

@@ -55,6 +55,7 @@ def remember(flatbuffer_sha256: str) -> None:
 
 def main() -> None:
     """What the separate process does: load the file, and exit with status 3 if it is refused."""
+    # LiteClassifier imports this module, and LiteRT, which may be missing.
     from image_kit.answering import lite_model
     from image_kit.answering.lite_classifier import LiteClassifier
 

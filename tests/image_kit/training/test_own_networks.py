@@ -63,7 +63,7 @@ def test_a_users_own_network_resumes_bit_for_bit_and_answers_without_its_functio
     [
         (
             "layers.Lambda(lambda x: x), layers.Flatten()",
-            r"--model mine: the layer 'lambda' \(Lambda\) is not one that",
+            r"--model mine: the layer 'lambda\w*' \(Lambda\) is not one that",
         ),
         ("layers.Flatten(), layers.Dense(3, activation=keras.ops.abs)", "--model mine: the activation of the layer"),
         ("layers.Conv2D(4, 99), layers.Flatten()", "--image-size: 24 x 24 pixels are too few for the network mine"),
