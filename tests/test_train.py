@@ -159,7 +159,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["photos", "--no-augment", "--shear-range", "1"], "--no-augment: contradicts --shear-range"),
         (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
         (["photos", "--run", "a/b"], "--run: must be a plain name, a folder below runs/; received 'a/b'"),
-        (["--resume", "photos"], "--resume: photos is no run folder"),
+        (["--resume", "photos"], "--resume: photos is not a run folder"),
         (["photos", "--device", "gpu"], "--device gpu: TensorFlow sees no GPU on this machine; leave the option out"),
     ],
 )

@@ -21,7 +21,7 @@ def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
 
 
 class RandomLayerSeeds(keras.callbacks.Callback):
-    """Seeds every layer that draws random numbers again from (seed, epoch), so that a resumed run repeats the run."""
+    """Before each epoch, seeds all random layers from (seed, epoch): a resumed run equals an uninterrupted one."""
 
     def __init__(self, seed: int):
         super().__init__()
@@ -55,8 +55,8 @@ class History(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Writes last.weights.h5 after every epoch, with the optimizer's state, and best.weights.h5 after the best so far.
 
-    The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file holds the
-    weights that were validated, which are moving averages if the recipe says so. The classifier receives them too.
+    The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file contains
+    the weights that were validated, which are moving averages if the recipe says so. The classifier gets them too.
     """
 
     def __init__(self, folder: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
@@ -66,7 +66,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.trained_on = trained_on
 
     def on_test_end(self, logs=None):
-        """Called by Keras, while the model still holds the weights that were validated."""
+        """Called by Keras, while the model still has the weights that were validated."""
         self.classifier.model.set_weights(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -80,12 +80,12 @@ class Checkpoints(keras.callbacks.Callback):
         *earlier, this = [(row["val_accuracy"], -row["val_loss"]) for row in self.folder.history]
         if not earlier or this > max(earlier):
             save_weights(self.classifier.model, self.folder.file(BEST), description, self.trained_on)
-        # Written after the best: an epoch without its last weights is trained again, so no crash loses the best.
+        # Written after the best: a resume repeats an epoch that has no last weights, so no crash loses the best.
         save_weights(self.model, self.folder.file(LAST), description, self.trained_on)
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Ends the training when `has_stopped` says so, which also counts the epochs before a resume."""
+    """Ends the training when `has_stopped` says so. Epochs before a resume count too."""
 
     def __init__(self, folder: RunFolder, patience: int):
         super().__init__()
@@ -97,7 +97,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
 
 class ScoreEachEpoch(keras.callbacks.Callback):
-    """Draws tutorial 1's first plot: test accuracy against the number of epochs. It never decides anything."""
+    """Draws tutorial 1's first plot: test accuracy against the number of epochs. It has no influence on training."""
 
     def __init__(self, folder: RunFolder, data: Data, classifier: KerasClassifier):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The end of a run: calibrate the best weights, score the test images once, write what remains."""
+"""The end of a run: calibrate the best weights, score the test images once, write the remaining files."""
 
 import numpy as np
 
@@ -16,10 +16,10 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
     """Calibrate, score and export the best weights, and write curves.png, model.tflite and metrics.json.
 
     Args:
-        networks: for best weights that an older version of the kit wrote, which name their network only.
+        networks: for best weights that an older version of the kit wrote, which only name their network.
 
     Returns:
-        As `score_test_images`.
+        The test scores, see `score_test_images`.
     """
     best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
     trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])
@@ -28,7 +28,7 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
     plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
     scores = score_test_images(best, data)
     write_lite_model(best, folder.file(BEST), folder.file(LITE))
-    write_json(  # last, because a run with this file is complete; without it --resume ends the run
+    write_json(  # last: a run with this file is complete; without it, --resume finishes the run
         folder.file(METRICS),
         {
             "epochs": len(folder.history),
@@ -48,7 +48,7 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
 def score_test_images(best: KerasClassifier, data: Data) -> dict[str, Scores]:
     """Scores of all test images ("test"), and of those that look like no earlier photo ("test_without_look_alikes").
 
-    The second is there only if some look alike, and {} if there are no test images.
+    The second is missing if no test image, or every one, looks like an earlier photo. {} without test images.
     """
     if "test" not in data.parts:
         return {}

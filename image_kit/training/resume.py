@@ -1,4 +1,4 @@
-"""Go on where a run's last complete epoch ended, or refuse to."""
+"""Continue a run after its last complete epoch, or refuse to."""
 
 import keras
 import numpy as np
@@ -20,12 +20,12 @@ def load_last_epoch(folder: RunFolder, model: keras.Model, description: Descript
         The number of complete epochs.
 
     Raises:
-        UserError: weights are damaged or missing; the network has changed; or the photos have changed: other classes
-            would swap the answers, and a photo moved from train to test would be scored as new.
+        UserError: weights are damaged or missing; the network has changed; or the photos have changed. (With other
+            classes the answers would be swapped; a photo moved from train to test would be scored as if it were new.)
     """
     last = folder.file(LAST)
     if not last.is_file():
-        if len(folder.history) > 1:  # 1 is an epoch that was interrupted before its weights were written
+        if len(folder.history) > 1:  # 1: an epoch that was interrupted before its weights were written
             raise UserError(f"{last}: is missing, so this run cannot go on; put it back, or start a new run")
         folder.cut_history(0)
         return 0
@@ -54,4 +54,6 @@ def _check_nothing_changed(folder: RunFolder, before: Description, now: Descript
             "run"
         )
     if len(folder.history) < before.epoch:
-        raise UserError(f"{folder.file(HISTORY)}: lacks some of {before.epoch} epochs; this run cannot be resumed")
+        raise UserError(
+            f"{folder.file(HISTORY)}: some of {before.epoch} epochs are missing; this run cannot be resumed"
+        )

@@ -1,7 +1,7 @@
 """One training, from the recipe to the scores: build -> fit -> finish.
 
-A new run, a resumed one, several GPUs or machines, a profile, scores after each epoch: all go this way. What differs is
-decided in `build`.
+New and resumed runs, several GPUs or machines, profiles and scores after each epoch all take this path. `build` decides
+what differs.
 """
 
 import contextlib
@@ -43,9 +43,9 @@ class Run:
     Attributes:
         settings, recipe: what was asked for.
         data: the images.
-        model: what is trained, after `build`.
+        model: the model that is trained, after `build`.
         classifier: the plain network in float32; it receives the weights that are validated.
-        folder: what the run leaves, after `build`.
+        folder: the run folder, after `build`.
         first_epoch: how many epochs were complete before.
     """
 
@@ -64,9 +64,9 @@ class Run:
     ):
         """
         Args:
-            settings: the recipe among them.
+            settings: with the recipe.
             data: with test images or without.
-            networks: have the network that the recipe names.
+            networks: contain the network that the recipe names.
             computing: from `compute.set_up`.
             distribution: from `compute.distribute`.
             preset: the preset's name; None for a user's own folder.
@@ -76,10 +76,10 @@ class Run:
         self.first_epoch = 0
 
     def build(self, open_folder: Callable[[], RunFolder]) -> None:
-        """Make the model, open the run folder, go to the epoch to begin with, and prepare batches and callbacks.
+        """Make the model, open the run folder, find the first epoch, and prepare batches and callbacks.
 
         Args:
-            open_folder: called once everything that the user can have wrong has been checked.
+            open_folder: called after everything that a user can get wrong has been checked.
 
         Raises:
             UserError: the network cannot be built or trained, machines differ, or the run cannot be resumed.
@@ -107,7 +107,7 @@ class Run:
             make_variables(self.model)
 
     def _describe(self) -> None:
-        """Tell the user and environment.json what computes."""
+        """Say what the run computes on, and record it in environment.json."""
         learning_rate = float(self.model.optimizer.learning_rate.numpy())
         sentence = self.computing.sentence() + self.distribution.sentence(self.recipe.batch_size, learning_rate)
         say(sentence)
@@ -137,7 +137,7 @@ class Run:
         self.train, self.validation = TensorBatches(train), TensorBatches(validation)
 
     def _make_callbacks(self) -> None:
-        """In the order in which Keras shall call them."""
+        """Keras calls them in this order."""
         settings, recipe = self.settings, self.recipe
         self.callbacks: list[keras.callbacks.Callback] = []
         if settings.profile:
@@ -152,14 +152,14 @@ class Run:
         if recipe.early_stopping:
             self.callbacks.append(EarlyStopping(self.folder, recipe.early_stopping))
         if recipe.ema_momentum:
-            # Last: the others see the averages after a validation, and the weights themselves after an epoch.
+            # Last, so that the others see the averages after a validation and the weights themselves after an epoch.
             self.callbacks.append(keras.callbacks.SwapEMAWeights())
 
     def fit(self) -> None:
         """Train until the recipe's last epoch. Every epoch is on disk when the next one begins.
 
         Raises:
-            UserError: training diverged, or a photo cannot be read any more.
+            UserError: training diverged, or a photo can no longer be read.
             MachineLost: another machine of this training stopped.
         """
         recipe = self.recipe
@@ -182,13 +182,13 @@ class Run:
             )
 
     def _verbosity(self) -> str | int:
-        """Keras's: a bar on a terminal, else one line an epoch; nothing on a machine that is not the chief."""
+        """For Keras: a bar on a terminal, else one line per epoch; nothing on a machine that is not the chief."""
         if not self.distribution.is_chief:
             return 0
         return "auto" if sys.stderr and sys.stderr.isatty() else 2
 
     def finish(self) -> dict[str, Scores]:
-        """Calibrate and score the best weights, and write what remains.
+        """Calibrate and score the best weights, and write the remaining files.
 
         Returns:
             The test scores, see `score_test_images`; {} on a machine that is not the chief.
@@ -198,7 +198,7 @@ class Run:
 
 @contextlib.contextmanager
 def _real_cause(*fed: TensorBatches) -> Iterator[None]:
-    """Around fit: raise what ended it, instead of what TensorFlow makes of that."""
+    """Use around fit: raise the original error instead of TensorFlow's version of it."""
     try:
         yield
     except tf.errors.OpError:
