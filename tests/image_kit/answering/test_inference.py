@@ -118,9 +118,9 @@ def test_options_that_contradict_the_file_are_refused_by_either_kind(tmp_path, c
     lite_export.write_lite_model(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
     for name in ("a.weights.h5", "model.tflite"):
         load_classifier(tmp_path / name, fallback("mnist_dense", ["a", "b", "c"]))
-        with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of mnist_dense"):
+        with pytest.raises(UserError, match=r"--preset cifar10: .* says that its network is mnist_dense"):
             load_classifier(tmp_path / name, fallback("cifar10"))
-        with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are a,b,c"):
+        with pytest.raises(UserError, match=r"--class-names: .* says that its classes are a,b,c"):
             load_classifier(tmp_path / name, fallback(None, ["c", "b", "a"]))
 
 

@@ -16,9 +16,7 @@ SHAPE = (20, 20, 3)
 DESCRIPTION = Description(
     "cifar10_small", ("a", "b", "c"), Preprocessing(SHAPE), network=network("cifar10_small", SHAPE, 3)
 )
-DAMAGED = (
-    r"^.*last\.weights\.h5: is damaged: its checksum differs from that of what was written; take another copy of it$"
-)
+DAMAGED = r"^.*last\.weights\.h5: is damaged: its content does not match its checksum; take another copy of it$"
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_an_older_file_without_the_later_members_can_be_read():
 
 def test_members_of_a_newer_version_are_named():
     text = json.dumps({"format": 1, **asdict(DESCRIPTION), "zebra": 1, "apple": 2})
-    with pytest.raises(ValueError, match=r"^it holds apple, zebra, which a newer version of this kit wrote$"):
+    with pytest.raises(ValueError, match=r"^it contains apple, zebra, which a newer version of this kit wrote$"):
         Description.from_json(text)
 
 
