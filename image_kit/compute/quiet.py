@@ -12,7 +12,7 @@ from image_kit.errors import UserError
 def native_stderr_held_back():
     """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
-    If the block fails, it is written after all, unless with a UserError, whose one line says everything. TensorFlow
+    If the block fails, it is written after all, except after a UserError: its one line says everything. TensorFlow
     writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only

@@ -134,11 +134,11 @@ def test_another_keras_is_refused(version):
 @pytest.mark.parametrize(
     ("batch_size", "text"),
     [
-        (256, " The batch of 256 is shared: 128 on each of 2 devices; learning rate unchanged: 0.001."),
-        (7, " The batch of 7 is shared: 3 or 4 on each of 2 devices; learning rate unchanged: 0.001."),
+        (256, " The batch of 256 is divided: 128 on each of 2 devices; learning rate unchanged: 0.001."),
+        (7, " The batch of 7 is divided: 3 or 4 on each of 2 devices; learning rate unchanged: 0.001."),
     ],
 )
-def test_the_sentence_says_how_the_batch_is_shared(batch_size, text):
+def test_the_sentence_says_how_the_batch_is_divided(batch_size, text):
     from image_kit.compute import distribution
 
     shared = distribution.Distribution()
