@@ -43,7 +43,7 @@ def one_conv(image_shape, n_classes=2):
 
 
 def fashion_mnist(image_shape, n_classes=10):
-    """Tutorial 3: two convolutions, then a dense layer that is linear there too; 140,682 parameters at 28x28x1."""
+    """Tutorial 3: two convolutions, then a dense layer, linear as in the tutorial; 140,682 parameters at 28x28x1."""
     return keras.Sequential(
         [
             keras.Input(image_shape),

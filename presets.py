@@ -1,7 +1,7 @@
 """The recipes: one entry for each, every value with its unit or reason.
 
 `python train.py --list` prints them, and `python train.py NAME` trains one. Each option of train.py changes one value;
-image_kit/recipe.py says what each means and holds the defaults. This file imports neither TensorFlow nor Keras, so
+image_kit/recipe.py says what each means and sets the defaults. This file imports neither TensorFlow nor Keras, so
 that --list and --help answer at once.
 """
 
@@ -17,7 +17,7 @@ PRESETS = {
         batch_size=16,
         epochs=50,  # the tutorial found that 10 suffice
         augment=True,
-        augmentation=Augmentation(shear_range=0.2, zoom_range=0.2, horizontal_flip=True),  # .2 degrees; .8 to 1.2
+        augmentation=Augmentation(shear_range=0.2, zoom_range=0.2, horizontal_flip=True),  # .2 degrees; zoom .8 to 1.2
         class_names=("cars", "elephants"),  # of the tutorial's own weights, which do not name them
         parameters=5_046_369,
         measured=".976 ± .010 (3 seeds)",
@@ -106,7 +106,7 @@ PRESETS = {
         batch_size=128,
         epochs=10,
         augment=False,  # digits are centred, and this network learns only where they are
-        augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1),  # no flip: digits have a side
+        augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1),  # no flip: mirrored digits are wrong
         parameters=669_706,
         measured=".982 ± .002 (3 seeds)",
         minutes="0.4",
@@ -136,5 +136,5 @@ PREVIEW_AUGMENTATION = Augmentation(
     zoom_range=0.2,
     horizontal_flip=True,
 )
-# Tutorial 1 found that 10 epochs suffice. For drawings they do, and take about two minutes.
+# Tutorial 1 found that 10 epochs suffice. They do for drawings, and take about two minutes.
 DEMO_EPOCHS = 10

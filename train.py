@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the presets and exit")
     parser.add_argument("--run", metavar="NAME", help="name of the folder below runs/")
     parser.add_argument("--resume", metavar="RUN", type=Path, help="go on with the run in this folder")
-    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz of an array data set")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
         "--profile", action="store_true", help="say where each epoch's time went; trace some steps for TensorBoard"
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--score-each-epoch", action="store_true", help="plot test accuracy against epochs (never used for choosing)"
     )
     parser.add_argument(
-        "--device", choices=DEVICES, default="auto", help="auto: all GPUs, else the CPU; gpu: the first GPU alone"
+        "--device", choices=DEVICES, default="auto", help="auto: all GPUs, else the CPU; gpu: only the first GPU"
     )
     options.add_recipe_options(parser, NETWORKS.names())
     return parser
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
-    """What a new run is asked to do. Errors in options and folders come before TensorFlow's three seconds."""
+    """What a new run is asked to do. Errors in options and folders come before TensorFlow's three-second import."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
@@ -132,11 +132,11 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
 
 
 def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> None:
-    """Raise UserError on options that cannot be met. The run's name is checked by the chief, which writes."""
+    """Raise UserError on options that cannot work. Only the chief checks the run's name, because only it writes."""
     if args.run and not is_worker:
         check_new_name(args.run)
     if args.data_dir and not Path(args.data_dir).is_dir():
-        raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that holds NAME.npz")
+        raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that contains NAME.npz")
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
     if recipe.plain_keras and recipe.precision not in ("auto", "float32"):
@@ -144,7 +144,7 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
 
 
 def choose_photos() -> tuple[Path, bool]:
-    """The folder that the photo presets train on, and whether it holds drawings. They are drawn now if need be."""
+    """The folder that the photo presets train on, and whether it contains drawings. They are drawn now if needed."""
     if PHOTOS.is_dir() and list_photos(PHOTOS):
         return PHOTOS, False
     say(
@@ -169,14 +169,14 @@ def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) ->
 
 
 def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Raise UserError on options that may not change when a run goes on."""
+    """Raise UserError on options that may not change when a run is resumed."""
     others = {name for name, value in vars(args).items() if value != parser.get_default(name)}
     if others - {"resume", "epochs", "device"}:
-        raise UserError("--resume: goes on as the run began; of the other options only --epochs may be given with it")
+        raise UserError("--resume: keeps the settings of the run; only --epochs and --device may be given with it")
 
 
 def reopen(args: argparse.Namespace) -> RunFolder:
-    """The run to go on with. Only its number of epochs may change."""
+    """The run to resume. Only its number of epochs may change."""
     folder = RunFolder.open(args.resume)
     settings = folder.read_settings()
     settings = replace(settings, recipe=options.resolve(args, settings.recipe))
@@ -192,7 +192,7 @@ def reopen(args: argparse.Namespace) -> RunFolder:
 
 
 def start(device: str, machines: Cluster | None) -> "Distribution":
-    """Who computes. A GPU that is not used is mentioned."""
+    """Choose what computes, and mention a GPU that is not used."""
     distribution = distribute(device, machines)
     unused = unused_gpu(device)
     if unused:

@@ -19,7 +19,7 @@ def option(default: Any, help: str, **parser: Any) -> Any:
         default: of the field.
         help: the option's line in --help.
         parser: other arguments for `argparse.ArgumentParser.add_argument`; and the bounds "at_least", "at_most",
-            "above" and "below", of a number or of each of several.
+            "above" and "below", for a number or for each of several.
     """
     return field(default=default, metadata={"help": help, **parser})
 
@@ -50,7 +50,7 @@ class Augmentation:
     brightness_range: tuple[float, float] | None = option(
         None, "multiply the brightness by a factor between these two", nargs=2, metavar=("LOW", "HIGH"), at_least=0
     )
-    fill_mode: str = option("nearest", "what fills pixels from outside the image", choices=FILL_MODES)
+    fill_mode: str = option("nearest", "how to fill pixels from outside the image", choices=FILL_MODES)
     cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
     horizontal_flip: bool = option(False, "mirror every second image left to right")
     vertical_flip: bool = option(False, "mirror every second image top to bottom")
@@ -62,16 +62,16 @@ class Recipe:
 
     Attributes:
         dataset: "photos", or the name of an array data set.
-        augment: whether `augmentation` is applied. A preset may hold one that only --augment switches on.
+        augment: whether `augmentation` is applied. A preset may have one that only --augment switches on.
         source: the tutorial that the recipe is from.
-        parameters: how many the network has at this image size, with two classes of photos.
+        parameters: how many weights the network has at this image size, with two classes of photos.
         class_names: of weights that were saved without names, in index order. Empty: those of the array data set.
         measured: test accuracy of exactly this recipe, with spread and number of seeds.
         minutes: of a whole run on 2 cores.
     """
 
     dataset: str = "photos"
-    model: str = option("elephants_cars", "network: a function of models.py")
+    model: str = option("elephants_cars", "network: a function in models.py")
     image_size: tuple[int, int] = option(
         (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8
     )
@@ -91,11 +91,14 @@ class Recipe:
         "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")
     )
     seed: int = option(
-        0, "of first weights, order, dropout and augmentation; never of the splits", at_least=0, at_most=LARGEST_SEED
+        0,
+        "seed of initial weights, order, dropout and augmentation; never of the splits",
+        at_least=0,
+        at_most=LARGEST_SEED,
     )
-    precision: str = option("auto", "of the arithmetic; the weights are always float32", choices=PRECISIONS)
+    precision: str = option("auto", "precision of the arithmetic; the weights are always float32", choices=PRECISIONS)
     plain_keras: bool = option(
-        False, "train in float32 with Keras's own layers, optimizer and steps, to see what ours gain"
+        False, "train in float32 with Keras's own layers, optimizer and steps, to compare with ours"
     )
     augmentation: Augmentation = Augmentation()
     source: str = ""
@@ -106,5 +109,5 @@ class Recipe:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) that the network is asked for."""
+        """(height, width, channels) that the network is built for."""
         return (*self.image_size, 1 if self.grayscale else 3)

@@ -60,7 +60,7 @@ def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
 
     Args:
         rows: equally many cells each, without line ends.
-        numbers: whether the columns after the first hold numbers, which are right aligned; else all are left aligned.
+        numbers: whether the columns after the first are numbers, to align right; else all are aligned left.
 
     Returns:
         One line per row. East Asian wide characters count as two columns, combining marks as none.
@@ -111,7 +111,7 @@ def run(main: Callable[[], None]) -> None:
         with contextlib.suppress(OSError):  # a stream that is no file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:  # no permission, a full disk: something the user can mend, like a UserError
+    except OSError as error:  # no permission, a full disk: something the user can fix, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
 
 

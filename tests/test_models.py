@@ -123,5 +123,5 @@ def test_smaller_images_than_the_network_takes(name, smallest):
 
 
 def test_a_network_that_does_not_exist():
-    with pytest.raises(UserError, match=r"models\.py: has no network 'vgg'; .* take elephants_cars, one_conv"):
+    with pytest.raises(UserError, match=r"models\.py: has no network 'vgg'; .* choose from elephants_cars, one_conv"):
         NETWORKS.build("vgg", SMALL, 2)

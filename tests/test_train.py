@@ -270,7 +270,7 @@ def test_resume_takes_no_other_option(trained, run_command):
     folder, _ = trained
     process = run_command(folder, "train.py", "--resume", "runs/first", "--seed", 5)
     assert process.returncode == 2
-    assert "only --epochs may be given with it" in process.stderr
+    assert "only --epochs and --device may be given with it" in process.stderr
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_name_that_is_not_there(networks):
     with pytest.raises(UserError) as caught:
         networks.build("_helper", (4, 5, 3), 7)
     assert str(caught.value) == (
-        "some_networks.py: has no network '_helper'; add a function of this name, or take small, broken"
+        "some_networks.py: has no network '_helper'; add such a function, or choose from small, broken"
     )
 
 
