@@ -64,7 +64,7 @@ def test_an_augmentation_of_nothing_is_kerass_default():
     assert not build_image_generator(Augmentation()).is_random
 
 
-def test_choices_hold_every_preset():
+def test_choices_contain_every_preset():
     for preset in PRESETS.values():
         assert preset.model in NETWORKS.names()
         assert preset.optimizer in recipe.OPTIMIZERS

@@ -52,7 +52,7 @@ def test_a_network_is_built(networks):
     assert networks.build("small", (4, 5, 3), 7).output_shape == (None, 7)
 
 
-def test_a_name_that_is_not_there(networks):
+def test_an_unknown_name_is_refused(networks):
     with pytest.raises(UserError) as caught:
         networks.build("_helper", (4, 5, 3), 7)
     assert str(caught.value) == (
@@ -60,6 +60,6 @@ def test_a_name_that_is_not_there(networks):
     )
 
 
-def test_the_users_own_errors_are_his(networks):
+def test_the_users_own_errors_are_passed_on(networks):
     with pytest.raises(ValueError, match="my own mistake"):
         networks.build("broken", (4, 5, 3), 7)

@@ -32,7 +32,7 @@ def test_workers_alone_are_led_by_the_first():
     assert second.sentence() == "Machine 2 of 2: 10.0.0.1:2222 prints and writes everything."
 
 
-def test_a_chief_stands_before_the_workers_wherever_it_is_named():
+def test_a_chief_comes_before_the_workers_wherever_it_is_named():
     jobs = {"worker": TWO, "chief": ["boss:1"]}
     boss = parse(config(jobs, type="chief", index=0))
     assert boss.is_chief

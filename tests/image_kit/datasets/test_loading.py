@@ -20,7 +20,7 @@ def test_the_validation_cut_has_exact_counts_of_each_class(mnist):
     data = load_arrays(PRESETS["mnist_cnn"], str(mnist))
     assert list(data.parts) == ["train", "validation", "test"]
     validation = np.bincount(data.parts["validation"].labels, minlength=10)
-    # Ten in a hundred, rounded to the even one at the half, but never none.
+    # A tenth, halves rounded to the even number, and at least one.
     assert validation.tolist() == [1, 1, 1, 2, 2, 1, 1, 10, 1, 1]
     assert (np.bincount(data.parts["train"].labels, minlength=10) + validation).tolist() == COUNTS
 

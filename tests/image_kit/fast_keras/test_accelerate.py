@@ -17,7 +17,7 @@ SMALL = (32, 32, 3)  # an input that every network takes
 
 
 def users_network(pooling=keras.layers.MaxPooling2D):
-    """A network that is no tutorial's: batch statistics, relus of every kind, a pooling over all places."""
+    """A network that is not a tutorial's: batch statistics, relus of every kind, a pooling over all places."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -83,7 +83,7 @@ def test_training_steps_are_kerass():
 
 
 def contents(path):
-    """Name -> value of every data set that holds weights."""
+    """Name -> value of every data set that contains weights."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
@@ -137,7 +137,7 @@ def test_heads_and_weights_are_float32_in_mixed_precision(build, policy, classes
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_relu_behind_a_pooling_is_relu_before_it(dtype):
-    """Of few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
+    """On a few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
     rng = np.random.default_rng(0)
     x = tf.Variable(tf.cast(rng.integers(-3, 3, (4, 21, 20, 8)), dtype))
     weights = tf.cast(rng.normal(size=(4, 10, 10, 8)), dtype)

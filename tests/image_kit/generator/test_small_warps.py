@@ -1,4 +1,4 @@
-"""generator.small_warps: one warp at a time, wherever an image stands. Parity with Keras: test_flow_parity."""
+"""generator.small_warps: one warp at a time, whatever the image's place. Parity with Keras: test_flow_parity."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def exact(image, matrix):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_each_image_is_interpolated_exactly_but_for_rounding(shape):
+def test_each_image_is_interpolated_exactly_up_to_rounding(shape):
     images, matrices = noise(20, *shape), drawn(20, *shape[:2])
     out = np.empty_like(images)
     warp_small(images, matrices, out)

@@ -1,4 +1,4 @@
-"""One photo file to one array: every format, mode and damage that a folder of photos may hold."""
+"""One photo file to one array: every format, mode and damage that a folder of photos may contain."""
 
 import contextlib
 import io

@@ -121,7 +121,7 @@ def test_progress_sees_every_photo_once(paths):
     assert len(seen) == len(hashes) == 6
 
 
-def test_a_file_that_goes_later_is_a_user_error_naming_it(paths):
+def test_a_file_that_disappears_later_is_a_user_error_naming_it(paths):
     store = loaded(paths, budget=2 * ONE)
     paths[3].unlink()
     paths[1].unlink()

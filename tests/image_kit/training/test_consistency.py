@@ -19,7 +19,7 @@ def check(distribution, recipe, data):
 
 
 class AfterAChief(Distribution):
-    """A machine whose chief has said `text`."""
+    """A machine that has received `text` from its chief."""
 
     def __init__(self, text):
         super().__init__()

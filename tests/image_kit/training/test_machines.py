@@ -1,4 +1,4 @@
-"""Two real processes that train together over loopback: as one process does, to rounding, and never for ever."""
+"""Two real processes that train together over loopback: as one process does, up to rounding, and never for ever."""
 
 import csv
 import json

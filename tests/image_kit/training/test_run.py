@@ -52,7 +52,7 @@ def test_the_weights_know_what_they_were_trained_on(photos):
     assert not np.isin(data.parts["test"].fingerprints, seen).any()
 
 
-def test_look_alikes_stand_beside_the_score(photos):
+def test_look_alikes_are_reported_with_the_score(photos):
     twin, photo = photos / "test/cats/twin.png", photos / "train/cats/000.jpg"
     Image.open(photo).save(twin)
     run = new_run()
@@ -77,7 +77,7 @@ def test_look_alikes_stand_beside_the_score(photos):
     ],
 )
 def test_without_whole_weights_a_run_is_not_resumed_and_nothing_is_lost(photos, name, data_set, message):
-    """Before an epoch is trained: without the best weights a run that becomes no better could never be ended."""
+    """Before an epoch is trained: without the best weights a run that does not improve could never be finished."""
     run = new_run()
     run_it(run, photos)
     if data_set:
@@ -128,7 +128,7 @@ def test_a_crash_between_best_and_last_loses_nothing(photos, monkeypatch):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch):
+def test_an_end_that_is_interrupted_anywhere_is_completed_later(photos, monkeypatch):
     run = new_run()
     for name in ("measure_trust", "score_images", "write_lite_model", "write_json"):
 
@@ -196,7 +196,7 @@ def test_a_run_that_stopped_early_is_not_trained_further(photos):
     [
         ([], 1, False),
         ([3, 2, 1], 1, False),
-        ([3, 2, 2], 1, True),  # equal is no improvement
+        ([3, 2, 2], 1, True),  # an equal loss is not an improvement
         ([1, 2, 3], 3, False),
         ([1, 2, 3, 4], 3, True),
         ([1, 2, 0.5, 4], 3, False),
@@ -246,7 +246,7 @@ STILL = replace(PRESETS["cifar10_small"], optimizer="sgd", learning_rate=1e-30, 
 
 @pytest.mark.parametrize("augment", [False, True])
 def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_arrays, augment):
-    """With weights that stand still, and last batches of 3 images: 17 steps of training, two in a call."""
+    """With weights that do not change, and last batches of 3 images: 17 steps of training, two in a call."""
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
     run = build(new_run(recipe=recipe), recipe, small_arrays)
@@ -300,7 +300,7 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
-def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
+def test_a_photo_that_disappears_in_training_is_a_user_error_naming_it(photos, monkeypatch, part):
     monkeypatch.setattr("image_kit.photos.store.CACHE_FRACTION", 0)  # else it stays in memory
     gone = next((photos / part / "dogs").iterdir())
     end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
@@ -326,7 +326,7 @@ def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos):
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(PRESETS["cifar10_small"], image_size=(24, 24), batch_size=8)])
 def test_plain_keras_trains_the_same_network(photos, recipe):
-    """Without dropout's own draws: with these two, losses of the first epoch agree to rounding."""
+    """Without dropout's own draws: with these two, losses of the first epoch agree up to rounding."""
     recipe = replace(recipe, epochs=1, precision="float32", model="one_conv", optimizer="sgd")
     runs = []
     for plain in (False, True):

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, apart from its weights."""
+"""What a weights file says about itself, apart from its weights."""
 
 import json
 from dataclasses import asdict, fields
@@ -66,7 +66,7 @@ def test_members_of_a_newer_version_are_named():
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "3", '"text"', "{}", '{"format": 1}', "[" * 100_000, '{"format": 1, "epoch": 1e999}']
 )
-def test_json_that_is_no_description_is_a_value_error(text):
+def test_json_that_is_not_a_description_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"."):
         Description.from_json(text)
 

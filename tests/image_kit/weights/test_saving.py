@@ -205,7 +205,7 @@ def test_class_names_of_old_weights_are_checked(tmp_path, names):
         saving.load_weights(tmp_path / "a.h5", fallback("mnist_cnn", names))
 
 
-def test_answers_that_are_no_numbers_are_an_error():
+def test_answers_that_are_nan_are_an_error():
     model = models.elephants_cars(SHAPE, 2)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(UserError, match="NaN or infinite"):
