@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python train.py fashion_mnist            any preset of --list
   python train.py path/to/photos           your own photos, a folder for each class (./NAME if a preset has its name)
   python train.py cifar10 --epochs 20 --seed 1 --run quick
-  python train.py --resume runs/quick      go on after Ctrl-C
+  python train.py --resume runs/quick      resume after Ctrl-C
 """
 
 
@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", metavar="NAME|FOLDER", help="a preset, or a folder of photos")
     parser.add_argument("--list", action="store_true", help="list the presets and exit")
     parser.add_argument("--run", metavar="NAME", help="name of the folder below runs/")
-    parser.add_argument("--resume", metavar="RUN", type=Path, help="go on with the run in this folder")
+    parser.add_argument("--resume", metavar="RUN", type=Path, help="resume the run in this folder")
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
@@ -68,7 +68,7 @@ def main() -> None:
     tune_memory()
     machines = cluster_from_environment()  # None: this machine trains alone
     is_worker = machines is not None and not machines.is_chief
-    if is_worker:  # the chief speaks and writes
+    if is_worker:  # only the chief prints and writes
         say(machines.sentence())
         terminal.hush()
 

@@ -68,7 +68,7 @@ def test_only_what_describes_a_preset_has_no_option():
 
 
 @pytest.mark.parametrize(("kind", "field"), OPTIONS, ids=lambda item: getattr(item, "name", ""))
-def test_every_field_has_one_visible_option_and_kerass_spelling(parser, resolved, kind, field):
+def test_every_field_has_one_visible_option_and_keras_spelling(parser, resolved, kind, field):
     visible = [a for a in parser._actions if a.dest == field.name and a.help is not argparse.SUPPRESS]
     assert len(visible) == 1
     assert f"--{field.name.replace('_', '-')}" in visible[0].option_strings

@@ -77,7 +77,7 @@ def test_the_list_does_not_grow_without_bound(cache):
     assert lines[-1].startswith(f"{lite_trial.MAX_LINES + 9:064} ")
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, child, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_not_an_error(tmp_path, child, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
     child("")

@@ -86,7 +86,7 @@ def test_nothing_is_said_of_a_card_that_is_used_or_not_wanted(a_card, monkeypatc
     assert notice(device, usable, True) is None
 
 
-def test_a_tool_that_fails_is_no_card(tmp_path, monkeypatch):
+def test_a_tool_that_fails_counts_as_no_card(tmp_path, monkeypatch):
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'GPU 0: half a line'\nexit 9\n")
     tool.chmod(0o755)

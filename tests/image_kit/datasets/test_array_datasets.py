@@ -72,7 +72,7 @@ def from_keras(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "mnist"])
-def test_an_npz_as_kerass_loaders_return_it(tmp_path, name):
+def test_an_npz_as_keras_loaders_return_it(tmp_path, name):
     shape = array_datasets.IMAGE_SHAPES[name]
     content = arrays(7, shape[:2] if shape[2] == 1 else shape)
     content["y_train"] = content["y_train"][:, None]  # CIFAR-10's labels are a column

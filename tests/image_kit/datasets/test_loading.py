@@ -112,7 +112,7 @@ def test_a_class_folder_is_split_alike_for_every_size_budget_and_name(tmp_path, 
     assert other.parts["test"].take(np.array([0])).shape == (1, 9, 9, 1)
 
 
-def test_every_photo_readable_or_not_passes_the_bar(tmp_path, photo_tree):
+def test_every_photo_readable_or_not_moves_the_progress_bar(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     (tmp_path / "train/cats/broken.jpg").touch()
     seen = []

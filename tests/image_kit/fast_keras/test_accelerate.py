@@ -59,7 +59,7 @@ def gradients(model, images, labels, training):
 
 @pytest.mark.parametrize("build", [*NETWORKS.names(), "users"])
 @pytest.mark.parametrize("slices", [1, 3])
-def test_outputs_and_gradients_are_kerass(build, slices):
+def test_outputs_and_gradients_are_those_of_keras(build, slices):
     """Without dropout, which draws other numbers. Sums over slices are taken in another order."""
     plain = users_network() if build == "users" else NETWORKS.build(build, SMALL, 3)
     fast = accelerate(plain, slices=slices)
@@ -70,7 +70,7 @@ def test_outputs_and_gradients_are_kerass(build, slices):
         np.testing.assert_allclose(ours, theirs, **tolerance)
 
 
-def test_training_steps_are_kerass():
+def test_training_steps_are_those_of_keras():
     """With batch statistics and a regularizer, and a dropout that keeps everything."""
     plain = users_network()
     plain.layers[-2].rate = 0.0
@@ -91,7 +91,7 @@ def contents(path):
 
 
 @pytest.mark.parametrize("build", [*NETWORKS.names(), "users"])
-def test_saved_weights_are_kerass(tmp_path, build):
+def test_saved_weights_are_those_of_keras(tmp_path, build):
     plain = users_network() if build == "users" else NETWORKS.build(build, SMALL, 3)
     for name, model in (("plain", plain), ("fast", accelerate(plain, slices=2)), ("copy", copied(plain))):
         model.save_weights(tmp_path / f"{name}.weights.h5")

@@ -74,7 +74,7 @@ def test_a_result_depends_on_its_own_image_alone(order, count):
     np.testing.assert_array_equal(some, everything[chosen])
 
 
-def test_no_image_is_no_work():
+def test_without_images_there_is_nothing_to_do():
     warp_small([], np.empty((0, 2, 3)), np.empty((0, 8, 8, 3), np.uint8))
 
 

@@ -116,7 +116,7 @@ def test_a_list_is_split_at_line_ends_only(mark):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".webp", ".tiff", ".ppm"])
-def test_an_image_on_standard_input_is_told_by_its_content(tmp_path, photo, suffix):
+def test_an_image_on_standard_input_is_recognised_by_its_content(tmp_path, photo, suffix):
     content = photo(tmp_path / f"a{suffix}").read_bytes()
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
