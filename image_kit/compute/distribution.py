@@ -6,7 +6,7 @@ on the strategy and the model of one run, the first four through public interfac
 
 1. Keras lets TensorFlow cut batches into equal parts or hand whole batches out. `_Cutting` cuts each batch into parts
    that differ by at most one image. With several machines, each makes only its own shard (`Batches`).
-2. Keras adds up the replicas' mean gradients as if all had the same number of images. `adapt` weighs them by it.
+2. Keras adds up the replicas' mean gradients as if all had the same number of images. `adapt` weighs each by its own.
 3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
    `adapt` gives it a black image and drops the answer.
 4. With float16 every replica checks its own gradients for an overflow, before they are added up. If one overflows and
@@ -244,8 +244,8 @@ def cut_batches(dataset: tf.data.Dataset, parts: int) -> tf.data.Dataset:
 def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
     """A `Model.compute_loss` with the same value, and a gradient that counts every image of the batch alike.
 
-    Keras takes the mean over a replica's images and divides by the number of replicas. The metrics
-    weigh the value by the number of images themselves; the gradient is summed over the replicas.
+    Keras takes the mean over a replica's images and divides by the number of replicas. The metrics weigh the
+    value by the number of images themselves; the gradient is summed over the replicas.
     """
 
     def weighed(x=None, y=None, y_pred=None, sample_weight=None, training=True):

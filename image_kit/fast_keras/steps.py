@@ -23,6 +23,6 @@ def choose_steps_per_execution(image_shape: tuple[int, int, int], batch_size: in
 def choose_validation_batch_size(image_shape: tuple[int, int, int], batch_size: int) -> int:
     """How many images to validate on at once: a training batch, or more small images, to save Python's cost per step.
 
-    More means at most 1,024, and at most SMALL_BATCH numbers: the layers' outputs for larger batches leave the cache.
+    Small images: at most 1,024, and at most SMALL_BATCH numbers. The layers' outputs for more would leave the cache.
     """
     return max(batch_size, min(1024, SMALL_BATCH // math.prod(image_shape)))
