@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("what", metavar="FOLDER|PRESET", help="a folder with one folder per class, or an array preset")
     add_weights_options(parser, PRESETS)
     parser.add_argument(
-        "--shift", metavar="PIXELS", type=int, default=0, help="move every image by so many pixels (default: 0)"
+        "--shift", metavar="PIXELS", type=int, default=0, help="move every image by this many pixels (default: 0)"
     )
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help=f"new folder for the results (default: a new one in {EVALUATIONS}/)"

@@ -138,7 +138,7 @@ def coverage_note(trust, coverage: float) -> str | None:
     if trust.calibration.can_answer(coverage):
         return None
     count = len(trust.calibration.nonconformity_scores)
-    return f"--coverage {coverage:g}: {count} validation images are too few for it, so any class may be the right one"
+    return f"--coverage {coverage:g}: {count} validation images are too few, so any class may be the right one"
 
 
 def new_picture(args: argparse.Namespace, classifier):

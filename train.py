@@ -156,7 +156,7 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
     if args.run and not is_worker:
         check_new_name(args.run)
     if args.data_dir and not Path(args.data_dir).is_dir():
-        raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that holds NAME.npz")
+        raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that contains NAME.npz")
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
     if recipe.plain_keras and recipe.precision not in ("auto", "float32"):

@@ -3,7 +3,7 @@
     python benchmarks/augmentation.py                 # 400 photos, 5 rounds: about five minutes on 2 cores
     python benchmarks/augmentation.py --images 32 --arrays 512 --rounds 1       # a quick look
 
-Makes its own JPEGs of 640x427 in a temporary folder. It first checks that our batches hold Keras's pixels, and stops if
+Makes its own JPEGs of 640x427 in a temporary folder. It first checks that our batches have Keras's pixels, and stops if
 they do not. Then every round runs one epoch of each contender in turn, so that whatever else the machine does meets all
 of them. The table gives the median and the range. Albumentations and DALI take part if they are installed. Prints
 Markdown.

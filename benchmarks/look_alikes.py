@@ -59,7 +59,7 @@ def main() -> None:
     """Print the figures of a data set or of a folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", metavar="NAME|DIR", help="a data set, or a folder of class folders")
-    parser.add_argument("--data-dir", metavar="DIR", help="holds NAME.npz")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw pairs of a data set here")
     parser.add_argument("--run", type=Path, help="a run on the data set: score it with and without look-alikes")
     args = parser.parse_args()

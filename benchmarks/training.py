@@ -99,7 +99,9 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="*", default=list(TARGETS), metavar="PRESET", help=", ".join(TARGETS))
-    parser.add_argument("--data-dir", default=os.environ.get("DATASETS_DIR"), metavar="DIR", help="holds NAME.npz")
+    parser.add_argument(
+        "--data-dir", default=os.environ.get("DATASETS_DIR"), metavar="DIR", help="folder with NAME.npz"
+    )
     parser.add_argument("--torch", metavar="PYTHON", help="a Python that has torch, in any environment")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="processes of each contender (3)")
     parser.add_argument("--epochs", type=int, default=3, metavar="N", help="epochs of each process that count (3)")

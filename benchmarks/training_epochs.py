@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-PEAK_SIDE = 2048  # of the matrices whose product is the machine's peak
+PEAK_SIDE = 2048  # of the matrices that are multiplied to measure the machine's peak
 PEAK_SECONDS = 2.0
 
 

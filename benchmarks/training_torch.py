@@ -33,7 +33,7 @@ TRIAL_STEPS = 4
 
 
 def network(preset: str, shape: tuple[int, int, int]) -> nn.Sequential:
-    """The network of models.py, without the head's sigmoid or softmax, which the loss holds."""
+    """The network of models.py, without the head's sigmoid or softmax, which are part of the loss."""
     layers, channels = [], shape[0]
     for item in CONVOLUTIONS[preset]:
         if item == "pool":

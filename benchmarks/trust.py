@@ -4,10 +4,10 @@
     python benchmarks/trust.py runs/elephants_cars-seed0 --unknown cifar10 my_photos --coverage 0.9
 
 Calibrates each run's best weights again on its training and validation images, as train.py does at its end, and scores
-the run's test images once. They choose nothing. Next to the fraction of answers that hold the right class stands the
-range in which it should lie 19 times out of 20, if test and calibration images are of one kind. Both are samples, so
-this range is wider than the binomial interval of the test images alone. The unknown pictures are the test images of
-data sets that the network was not trained on, or all photos of a folder, resized as predict.py does.
+the run's test images once. No choice depends on them. After the fraction of answers that contain the right class
+comes the range in which it should lie 19 times out of 20, if test and calibration images are of one kind. Both are
+samples, so this range is wider than the binomial interval of the test images alone. The unknown pictures are the test
+images of data sets that the network was not trained on, or all photos of a folder, resized as predict.py does.
 """
 
 import argparse
@@ -34,7 +34,7 @@ COLUMNS = (
     "run",
     "test images",
     "calibrated on",
-    "answers that hold the right class",
+    "answers that contain the right class",
     "expected",
     "classes in an answer",
 ) + (

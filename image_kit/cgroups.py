@@ -1,6 +1,6 @@
 """What the control groups of Linux let this process use: the limits of a container, a service or a batch job.
 
-/proc/meminfo and the CPU affinity describe the whole machine; a container's limits stand only in these files. Every
+/proc/meminfo and the CPU affinity describe the whole machine; a container's limits are only in these files. Every
 function takes the root of the file system, so that tests can read small trees of their own.
 
 Sources: the manual pages cgroups(7) and proc(5); the Linux kernel's documentation of cgroup-v1/memory, cgroup-v2 and

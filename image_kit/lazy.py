@@ -1,6 +1,6 @@
 """Names of a package that are imported when they are first used.
 
-A room may hold both light and heavy modules (TensorFlow takes three seconds to import). Lazy names let a program use
+A room may contain both light and heavy modules (TensorFlow takes three seconds to import). Lazy names let a program use
 the light ones without waiting for the heavy ones.
 """
 
@@ -19,8 +19,8 @@ def lazy_names(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         names: module of the package -> the names that it offers to others, separated by spaces.
 
     Returns:
-        A function that raises AttributeError for any other name, and UserError where another package, such as
-        TensorFlow, is needed and not installed.
+        A function that raises AttributeError for any other name, and UserError if another package, such as
+        TensorFlow, is needed but not installed.
     """
     module_of = {name: module for module, offered in names.items() for name in offered.split()}
 

@@ -1,4 +1,4 @@
-"""Networks by name: the functions of a module that the caller names, such as models.py beside the commands.
+"""Networks by name: the functions of a module that the caller names, such as models.py next to the commands.
 
 The library imports that module only when it needs a network, because Keras takes three seconds to import.
 """
@@ -27,7 +27,7 @@ class NamedNetworks:
     module: str
 
     def names(self) -> tuple[str, ...]:
-        """The functions' names in their order, read from the source without importing it."""
+        """The functions' names in source order, read from the file without importing it."""
         spec = find_spec(self.module)
         if spec is None or spec.origin is None:
             return ()
@@ -47,7 +47,7 @@ class NamedNetworks:
         """
         if name not in self.names():
             known = ", ".join(self.names())
-            raise UserError(f"{self.module}.py: has no network {name!r}; add a function of this name, or take {known}")
+            raise UserError(f"{self.module}.py: has no network {name!r}; add such a function, or choose from {known}")
         try:
             return getattr(import_module(self.module), name)(image_shape, n_classes)
         except ValueError as error:

@@ -12,7 +12,7 @@ from typing import Any
 from image_kit.errors import UserError
 from image_kit.recipe import Augmentation, Recipe
 
-# A bound in a field's metadata -> how a value meets it, and how an error calls it.
+# Bound in a field's metadata -> the comparison that a value must pass, and the words for it in an error.
 BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_least": (operator.ge, "at least"),
     "at_most": (operator.le, "at most"),
@@ -25,7 +25,7 @@ def add_recipe_options(parser: argparse.ArgumentParser, networks: Sequence[str])
     """Add an option for each field of `Recipe` that has a help text, and for each transform of `Augmentation`.
 
     Args:
-        networks: the names that --model takes.
+        networks: the names that --model accepts.
     """
     _add_options(parser.add_argument_group("recipe (defaults: the preset's)"), Recipe, model=networks)
     add_augmentation_options(parser)
@@ -75,10 +75,10 @@ def given(args: argparse.Namespace, recipe: type) -> dict[str, Any]:
 
 
 def resolve(args: argparse.Namespace, recipe: Recipe) -> Recipe:
-    """The recipe with what the command line changed.
+    """The recipe with the changes from the command line.
 
-    A transform given alone is added to the recipe's augmentation if that is on (or switched on by --augment), and
-    otherwise applied alone. It switches augmentation on.
+    A transform is added to the recipe's augmentation if that is on (or switched on by --augment). Otherwise only the
+    given transforms are applied. Any transform switches augmentation on.
 
     Raises:
         UserError: a value out of range, or --no-augment together with a transform.
@@ -95,7 +95,7 @@ def resolve(args: argparse.Namespace, recipe: Recipe) -> Recipe:
 
 
 def resolve_augmentation(args: argparse.Namespace, base: Augmentation) -> Augmentation:
-    """The augmentation with what the command line changed. Raises UserError on a value out of range."""
+    """The augmentation with the changes from the command line. Raises UserError on a value out of range."""
     return replace(base, **_checked(given(args, Augmentation), Augmentation))
 
 
@@ -110,7 +110,7 @@ def _checked(changes: dict[str, Any], recipe: type) -> dict[str, Any]:
 
 def _check_number(field: Field, value: Any) -> None:
     numbers = value if isinstance(value, tuple) else (value,)
-    # argparse takes nan and inf for numbers, and no comparison catches nan.
+    # argparse accepts nan and inf as numbers, and no comparison catches nan.
     if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
         raise UserError(f"{flag(field.name)}: must be a finite number, received {value}")
     for name, (meets, words) in BOUNDS.items():

@@ -19,7 +19,7 @@ def option(default: Any, help: str, **parser: Any) -> Any:
         default: of the field.
         help: the option's line in --help.
         parser: other arguments for `argparse.ArgumentParser.add_argument`; and the bounds "at_least", "at_most",
-            "above" and "below", of a number or of each of several.
+            "above" and "below", for a number or for each of several.
     """
     return field(default=default, metadata={"help": help, **parser})
 
@@ -68,7 +68,7 @@ class Recipe:
 
     Attributes:
         dataset: "photos", or the name of an array data set.
-        augment: whether `augmentation` is applied. A preset may hold one that only --augment switches on.
+        augment: whether `augmentation` is applied. A preset may have one that only --augment switches on.
         source: the tutorial that the recipe is from.
         parameters: of the network at this image size; photo presets: with two classes.
         class_names_of_old_weights: for weights files that store no names, in index order. Empty: those of the array
@@ -78,7 +78,7 @@ class Recipe:
     """
 
     dataset: str = "photos"
-    model: str = option("elephants_cars", "network: a function of models.py")
+    model: str = option("elephants_cars", "network: a function in models.py")
     image_size: tuple[int, int] = option(
         (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8
     )
@@ -116,5 +116,5 @@ class Recipe:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) that the network is asked for."""
+        """(height, width, channels) that the network is built for."""
         return (*self.image_size, 1 if self.grayscale else 3)

@@ -59,8 +59,8 @@ def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
     """Rows as aligned columns with two spaces between them, the header row first.
 
     Args:
-        rows: equally many cells each, without line ends.
-        numbers: whether the columns after the first hold numbers, which are right aligned; else all are left aligned.
+        rows: the same number of cells each, without line ends.
+        numbers: whether to align the columns after the first right, as numbers; else all are aligned left.
 
     Returns:
         One line per row. East Asian wide characters count as two columns, combining marks as none.
@@ -108,10 +108,10 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
     except BrokenPipeError:
         # Python flushes stdout once more at its exit, which must not fail again.
-        with contextlib.suppress(OSError):  # a stream that is no file
+        with contextlib.suppress(OSError):  # a stream that is not a file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:  # no permission, a full disk: something the user can mend, like a UserError
+    except OSError as error:  # no permission, a full disk: something the user can fix, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
 
 

@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def seed(request: pytest.FixtureRequest) -> None:
-    """Seed everything that a test draws without a seed from the test's name, so that a failure can be repeated."""
+    """Derive one seed from the test's name for all draws that have none of their own, so that failures repeat."""
     number = zlib.crc32(request.node.nodeid.encode())
     random.seed(number)
     np.random.seed(number)
@@ -44,7 +44,7 @@ def cache_folder(tmp_path_factory):
 
 @pytest.fixture
 def hard_names():
-    """Class names that are too long, in scripts that the usual font does not have, or formulas and controls."""
+    """Class names that are too long, in scripts that the usual font does not have, or with formulas or controls."""
     return [
         "a_class_name_without_any_space_" * 8,
         "猫" * 40,
@@ -145,7 +145,7 @@ def start_command(folder: Path, script: str, *arguments, **environment) -> subpr
 
     Only photos and files that a test names are found (no DATASETS_DIR).
     """
-    # A user has neither variable; the second was left in pytest's own process by the import of TensorFlow.
+    # A user has neither variable; importing TensorFlow left the second in pytest's own process.
     environment = {"DATASETS_DIR": None, "TF_CPP_MIN_LOG_LEVEL": None, **environment}
     return start_process(sys.executable, ROOT / script, *arguments, folder=folder, **environment)
 

@@ -1,6 +1,6 @@
 """Every command and every piece of Python on every page is run, in order, in a copy of the project.
 
-What is shortened; everything else runs as it stands:
+These are shortened; everything else runs unchanged:
 
 - trainings get `--epochs 1`, resumed ones `--epochs 2`;
 - benchmarks get the options of SMALLEST or of SHORTER; training.py times one of two presets, as its own test does, and
@@ -8,7 +8,7 @@ What is shortened; everything else runs as it stands:
 - Pixabay is a server of this machine, and two training machines get free ports;
 - contributing.md changes a copy of its own; the checks that .ci/run makes are not made again.
 
-A command that stands on several pages is run once. Photos, data sets and old weights are made here.
+A command that appears on several pages is run once. Photos, data sets and old weights are made here.
 """
 
 import os
@@ -62,7 +62,7 @@ def copy_project(folder):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, coloured_photos, tiny_arrays):
-    """A copy of the project, with the photos and the old weights that the pages speak of."""
+    """A copy of the project, with the photos and the old weights that the pages mention."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
     for seed, (name, count) in enumerate(PHOTOS.items()):
         coloured_photos(folder / name, {"cars": count, "elephants": count}, seed)
@@ -191,7 +191,7 @@ def test_every_page_is_tested_and_linked_from_the_readme():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_commands_stand_in_blocks_that_are_run(page):
+def test_commands_are_in_blocks_that_are_run(page):
     others = [code for language, code in FENCE.findall(read_page(page)) if language not in ("sh", "python")]
     assert [line for code in others for line in code.splitlines() if line.startswith(("python ", "$ "))] == []
 
@@ -229,7 +229,7 @@ def sections(page):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
 def test_figures_come_with_a_command(page):
-    """Wherever a table holds decimals, its section names the command that prints them."""
+    """Wherever a table contains decimals, its section names the command that prints them."""
     with_figures = [part for part in sections(page) if re.search(r"^\|.*\d?\.\d", part, re.MULTILINE)]
     assert [part.splitlines()[0] for part in with_figures if "python " not in part] == []
 

@@ -81,8 +81,8 @@ def test_the_loss_of_a_softmax_is_cross_entropy_of_class_numbers():
 def test_the_loss_of_a_linear_head_takes_logits(classes):
     loss = loss_for(NETWORKS.build("cifar10_small", SMALL, classes))
     logits = np.float32([[2, -1, 0.5], [0, 3, -2]])[:, :classes]
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    expected = -(np.log(shares[0, 1]) + np.log(shares[1, 0])) / 2
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -(np.log(probabilities[0, 1]) + np.log(probabilities[1, 0])) / 2
     assert float(loss(np.int32([1, 0]), logits)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -123,5 +123,5 @@ def test_smaller_images_than_the_network_takes(name, smallest):
 
 
 def test_a_network_that_does_not_exist():
-    with pytest.raises(UserError, match=r"models\.py: has no network 'vgg'; .* take elephants_cars, one_conv"):
+    with pytest.raises(UserError, match=r"models\.py: has no network 'vgg'; .* choose from elephants_cars, one_conv"):
         NETWORKS.build("vgg", SMALL, 2)

@@ -65,10 +65,10 @@ def test_at_a_coverage_that_the_images_allow_it_commits_itself_or_refuses(traine
     assert process.stdout.startswith(f"{red}: neither: unlike the photos it was trained on\n")
 
 
-def test_a_coverage_that_the_images_are_too_few_for_is_said_and_leaves_no_class_out(trained, red, run_command):
+def test_too_few_images_for_a_coverage_are_reported_and_leave_no_class_out(trained, red, run_command):
     count = json.loads((trained[0] / "runs/first/metrics.json").read_text())["images"]["validation"]
     process = run_command(trained[0], "predict.py", red, "--coverage", 0.99)
-    note = f"--coverage 0.99: {count} validation images are too few for it, so any class may be the right one\n"
+    note = f"--coverage 0.99: {count} validation images are too few, so any class may be the right one\n"
     assert process.stderr == SAID + note
     assert process.stdout.startswith(f"{red}: cats or dogs\n")
 

@@ -58,13 +58,13 @@ def test_the_preview_is_tutorial_1s():
     assert Augmentation(**shown) == presets.PREVIEW_AUGMENTATION
 
 
-def test_an_augmentation_of_nothing_is_kerass_default():
+def test_an_augmentation_of_nothing_is_the_default_of_keras():
     from image_kit.datasets import build_image_generator
 
     assert not build_image_generator(Augmentation()).is_random
 
 
-def test_choices_hold_every_preset():
+def test_choices_contain_every_preset():
     for preset in PRESETS.values():
         assert preset.model in NETWORKS.names()
         assert preset.optimizer in recipe.OPTIMIZERS

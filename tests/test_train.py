@@ -57,7 +57,7 @@ def test_a_folder_of_photos_becomes_a_classifier(trained):
     assert correct / total >= 0.9  # red and blue are learnt in one epoch
 
 
-def test_the_run_folder_holds_exactly_these_files(trained):
+def test_the_run_folder_contains_exactly_these_files(trained):
     folder, process = trained
     found = {path.name for path in (folder / "runs/first").iterdir()}
     assert found == RUN_FILES | {"test_each_epoch.csv", "test_each_epoch.png", "tensorboard"}
@@ -111,7 +111,7 @@ def test_history_metrics_and_settings_agree(trained):
     assert set(environment) == {"computing", "device", "cores", "platform", "versions", "git"}
 
 
-def test_the_split_is_by_content_and_near_its_shares(trained):
+def test_the_split_is_by_content_and_near_its_fractions(trained):
     folder, _ = trained
     images = json.loads((folder / "runs/first/metrics.json").read_text())["images"]
     assert 50 <= images["train"] <= 76
@@ -120,7 +120,7 @@ def test_the_split_is_by_content_and_near_its_shares(trained):
 
 
 @pytest.mark.slow
-def test_a_test_photo_that_was_trained_on_in_another_file_is_told(tmp_path, run_command, coloured_photos):
+def test_a_test_photo_that_was_trained_on_in_another_file_is_reported(tmp_path, run_command, coloured_photos):
     counts = {f"{part}/{name}": 4 for part in ("train", "validation", "test") for name in ("cats", "dogs")}
     coloured_photos(tmp_path / "photos", counts)
     Image.open(tmp_path / "photos/train/cats/002.jpg").save(tmp_path / "photos/test/cats/twin.png")
@@ -159,7 +159,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
         (["photos", "--no-augment", "--shear-range", "1"], "--no-augment: contradicts --shear-range"),
         (["photos", "--learning-rate", "-1"], "--learning-rate: must be above 0, received -1.0"),
         (["photos", "--run", "a/b"], "--run: must be a plain name, a folder below runs/; received 'a/b'"),
-        (["--resume", "photos"], "--resume: photos is no run folder"),
+        (["--resume", "photos"], "--resume: photos is not a run folder"),
         (["photos", "--device", "gpu"], "--device gpu: TensorFlow sees no GPU on this machine; leave the option out"),
     ],
 )
@@ -220,8 +220,8 @@ def test_an_array_preset_trains_and_numbers_its_runs(tmp_path, run_command, tiny
         np.testing.assert_array_equal(array, second[name])
 
 
-def test_array_data_that_are_nowhere_give_one_error(tmp_path, run_command):
-    closed = "http://127.0.0.1:9"  # the discard port, where nothing listens: fails at once, on line or off line
+def test_array_data_that_are_not_found_give_one_error(tmp_path, run_command):
+    closed = "http://127.0.0.1:9"  # the discard port, where nothing listens: fails at once, online or offline
     process = run_command(
         tmp_path, "train.py", "cifar10", "--data-dir", tmp_path, KERAS_HOME=str(tmp_path), https_proxy=closed
     )
@@ -277,7 +277,7 @@ def test_resume_takes_no_other_option(trained, run_command):
     ("trained", "scored", "asked", "refused"),
     [(2, 2, None, True), (4, 2, None, False), (2, 2, 3, False), (2, 0, None, False)],
 )
-def test_only_a_run_that_was_scored_as_it_stands_is_complete(tmp_path, monkeypatch, trained, scored, asked, refused):
+def test_only_a_run_scored_after_its_last_epoch_is_complete(tmp_path, monkeypatch, trained, scored, asked, refused):
     """As after --resume --epochs 4 of a run of 2 epochs that was interrupted in its last step: 4 and 2."""
     monkeypatch.chdir(tmp_path)
     run = RunFolder.create("a", "a")

@@ -39,7 +39,7 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
 
     Args:
         weights: a .tflite file, or a weights file as for `load_weights`.
-        fallback: what the caller knows of weights files that do not hold their network.
+        fallback: what the caller knows about weights files that do not contain their network.
 
     Raises:
         UserError: as `load_weights` and `LiteClassifier.load`.

@@ -1,4 +1,4 @@
-"""The user's cache folder: it holds a model.tflite for each weights file that has none in its own folder."""
+"""The user's cache folder: it contains a model.tflite for each weights file that has none in its own folder."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Which machines train together. TensorFlow's own environment variable TF_CONFIG says so; here it is checked."""
+"""Which machines train together. TensorFlow's own environment variable TF_CONFIG says so. It is checked here."""
 
 import contextlib
 import json
@@ -23,8 +23,8 @@ class Cluster:
 
     Attributes:
         jobs: the addresses ("host:port") of each job, "chief" (if there is one) before "worker".
-        job: this process's.
-        index: of this process in its job.
+        job: the job of this process.
+        index: the index of this process in its job.
     """
 
     jobs: dict[str, tuple[str, ...]]
@@ -33,7 +33,7 @@ class Cluster:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every machine's, the chief's first."""
+        """The addresses of all machines, the chief's first."""
         return tuple(address for addresses in self.jobs.values() for address in addresses)
 
     @property
@@ -49,10 +49,10 @@ class Cluster:
     def gather(self, seconds: float = GATHERING_SECONDS) -> None:
         """Wait until every machine is there. TensorFlow itself would wait for ever and ignore Ctrl-C.
 
-        Each machine listens on its own address and tries the others. One that has reached all goes on. TensorFlow's own
-        server then listens on the same address and answers those that still try.
+        Each machine listens on its own address and tries the others. It goes on when it has reached all of them.
+        TensorFlow's own server then listens on the same address and answers the machines that are still trying.
 
-        Raises UserError if a machine does not come in time, or if this one's port is taken.
+        Raises UserError if a machine does not answer in time, or if this machine's port is taken.
         """
         host, _, port = self.addresses[self.place].rpartition(":")
         try:
@@ -67,14 +67,14 @@ class Cluster:
             while missing := [address for address in missing if not _answers(address)]:
                 if time.monotonic() > end:
                     raise UserError(
-                        f"{VARIABLE}: {', '.join(missing)} did not come within {seconds:g} s; start the same command "
-                        "there too, and see that the machines reach each other"
+                        f"{VARIABLE}: {', '.join(missing)} did not answer within {seconds:g} s; start the same command "
+                        "there too, and check that the machines can reach each other"
                     )
                 time.sleep(ATTEMPT_SECONDS)
 
     def sentence(self) -> str:
         """What a worker says about itself: one line."""
-        return f"Machine {self.place + 1} of {len(self.addresses)}: {self.addresses[0]} says and writes everything."
+        return f"Machine {self.place + 1} of {len(self.addresses)}: {self.addresses[0]} prints and writes everything."
 
 
 def cluster_from_environment() -> Cluster | None:
@@ -87,7 +87,7 @@ def cluster_from_environment() -> Cluster | None:
 
 
 def parse(text: str) -> Cluster | None:
-    """The cluster in the text of a TF_CONFIG, see `from_environment`."""
+    """The cluster in the text of a TF_CONFIG, see `cluster_from_environment`."""
     try:
         config = json.loads(text)
     except ValueError as error:
@@ -98,7 +98,7 @@ def parse(text: str) -> Cluster | None:
         raise _error('must have a "cluster": the addresses of each job', text)
     jobs = _jobs(config["cluster"], text)
     task = config.get("task")
-    if not isinstance(task, dict) or task.get("type") not in list(jobs):  # JSON may hold what has no hash
+    if not isinstance(task, dict) or task.get("type") not in list(jobs):  # a JSON value may have no hash
         raise _error(f'must have a "task" whose "type" is one of the cluster\'s jobs ({", ".join(jobs)})', text)
     index, addresses = task.get("index"), jobs[task["type"]]
     if type(index) is not int or not 0 <= index < len(addresses):

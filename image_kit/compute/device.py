@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # which imports TensorFlow
     from image_kit.compute.distribution import Distribution
 
 DEVICES = ("auto", "cpu", "gpu")
-# Instructions that make bfloat16 faster than float32. Without them it is emulated, and slower.
+# Instructions that make bfloat16 faster than float32. Without them, bfloat16 is emulated and slower.
 BFLOAT16_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -45,12 +45,12 @@ def distribute(device: str = "auto", cluster: "Cluster | None" = None) -> "Distr
     Call it before any other work with TensorFlow. It waits until all machines of a cluster are there.
 
     Args:
-        device: "auto": every GPU that TensorFlow sees, else the CPU; "cpu"; "gpu": the first GPU alone.
+        device: "auto": every GPU that TensorFlow sees, else the CPU; "cpu"; "gpu": only the first GPU.
         cluster: from `cluster_from_environment`.
 
     Raises:
         UserError: "gpu" is asked for and there is none; there are several devices, and this version of Keras is not
-            known to train on them; or a cluster does not come together.
+            known to train on them; or a machine of the cluster does not answer.
     """
     if cluster:
         cluster.gather()
@@ -83,13 +83,13 @@ def choose_gpus(device: str, count: int) -> range:
 def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) -> Hardware:
     """Import TensorFlow quietly, arrange its threads, choose the precision and set every random seed.
 
-    A GPU that TensorFlow sees is used, and its memory is taken as it is needed.
+    A GPU that TensorFlow sees is used. Its memory is allocated as needed.
 
     Args:
         precision: of Recipe.
         seed: for Python, NumPy and Keras; None leaves them as they are.
-        slices: in how many slices batches will be computed, see `fast_keras.choose_slices`. It is ignored where there
-            is a GPU, and where TensorFlow has begun to compute, because its threads cannot be changed then.
+        slices: how many slices batches will be computed in, see `fast_keras.choose_slices`. Ignored if there is a GPU,
+            or if TensorFlow has begun to compute, because its threads cannot be changed then.
     """
     with native_stderr_held_back():
         import keras  # see distribute
@@ -116,7 +116,7 @@ def _give_each_operation_one_thread(operations: int) -> None:
 
 
 def _take_memory_as_needed() -> list:
-    """The GPUs that are used. Without this TensorFlow takes all of their memory at once."""
+    """The GPUs that are used. Without this, TensorFlow takes all their memory at once."""
     import tensorflow as tf  # see distribute
 
     gpus = tf.config.get_visible_devices("GPU")
@@ -126,7 +126,7 @@ def _take_memory_as_needed() -> list:
 
 
 def name_gpus(names: list[str]) -> str:
-    """GPUs for a message: equal ones once, with their number."""
+    """The GPUs' names for a message. Equal ones are named once, with their number."""
     return ", ".join(
         f"{names.count(name)} x {name}" if names.count(name) > 1 else name for name in dict.fromkeys(names)
     )
@@ -157,7 +157,7 @@ def choose_policy(precision: str, gpu_capabilities: list[tuple[int, int] | None]
 
 @contextlib.contextmanager
 def dtype_policy(name: str):
-    """Build layers under another dtype policy than the process's."""
+    """Build layers under a dtype policy other than the process's."""
     import keras  # see distribute
 
     before = keras.config.dtype_policy()

@@ -1,12 +1,12 @@
 """Training on several GPUs or machines: TensorFlow's strategies, and corrections that Keras 3.15 needs to use them.
 
 A batch of the recipe is divided, not multiplied: every replica (a GPU, or a machine's CPU) takes its part of the same
-batch, so the losses are those of one device to rounding. Five faults of Keras stand in the way. All are corrected here,
+batch, so the losses are those of one device up to rounding. Five faults of Keras prevent that. All are corrected here,
 on the strategy and the model of one run, the first four through public interfaces:
 
 1. Keras lets TensorFlow cut batches into equal parts or hand whole batches out. `_Cutting` cuts each batch into parts
-   that differ by one image at most. Each of several machines makes its own shard only (`Batches`).
-2. Keras adds up the replicas' mean gradients as if all had equally many images. `adapt` weighs them by their images.
+   that differ by at most one image. With several machines, each makes only its own shard (`Batches`).
+2. Keras adds up the replicas' mean gradients as if all had the same number of images. `adapt` weighs each by its own.
 3. A replica may have no image of an epoch's last batch, and TensorFlow's pooling on CPUs crashes without any.
    `adapt` gives it a black image and drops the answer.
 4. With float16 every replica checks its own gradients for an overflow, before they are added up. If one overflows and
@@ -32,11 +32,11 @@ from image_kit.compute.cluster import Cluster
 from image_kit.errors import MachineLost, UserError
 from image_kit.terminal import ended_by_ctrl_c
 
-# The versions of Keras whose two private places (5 above) are known.
+# The versions of Keras in which the two private places (5 above) are known.
 KERAS = "3.15."
 # A machine that has sent nothing for this long counts as lost. With TensorFlow's own delays that takes up to a minute.
 HEARTBEAT_SECONDS = 30
-# What TensorFlow raises then. Anything else, such as too little memory, is this machine's own error.
+# TensorFlow's exceptions in that case. Anything else, such as too little memory, is this machine's own error.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -45,7 +45,7 @@ LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-# Between `Cluster.gather` and this wait TensorFlow starts, on the slowest machine too.
+# Between `Cluster.gather` and this wait, TensorFlow starts on every machine, the slowest too.
 STARTING_SECONDS = 300
 
 
@@ -53,8 +53,8 @@ class Distribution:
     """Who computes a run: one device, several GPUs, or several machines.
 
     Attributes:
-        strategy: TensorFlow's; None for one device.
-        replicas: parts that a batch is cut into.
+        strategy: TensorFlow's strategy; None for one device.
+        replicas: how many parts a batch is cut into.
         machine: this machine's number, from 0.
         machines: how many there are.
     """
@@ -76,7 +76,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
-        """Around the construction of the model and its optimizer."""
+        """Use around the construction of the model and its optimizer."""
         with self._waiting(), self.strategy.scope() if self.strategy else contextlib.nullcontext():
             yield
 
@@ -89,7 +89,7 @@ class Distribution:
         kind = "GPUs" if tf.config.list_logical_devices("GPU") else "devices" if self.machines == 1 else "machines"
         where = f" on {self.machines} machines" if self.machines > 1 and kind != "machines" else ""
         return (
-            f" The batch of {batch_size} is shared: {each} on each of {self.replicas} {kind}{where}; "
+            f" The batch of {batch_size} is divided: {each} on each of {self.replicas} {kind}{where}; "
             f"learning rate unchanged: {learning_rate:g}."
         )
 
@@ -97,7 +97,7 @@ class Distribution:
         """Correct faults 2, 3, 4 and the first half of 5 (see the top of this file) of a compiled model.
 
         Args:
-            labels: of a batch of any size, for their shape and dtype.
+            labels: those of a batch of any size, for their shape and dtype.
         """
         strategy = self.strategy
         if strategy is None:
@@ -116,7 +116,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def fitting(self) -> Iterator[None]:
-        """Around fit: correct the second half of fault 5, and raise `MachineLost` when a machine is lost."""
+        """Use around fit: correct the second half of fault 5, and raise `MachineLost` when a machine is lost."""
         if self.machines == 1:
             yield
             return
@@ -139,12 +139,12 @@ class Distribution:
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Around a wait until the other machines have come this far, for example have read their images."""
+        """Use around a wait for the other machines to come this far, for example to have read their images."""
         with self._watching(), ended_by_ctrl_c() if self.machines > 1 else contextlib.nullcontext():
             yield
 
     def from_chief(self, text: str) -> str:
-        """The chief's text, on every machine. All must call it."""
+        """The chief's text, on every machine. All machines must call it."""
         if self.machines == 1:
             return text
         data = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
@@ -155,7 +155,7 @@ class Distribution:
         return data.astype(np.uint8).tobytes().decode()
 
     def copy_from_chief(self, variables: Sequence[keras.Variable]) -> None:
-        """Give the variables the chief's values on every machine. All must call it."""
+        """Give the variables the chief's values on every machine. All machines must call it."""
         for variable in variables if self.machines > 1 else ():
             value = variable.numpy()
             variable.assign(self._sum(value if self.is_chief else np.zeros_like(value)))
@@ -216,7 +216,7 @@ class _Cutting:
         def cut(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
             return cut_batches(dataset, input_context.num_replicas_in_sync // input_context.num_input_pipelines)
 
-        return self.distribute_datasets_from_function(cut)  # type: ignore[attr-defined]  # of the strategy beside it
+        return self.distribute_datasets_from_function(cut)  # type: ignore[attr-defined]  # the strategy's
 
 
 class _Mirrored(_Cutting, tf.distribute.MirroredStrategy):
@@ -228,7 +228,7 @@ class _MultiMachine(_Cutting, tf.distribute.MultiWorkerMirroredStrategy):
 
 
 def cut_batches(dataset: tf.data.Dataset, parts: int) -> tf.data.Dataset:
-    """Each batch of a dataset as `parts` batches one after another, whose sizes differ by 1 at most; some may be 0."""
+    """Split each batch of a dataset into `parts` batches in a row. Their sizes differ by at most 1; some may be 0."""
 
     def cut(*batch: tf.Tensor) -> tf.data.Dataset:
         size = tf.shape(batch[0], tf.int64)[0]
@@ -244,8 +244,8 @@ def cut_batches(dataset: tf.data.Dataset, parts: int) -> tf.data.Dataset:
 def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
     """A `Model.compute_loss` with the same value, and a gradient that counts every image of the batch alike.
 
-    Keras takes the mean over a replica's images and divides by the number of replicas. The value goes into the metrics,
-    which weigh it by the images themselves, and the gradient into a sum over the replicas.
+    Keras takes the mean over a replica's images and divides by the number of replicas. The metrics weigh the
+    value by the number of images themselves; the gradient is summed over the replicas.
     """
 
     def weighed(x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -254,14 +254,14 @@ def _weigh_by_images(compute_loss: Callable, replicas: int) -> Callable:
         if replica is None or not training:  # None: Keras only looks at the shapes
             return loss
         images = tf.cast(tf.shape(y)[0], loss.dtype)
-        share = images * replicas / replica.all_reduce(tf.distribute.ReduceOp.SUM, images)
-        return loss + (share - 1) * (loss - tf.stop_gradient(loss))
+        weight = images * replicas / replica.all_reduce(tf.distribute.ReduceOp.SUM, images)
+        return loss + (weight - 1) * (loss - tf.stop_gradient(loss))
 
     return weighed
 
 
 def _never_empty(call: Callable) -> Callable:
-    """A `Model.call` that computes on one black image if it gets none, and then answers nothing."""
+    """A `Model.call` that computes on one black image if it gets none, and then outputs nothing."""
 
     def padded(inputs, training=None, mask=None):
         size = tf.shape(inputs)[0]
@@ -273,7 +273,7 @@ def _never_empty(call: Callable) -> Callable:
 
 
 def _finite_everywhere(check_finite: Callable, replicas: int) -> Callable:
-    """A `LossScaleOptimizer.check_finite` that answers the same on every replica: whether all gradients are finite."""
+    """A `LossScaleOptimizer.check_finite` that returns the same on every replica: whether all gradients are finite."""
 
     def check(grads):
         finite = tf.cast(check_finite(grads), tf.float32)

@@ -12,8 +12,8 @@ from image_kit.errors import UserError
 def native_stderr_held_back():
     """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
-    If the block fails, it is written after all, unless with a UserError, whose one line says everything. TensorFlow
-    writes its first lines before any logging level applies to them.
+    If the block fails, the output is written after all, except after a UserError, which says everything in one line.
+    TensorFlow writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     if sys.stderr:  # None in a program that was started without one

@@ -24,7 +24,7 @@ def notice(device: str, usable: int, built_with_cuda: bool) -> str | None:
     Args:
         device: the user's choice; with "cpu" no card is wanted.
         usable: how many GPUs TensorFlow sees.
-        built_with_cuda: whether this TensorFlow can drive NVIDIA's at all.
+        built_with_cuda: whether this TensorFlow can use NVIDIA GPUs at all.
     """
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if device == "cpu" or usable or hidden in ("", "-1"):  # not wanted, in use, or hidden on purpose
@@ -36,7 +36,7 @@ def notice(device: str, usable: int, built_with_cuda: bool) -> str | None:
 def explain(
     cards: list[str], with_driver: bool, vendors: set[str], built_with_cuda: bool, system: str, machine: str
 ) -> str | None:
-    """Why TensorFlow uses none of this machine's cards, and what to do; None if it has none that it could.
+    """Why TensorFlow uses none of this machine's cards, and what to do; None if it has none that it could use.
 
     Args:
         cards: names from `nvidia_cards`.

@@ -5,7 +5,7 @@ import keras
 from image_kit.fast_keras.dropout import Dropout
 from image_kit.fast_keras.side_by_side import SideBySide
 
-# The last layer gives probabilities or logits, which lose too much in 16 bits.
+# The last layer outputs probabilities or logits, which lose too much precision in 16 bits.
 HEAD_DTYPE = "float32"
 
 
@@ -38,7 +38,7 @@ def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: i
 
 
 def copied(model: keras.Sequential) -> keras.Sequential:
-    """The network and its weights once more, in Keras's own layers and in the precision of the original."""
+    """A copy of the network and its weights, in Keras's own layers and in the precision of the original."""
     return _with_weights(model, [type(layer).from_config(layer.get_config()) for layer in model.layers], 1)
 
 
@@ -51,7 +51,7 @@ def _with_weights(model: keras.Sequential, layers: list[keras.Layer], slices: in
 
 
 def _ends_in_relu(layer: keras.Layer | None) -> bool:
-    """Whether the layer computes something and then relu; a layer that is nothing but relu has no activation."""
+    """Whether the layer computes something and then relu. A ReLU layer by itself has no activation."""
     return getattr(layer, "activation", None) is keras.activations.relu
 
 

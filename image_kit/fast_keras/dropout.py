@@ -7,7 +7,7 @@ import tensorflow as tf
 class Dropout(keras.layers.Dropout):
     """Keras's Dropout with one random byte for each number, where Keras draws four: a quarter of the time.
 
-    The distribution is the same, the draws are others. A byte distinguishes rates in steps of 1/256. For a rate between
+    The distribution is the same, but the draws differ. A byte distinguishes rates in steps of 1/256. For a rate between
     two steps, Keras's own method runs.
     """
 

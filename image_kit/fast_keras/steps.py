@@ -1,8 +1,8 @@
-"""How many steps and images to hand to TensorFlow at once, so that Python's cost for each step is small."""
+"""How many steps and images to hand to TensorFlow at once, to keep Python's cost per step small."""
 
 import math
 
-# For images this small, several steps run in one call into TensorFlow: Python's own cost for a step is otherwise 10 to
+# For batches this small, several steps run in one call into TensorFlow. Otherwise Python's own cost per step is 10 to
 # 45 % of an epoch. 32 steps save nearly all of it, and the progress bar still moves every second or so.
 SMALL_BATCH = 1_000_000  # numbers
 STEPS_PER_EXECUTION = 32
@@ -21,8 +21,8 @@ def choose_steps_per_execution(image_shape: tuple[int, int, int], batch_size: in
 
 
 def choose_validation_batch_size(image_shape: tuple[int, int, int], batch_size: int) -> int:
-    """Images to validate on at once: a batch of training, or more small ones, which saves Python's cost for a step.
+    """How many images to validate on at once: a training batch, or more small images, to save Python's cost per step.
 
-    At most 1,024, and no more numbers than a batch of photos has: the outputs of its layers leave the cache.
+    Small images: at most 1,024, and at most SMALL_BATCH numbers. The layers' outputs for more would leave the cache.
     """
     return max(batch_size, min(1024, SMALL_BATCH // math.prod(image_shape)))

@@ -70,7 +70,7 @@ class FileIterator(FlowIterator):
                 yield row, image.result()
 
     def _replace(self, row: int, error: PhotoError, places: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """The image used instead of a bad one, whose place is noted in `places` and for later batches."""
+        """The image used instead of a bad one. Its place is noted in `places` and for later batches."""
         image, places[row] = self._find_stand_in(int(places[row]), error)
         self._stand_ins[int(indices[row])] = places[row]
         return image

@@ -91,7 +91,7 @@ class PixabayClient:
             raise UserError(f"query {query!r}: the answer is not Pixabay's JSON; check --base-url") from None
 
     def fetch(self, url: str) -> bytes:
-        """The content at an address, of which the first MAX_BYTES are read.
+        """The first MAX_BYTES of the content at an address.
 
         Raises:
             DownloadError: not a web address, the server refused, or it failed at every attempt.

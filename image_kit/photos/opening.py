@@ -13,7 +13,7 @@ from PIL import Image, ImageFile, ImageOps
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
 
-# Decoded as RGB this takes 600 MB; a header can claim more than the file holds (a "decompression bomb").
+# Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
 MAX_PIXELS = 200_000_000
 _lifting_limit = threading.Lock()
 Result = TypeVar("Result")
@@ -72,7 +72,7 @@ def decode_photo(
 
 
 def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = None) -> ImageFile.ImageFile:
-    """A Pillow image whose pixels are not decoded yet; `formats` are Pillow's names, None for all."""
+    """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all."""
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
 
 

@@ -27,7 +27,7 @@ def plot_curves(history: dict[str, list[float]], path: Path | str, title: str) -
     """
     epochs = max(len(history.get(prefix + name, [])) for prefix in ("", "val_") for name in ("accuracy", "loss"))
     if not epochs:
-        raise ValueError("the history holds no epoch of accuracy or loss")
+        raise ValueError("the history contains no epoch of accuracy or loss")
     figure = new_plot(11, 4.6, title)
     accuracy, loss = figure.subplots(1, 2)
     for axes, name in ((accuracy, "accuracy"), (loss, "loss")):

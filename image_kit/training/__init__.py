@@ -1,4 +1,4 @@
-"""One training run: build -> fit -> finish (run.py). The other files hold one step of it each."""
+"""One training run: build -> fit -> finish (run.py). Each of the other files contains one step."""
 
 from typing import TYPE_CHECKING
 

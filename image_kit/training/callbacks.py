@@ -55,8 +55,8 @@ class HistoryCsv(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Writes last.weights.h5 (with the optimizer's state) after every epoch, best.weights.h5 after the best so far.
 
-    The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file holds the
-    weights that were validated, which are moving averages if the recipe says so. The classifier receives them too.
+    The best has the highest validation accuracy and, among equals, the lowest validation loss. Its file contains
+    the weights that were validated, which are moving averages if the recipe says so. The classifier gets them too.
     """
 
     def __init__(self, folder: RunFolder, classifier: KerasClassifier, trained_on: np.ndarray):
@@ -66,7 +66,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.trained_on = trained_on
 
     def on_test_end(self, logs=None):
-        """Called by Keras, while the model still holds the weights that were validated."""
+        """Called by Keras, while the model still has the weights that were validated."""
         self.classifier.model.set_weights(self.model.get_weights())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -100,7 +100,7 @@ class StopEarly(keras.callbacks.Callback):
 
 
 class ScoreEachEpoch(keras.callbacks.Callback):
-    """Draws tutorial 1's first plot: test accuracy against the number of epochs. It never decides anything."""
+    """Draws tutorial 1's first plot: test accuracy against the number of epochs. It has no influence on training."""
 
     def __init__(self, folder: RunFolder, data: Data, classifier: KerasClassifier):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Machines that train together must agree: on recipe, images and versions, and on the first weights."""
+"""Machines that train together must agree on the recipe, images, versions and initial weights."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from image_kit.training.run_folder import RunFolder, versions
 
 
 def check_same_on_every_machine(distribution: Distribution, recipe: Recipe, data: Data, policy: str) -> None:
-    """Raise UserError on a machine whose recipe, images or versions differ from the chief's. All must call it."""
+    """Raise UserError if this machine's recipe, images or versions differ from the chief's. All machines call it."""
     mine = training_facts(recipe, data, policy)
     chiefs = json.loads(distribution.from_chief(json.dumps(mine)))
     different = [name for name in mine if mine[name] != chiefs.get(name)]
@@ -24,12 +24,12 @@ def check_same_on_every_machine(distribution: Distribution, recipe: Recipe, data
         first = different[0]
         raise UserError(
             f"TF_CONFIG: {', '.join(different)} must be the same on every machine; {first} is {mine[first]} here and "
-            f"{chiefs.get(first)} on the chief's"
+            f"{chiefs.get(first)} on the chief"
         )
 
 
 def training_facts(recipe: Recipe, data: Data, policy: str) -> dict[str, Any]:
-    """Everything that decides a training, by name, as JSON holds it."""
+    """Everything that decides the result of a training: name -> value, as JSON gives it back."""
     every = {
         **{key: value for key, value in asdict(recipe).items() if key not in DESCRIPTIVE},
         "dtype policy (--precision)": policy,
@@ -49,15 +49,15 @@ def digest(labels: np.ndarray, fingerprints: np.ndarray | None) -> str:
 
 
 def start_like_the_chief(distribution: Distribution, folder: RunFolder, model: keras.Model, first_epoch: int) -> int:
-    """Give every machine the chief's first epoch, history, weights and optimizer state. All must call it.
+    """Give every machine the chief's first epoch, history, weights and optimizer state.
 
-    So only the chief needs the files of a run that is resumed.
+    Every machine must call it. Only the chief needs the files of a resumed run.
 
     Returns:
         The first epoch.
     """
     start = json.loads(distribution.from_chief(json.dumps({"epoch": first_epoch, "history": folder.history})))
     folder.history = start["history"]
-    optimizer_state = model.optimizer.variables if start["epoch"] else []  # of a new run it is the same everywhere
+    optimizer_state = model.optimizer.variables if start["epoch"] else []  # a new run's is the same everywhere
     distribution.copy_from_chief([*model.weights, *optimizer_state])
     return start["epoch"]

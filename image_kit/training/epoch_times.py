@@ -14,15 +14,15 @@ TRACED_STEPS = 10
 
 
 class EpochTimes(keras.callbacks.Callback):
-    """Says after every epoch where its time went, and records a trace of some steps for TensorBoard.
+    """Reports after every epoch where its time went, and records a trace of some steps for TensorBoard.
 
-    The steps run one by one, to separate waiting for a batch from computing with it. With small images an epoch takes
-    a little longer than without this.
+    Steps run one at a time, to separate waiting for a batch from computing with it. This makes an epoch with small
+    images a little slower.
 
     Attributes:
-        epochs: for every epoch the seconds of "waiting for data", "steps", "validation" and "callbacks" (all the
-            rest: files, progress bar, Keras's own bookkeeping). Their sum is the time from the start of the epoch to
-            the start of the next, without the time that it took to start and write the trace.
+        epochs: for each epoch, the seconds of "waiting for data", "steps", "validation" and "callbacks"
+            (everything else: files, progress bar, Keras's own bookkeeping). Their sum is the time from the start of
+            the epoch to the start of the next, without the time for starting and writing the trace.
     """
 
     def __init__(self, folder: Path):
@@ -38,7 +38,7 @@ class EpochTimes(keras.callbacks.Callback):
         self._is_tracing = False
 
     def on_train_begin(self, logs=None):
-        """Called by Keras after it has made the function that trains, and before it uses it."""
+        """Called by Keras after it has built its training function and before it uses it."""
         self._function, self.model.train_function = self.model.train_function, self._train
         # The first step builds the graph, which would fill the trace.
         self._first_traced = 1 if self.params["steps"] > 1 else 0
@@ -49,7 +49,7 @@ class EpochTimes(keras.callbacks.Callback):
         self._seconds = {"waiting for data": 0.0, "steps": 0.0, "validation": 0.0}
 
     def on_test_begin(self, logs=None):
-        self._trace(False)  # it still runs in an epoch of few steps
+        self._trace(False)  # it is still running if the epoch has few steps
         self._test_begin = time.perf_counter()
 
     def on_test_end(self, logs=None):
@@ -63,7 +63,7 @@ class EpochTimes(keras.callbacks.Callback):
         """Keras calls this instead of its own train_function, with an iterator over batches."""
         seconds = self._seconds
         waited, traced, begin = seconds["waiting for data"], self._traced, time.perf_counter()
-        # From an iterator that is not TensorFlow's, Keras takes the batches one by one.
+        # Keras takes batches one at a time from an iterator that is not TensorFlow's.
         logs = self._function(self._batches(iterator))
         whole = time.perf_counter() - begin
         seconds["steps"] += whole - (seconds["waiting for data"] - waited) - (self._traced - traced)
@@ -82,7 +82,7 @@ class EpochTimes(keras.callbacks.Callback):
             yield batch
 
     def _trace(self, go: bool) -> None:
-        """Start the trace, or end it if it runs."""
+        """Start the trace, or end it if it is running."""
         begin = time.perf_counter()
         if go:
             tf.profiler.experimental.start(str(self.folder))
@@ -97,5 +97,5 @@ class EpochTimes(keras.callbacks.Callback):
         whole = time.perf_counter() - self._begin - self._traced
         parts = {**self._seconds, "callbacks": whole - sum(self._seconds.values())}
         self.epochs.append(parts)
-        shares = ", ".join(f"{name} {part:.2f} s ({part / whole:.0%})" for name, part in parts.items())
-        say(f"epoch {self._epoch + 1} took {whole:.2f} s: {shares}")
+        times = ", ".join(f"{name} {part:.2f} s ({part / whole:.0%})" for name, part in parts.items())
+        say(f"epoch {self._epoch + 1} took {whole:.2f} s: {times}")

@@ -19,7 +19,7 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
         networks: for best weights by an older version of the kit, which store only the network's name.
 
     Returns:
-        As `score_test_images`.
+        The test scores, see `score_test_images`.
     """
     best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
     trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])

@@ -1,4 +1,4 @@
-"""The model of a run: built by the caller's function, accelerated, compiled with the loss that its head demands."""
+"""The model of a run: built by the caller's function, accelerated, and compiled with the loss that fits its head."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def make_model(
     policy = hardware.policy
     steps = -(-images // recipe.batch_size)
     per_call = choose_steps_per_execution(recipe.image_shape, recipe.batch_size, steps)
-    # Keras 3.15 runs several steps in one call on one device only: "must feed a value for placeholder" on two.
+    # Keras 3.15 runs several steps in one call on one device only; two give "must feed a value for placeholder".
     if recipe.plain_keras or distribution.is_shared:
         per_call = 1
     if recipe.plain_keras:
@@ -37,7 +37,7 @@ def make_model(
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Keras's optimizer of the recipe's name, with its defaults where the recipe does not say otherwise."""
+    """The Keras optimizer that the recipe names, with Keras's defaults unless the recipe sets a value."""
     optimizer = keras.optimizers.get(recipe.optimizer)
     if recipe.learning_rate is not None:
         optimizer.learning_rate = recipe.learning_rate
@@ -71,9 +71,9 @@ def make_variables(model: keras.Sequential) -> None:
 
 
 def class_weights(recipe: Recipe, labels: np.ndarray, n_classes: int) -> dict[int, float] | None:
-    """images / (classes x images of the class), so that every class weighs the same in the loss.
+    """Label -> images / (classes x images of the class), so that all classes count equally in the loss.
 
-    None if the recipe wants equal weights.
+    None if the recipe does not balance the classes.
 
     Args:
         labels: int (n,), of the training images.

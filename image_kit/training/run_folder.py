@@ -59,7 +59,7 @@ class RunFolder:
         """An existing run, with its history. Raises UserError if `path` is not a run folder."""
         run = cls(path)
         if not run.file("settings.json").is_file():
-            raise UserError(f"--resume: {path} is no run folder (no settings.json); give one below {RUNS}/")
+            raise UserError(f"--resume: {path} is not a run folder (no settings.json); give one below {RUNS}/")
         if run.file("history.csv").is_file():
             with open(run.file("history.csv"), newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
@@ -72,7 +72,7 @@ class RunFolder:
         return self.path / name
 
     def write_settings(self, settings: Settings) -> None:
-        """Write settings.json, from which `read_settings` can go on."""
+        """Write settings.json, for `read_settings`."""
         write_json(self.file(SETTINGS), settings.to_dict())
 
     def settings_text(self) -> str:
@@ -84,14 +84,14 @@ class RunFolder:
         return Settings.from_json(self.settings_text() if text is None else text, self.file(SETTINGS))
 
     def scored_epochs(self) -> int:
-        """The number of epochs after which the test images were scored, which is a run's last step; 0 if never."""
+        """How many epochs were complete when the test images were scored, a run's last step; 0 if never scored."""
         try:
             return json.loads(self.file(METRICS).read_text(encoding="utf-8"))["epochs"]
         except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it will be written again
             return 0
 
     def write_environment(self, **facts: object) -> None:
-        """Write environment.json: versions, machine and git commit, and what the caller knows of the device."""
+        """Write environment.json: versions, machine and git commit, and what the caller knows about the device."""
         commit = git_commit(Path(__file__).resolve().parent)
         environment = {**facts, "platform": platform.platform(), "versions": versions(), "git": commit}
         write_json(self.file(ENVIRONMENT), environment)
@@ -107,7 +107,7 @@ class RunFolder:
             writer.writerow(row)
 
     def cut_history(self, epochs: int) -> None:
-        """Keep the first `epochs` rows: those of the epochs behind the saved weights."""
+        """Keep the first `epochs` rows, which are those of the saved weights."""
         self.history = self.history[:epochs]
         if self.history:
             with replacing(self.file(HISTORY)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
@@ -123,13 +123,13 @@ class RunFolder:
 
 
 class WorkerRunFolder(RunFolder):
-    """The run on a machine that is not the chief: its history is in memory, and nothing is written."""
+    """The run on a machine that is not the chief: its history stays in memory, and nothing is written."""
 
     def write_settings(self, settings: Settings) -> None:
         """Do nothing."""
 
     def settings_text(self) -> str:
-        """Empty: the chief has them."""
+        """Empty: only the chief has settings.json."""
         return ""
 
     def write_environment(self, **facts: object) -> None:

@@ -1,4 +1,4 @@
-"""What a run was asked to do. settings.json in the run folder holds it, and --resume follows it."""
+"""What a run was asked to do. It is stored in settings.json in the run folder, and --resume follows it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,10 +15,10 @@ class Settings:
 
     Attributes:
         name: the preset or the folder that train.py was given.
-        recipe: with what the options changed.
-        folder: of photos, absolute; None for an array data set.
+        recipe: with the changes that the options made.
+        folder: the absolute path of the folder of photos; None for an array data set.
         is_demo: whether the photos are drawings.
-        data_dir: holds NAME.npz of an array data set; None: the usual places.
+        data_dir: the folder with NAME.npz of an array data set; None: the usual places.
         tensorboard: whether to write logs for TensorBoard.
         score_each_epoch: whether to score the test images after every epoch too, for a picture only.
         profile: whether to report where each epoch's time went.
@@ -34,14 +34,14 @@ class Settings:
     profile: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """For settings.json: without what only describes the preset."""
+        """The content of settings.json, without the fields that only describe the preset."""
         values = asdict(self)
         recipe = {name: value for name, value in values.pop("recipe").items() if name not in DESCRIPTIVE}
         return {**values, "recipe": recipe}
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "Settings":
-        """The inverse, also of files that lack newer fields. Raises UserError, naming `path`, if it is damaged."""
+        """The inverse of `to_dict`. Newer fields may be missing. Raises UserError, naming `path`, if damaged."""
         try:
             values = json.loads(text)
             recipe = values.pop("recipe")

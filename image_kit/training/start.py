@@ -1,4 +1,4 @@
-"""What must be arranged before TensorFlow computes anything."""
+"""What must be set before TensorFlow computes anything."""
 
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,16 @@ def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Dist
     """Choose the precision and TensorFlow's threads, and set every seed. The threads cannot be changed later.
 
     Args:
-        networks: have the network that the recipe names.
+        networks: contain the network that the recipe names.
         distribution: from `compute.distribute`; None for one device.
     """
     slices = 1
     if not (recipe.plain_keras or (distribution and distribution.is_shared)):
-        import keras  # 3 s: whoever reports an error in the settings does not call this function
+        import keras  # 3 s; errors in the settings are reported before this function is called
 
         from image_kit.fast_keras import choose_slices  # imports keras
 
-        with keras.StatelessScope(initialize_variables=False):  # a network of shapes, which starts no device
+        with keras.StatelessScope(initialize_variables=False):  # shapes only, which starts no device
             network = networks.build(recipe.model, recipe.image_shape, n_classes=2)
             slices = choose_slices(network, recipe.batch_size, cpu_cores())
     return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)

@@ -17,7 +17,7 @@ def pack(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
     """Write a block.
 
     Args:
-        values: anything that JSON can hold, by name.
+        values: anything that JSON can represent, by name.
         arrays: numbers of any dtype and shape, by name; stored as float32.
     """
     shapes = {name: list(np.shape(array)) for name, array in arrays.items()}

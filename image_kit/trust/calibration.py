@@ -22,7 +22,7 @@ from image_kit.trust.heads import softmax
 from image_kit.trust.novelty import NoveltyScorer
 
 MIN_COVERAGE, MAX_COVERAGE, COVERAGE = 0.5, 0.999, 0.95
-ERRORS_PER_REFUSAL = 5  # of so many errors that the coverage allows, one may be a refusal
+ERRORS_PER_REFUSAL = 5  # one of this many errors that the coverage allows may be a refusal
 MAX_SCORES = 10_000  # calibration images: precise to a hundredth of a percent; more would only enlarge the file
 TEMPERATURES = (0.05, 20.0)  # a fit outside means that there are too few images or that the network learned nothing
 TINY = 1e-8  # keeps logarithms finite; below float32's resolution next to 1 (6e-8), so a sigmoid loses nothing

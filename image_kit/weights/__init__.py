@@ -10,7 +10,7 @@ to the HDF5 file:
 - data set image_classifier_trust, uint8 (n,): calibration and golden self-test (image_kit.trust), by `add_trust`;
 - root attribute crc32: CRC-32 of all of this and of all weights, by both.
 
-Reading a file runs no code from it, follows no link into another file, and takes no more memory than its size.
+Reading a file runs no code from it, follows no link into another file, and takes no more memory than the file's size.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Does a weights file still hold what was written? A CRC-32 over its data sets and its description tells.
+"""Is a weights file still as it was written? A CRC-32 of its data sets and its description tells.
 
-It finds a single flipped bit, which the golden self-test may miss. It does not protect against forgery: whoever forges
-a file computes a new checksum.
+It finds a single flipped bit, which the golden self-test may miss. It does not protect against forgery: a forger
+can compute a new checksum.
 """
 
 import zlib
@@ -24,24 +24,24 @@ def write_checksum(file: h5py.File) -> None:
 
 
 def verify_checksum(path: Path, advice: str = "take another copy of it") -> None:
-    """Raise UserError, with this advice, unless a file holds what was written. A file without a checksum passes."""
+    """Raise UserError, with this advice, if a file has changed since it was written. One without a checksum passes."""
     try:
         with h5py.File(path, "r") as file:
             is_whole = ATTRIBUTE not in file.attrs or int(file.attrs[ATTRIBUTE]) == _crc32(file)
-    except Exception:  # h5py raises ten kinds on damaged files
+    except Exception:  # h5py raises ten kinds of exception on damaged files
         is_whole = False
     if not is_whole:
-        raise UserError(f"{path}: is damaged: its checksum differs from that of what was written; {advice}")
+        raise UserError(f"{path}: is damaged: its content does not match its checksum; {advice}")
 
 
 def _crc32(file: h5py.File) -> int:
-    """Over the root's attributes, and over each data set with its name and type, in the order of the names."""
+    """The CRC-32 of the root's attributes, and of each data set with its name and type, in order of name."""
     checksum = 0
     for name in sorted(file.attrs.keys() - {ATTRIBUTE}):
         checksum = zlib.crc32(f"{name} {file.attrs[name]}".encode(), checksum)
     for name, dataset in sorted(datasets(file)):
         if dataset.dtype.hasobject:  # in memory such values are addresses
-            raise TypeError(f"{name} does not hold numbers")
+            raise TypeError(f"{name} does not contain numbers")
         checksum = zlib.crc32(f"{name} {dataset.dtype} {dataset.shape}".encode(), checksum)
         for block in _blocks(dataset):
             checksum = zlib.crc32(block.data, checksum)

@@ -1,7 +1,7 @@
 """What a weights file says about itself. Reading it needs no Keras, because prediction must not wait for that.
 
-The attributes `image_classifier_0`, `_1`, ... at the root of the HDF5 file hold one JSON text in pieces, because HDF5
-limits an attribute to 64 KiB. A data set holds the fingerprints of the photos that the weights were trained on.
+The attributes `image_classifier_0`, `_1`, ... at the root of the HDF5 file contain one JSON text in pieces, because
+HDF5 limits an attribute to 64 KiB. A data set contains the fingerprints of the photos that the weights were trained on.
 `saving.save_weights` writes both.
 """
 
@@ -36,7 +36,7 @@ class Description:
         epoch: complete epochs of training behind these weights.
         metrics: "accuracy" and "loss" of these weights on the validation images.
         versions: of the packages that trained them.
-        network: the layers, see `network.py`; None in files of older versions, which hold the name only.
+        network: the layers, see `network.py`; None in files of older versions, which contain only its name.
 
     A new member needs a default, so that older files can be read, a form in JSON, and an entry in READERS.
     """
@@ -60,9 +60,9 @@ class Description:
         try:
             values = json.loads(text)
             if values.pop("format") != FORMAT:
-                raise ValueError(f"written in another format than {FORMAT}")
+                raise ValueError(f"written in a format other than {FORMAT}")
             if unknown := values.keys() - READERS.keys():
-                raise ValueError(f"it holds {', '.join(sorted(unknown))}, which a newer version of this kit wrote")
+                raise ValueError(f"it contains {', '.join(sorted(unknown))}, which a newer version of this kit wrote")
             return cls(**{name: READERS[name](value) for name, value in values.items()})
         except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"incomplete description: {error}") from None
@@ -125,8 +125,8 @@ def read_description(path: Path) -> Description | None:
             count = sum(name.startswith(ATTRIBUTE) for name in file.attrs)
             text = "".join(str(file.attrs[f"{ATTRIBUTE}{number}"]) for number in range(count))
     except hdf5_safety.HostileFile as error:
-        raise UserError(f"{path}: is no plain weights file, and not read further: {error}") from None
-    except Exception as error:  # h5py raises ten kinds on damaged files
+        raise UserError(f"{path}: is not a plain weights file, so it is not read further: {error}") from None
+    except Exception as error:  # h5py raises ten kinds of exception on damaged files
         reason = f"cannot be read as HDF5 ({first_line(error)})"
         raise UserError(f"{path}: {reason}; is it damaged, cut short or not permitted?") from None
     try:

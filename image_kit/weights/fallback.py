@@ -1,7 +1,7 @@
-"""What the caller knows about weights files that do not say it themselves.
+"""What the caller knows about weights files that do not describe themselves.
 
-Files of older versions name their network but do not hold it. Files that Keras wrote say nothing: the user adds
---preset, and --class-names if he likes.
+Files of older versions name their network but do not contain it. Files that Keras wrote say nothing: the user adds
+--preset and, if needed, --class-names.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Fallback:
     """Networks and presets of the caller, and what the user said about one file.
 
     Attributes:
-        networks: where networks that a file only names are found; None: nowhere.
+        networks: where to find a network that a file only names; None: nowhere.
         presets: recipes by name.
         preset: the user's --preset: names the network of a file that does not describe itself.
         class_names: the user's --class-names for such a file, in index order. Default: the preset's.
@@ -54,7 +54,7 @@ class Fallback:
         return self.describe_preset()
 
     def describe_preset(self) -> Description:
-        """The description of weights that the network of `preset` was trained to elsewhere."""
+        """The description of weights that were trained elsewhere, for the network of `preset`."""
         recipe = self.presets[self.preset or ""]
         names = self.class_names or recipe.class_names_of_old_weights or CLASS_NAMES[recipe.dataset]
         try:
@@ -67,17 +67,17 @@ class Fallback:
         """Raise UserError if --preset or --class-names contradict the file's own description."""
         if self.preset and self.presets[self.preset].model != description.model:
             raise UserError(
-                f"--preset {self.preset}: {path} says itself that it is of {description.model}; leave the option out"
+                f"--preset {self.preset}: {path} says that its network is {description.model}; leave the option out"
             )
         if self.class_names and self.class_names != description.class_names:
             names = ",".join(description.class_names)
-            raise UserError(f"--class-names: {path} says itself that its classes are {names}; leave the option out")
+            raise UserError(f"--class-names: {path} says that its classes are {names}; leave the option out")
 
     def build(self, path: Path, description: Description) -> "keras.Sequential":
         """The described network with new weights.
 
         Raises:
-            UserError: the file only names its network, and there is no such name here.
+            UserError: the file only names its network, and no network of that name is known.
             ValueError: Keras cannot build it.
         """
         shape = description.preprocessing.image_shape
@@ -85,7 +85,7 @@ class Fallback:
             return build_network(description.network, shape)
         if self.networks is None:
             raise UserError(
-                f"{path}: names its network, {description.model}, but does not hold it (an older version of the kit "
+                f"{path}: names its network, {description.model}, but does not contain it (an older version of the kit "
                 "wrote it); use it with predict.py and evaluate.py, or train again"
             )
         return self.networks.build(description.model, shape, len(description.class_names))

@@ -1,7 +1,7 @@
 """Is an HDF5 file from a stranger safe to read? This is checked before anything in it is read.
 
-HDF5 can point into other files (external links, external storage, virtual data sets) and can claim sizes that a few
-bytes expand to (compression, chunks that were never written). Weights files need none of that.
+HDF5 can point into other files (external links, external storage, virtual data sets) and can expand a few bytes
+to huge sizes (compression, chunks that were never written). Weights files need none of that.
 """
 
 import math
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import h5py
 
-MAX_OBJECTS = 20_000  # groups and data sets: a hundred times those of these networks and their optimizer
+MAX_OBJECTS = 20_000  # groups and data sets: a hundred times as many as these networks and their optimizers have
 
 
 class HostileFile(Exception):
-    """The file holds what weights files never need and what can do harm."""
+    """The file contains something that weights files never need and that can do harm."""
 
 
 def count_numbers(path: Path) -> int:
-    """How many numbers all data sets of the file hold together. It reads none of them.
+    """How many numbers all data sets of the file contain together. None of them is read.
 
     Raises:
         HostileFile: the file points into other files, or its data sets claim to be larger than it is.
@@ -39,20 +39,20 @@ def count_numbers(path: Path) -> int:
 
 
 def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Every data set once, with its name. Only hard links are followed, and a cycle of them is left."""
+    """Every data set once, with its name. Only hard links are followed, each object once, so cycles end."""
     waiting, seen = [file], set()
     while waiting:
         group = waiting.pop()
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise HostileFile(f"{_path(group, key)} is a link elsewhere")
+                raise HostileFile(f"{_path(group, key)} is a link to another place")
             item = group[key]
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:
                 continue
             seen.add(address)
             if len(seen) > MAX_OBJECTS:
-                raise HostileFile(f"it holds more than {MAX_OBJECTS:,} objects")
+                raise HostileFile(f"it contains more than {MAX_OBJECTS:,} objects")
             if isinstance(item, h5py.Group):
                 waiting.append(item)
             elif isinstance(item, h5py.Dataset):

@@ -1,4 +1,4 @@
-"""A network as plain data, so that a weights file can carry it and reading the file runs no code.
+"""A network as plain data, so that a weights file can contain it and reading the file runs no code.
 
 A network is a list with one entry for each layer: its class in keras.layers and the few settings that decide what it
 computes. Only layers of ALLOWED_LAYERS are written and read. To allow another layer, add a line there and a test.
@@ -58,11 +58,11 @@ ACTIVATIONS = (
     *("sigmoid", "hard_sigmoid", "hard_silu", "tanh", "exponential", "softmax", "log_softmax"),
 )
 MAX_LAYERS = 1_000
-MAX_VALUES = 2**28  # numbers that one layer may give for one image: 1 GB. The largest of a tutorial gives 3 million.
+MAX_VALUES = 2**28  # numbers that one layer may output for one image: 1 GB. A tutorial's largest has 3 million.
 
 
 class UnknownLayer(ValueError):
-    """A layer or a setting that ALLOWED_LAYERS does not hold."""
+    """A layer or a setting that ALLOWED_LAYERS does not contain."""
 
 
 def network_of(model: "keras.Sequential") -> Network:
@@ -76,17 +76,17 @@ def _settings(layer: "keras.Layer") -> dict[str, Any]:
     if name not in ALLOWED_LAYERS or not type(layer).__module__.startswith("keras."):
         raise UnknownLayer(f"the layer {layer.name!r} ({name}) is not one that a weights file may carry")
     settings = {key: config[key] for key in ALLOWED_LAYERS[name].split()}
-    if "activation" in settings and not isinstance(settings["activation"], str):  # a function of the user's
+    if "activation" in settings and not isinstance(settings["activation"], str):  # a user's own function
         raise UnknownLayer(f"the activation of the layer {layer.name!r} is not one of Keras's own")
     return settings
 
 
 def check_network(network: Any) -> Network:
-    """Return the network if it holds allowed layers and plain settings only; needs no Keras.
+    """Return the network if it contains only allowed layers and plain settings. It needs no Keras.
 
     Raises:
-        UnknownLayer: it holds a layer, a setting or an activation that is not allowed.
-        ValueError: it is no list of layers.
+        UnknownLayer: it contains a layer, a setting or an activation that is not allowed.
+        ValueError: it is not a list of layers.
     """
     if not (isinstance(network, list) and 0 < len(network) <= MAX_LAYERS):
         raise ValueError("a network must be a list of layers")
@@ -95,15 +95,15 @@ def check_network(network: Any) -> Network:
             raise ValueError("each layer must name its class")
         settings = {key: value for key, value in layer.items() if key != "class"}
         if settings.keys() != set(ALLOWED_LAYERS.get(layer["class"], "?").split()):
-            raise UnknownLayer(f"it holds the layer {layer['class']} with {', '.join(settings) or 'no settings'}")
+            raise UnknownLayer(f"it contains the layer {layer['class']} with {', '.join(settings) or 'no settings'}")
         for key, value in settings.items():
             if not _is_plain(value) or (key == "activation" and value not in ACTIVATIONS):
-                raise UnknownLayer(f"it holds a layer {layer['class']} with {key} {str(value)[:80]!r}")
+                raise UnknownLayer(f"it contains a layer {layer['class']} with {key} {str(value)[:80]!r}")
     return network
 
 
 def _is_plain(value: Any, depth: int = 2) -> bool:
-    """Whether a value is None, text, a finite number or a short, flat list of such."""
+    """Whether a value is None, text, a finite number or a short list of them, nested at most twice."""
     if isinstance(value, list):
         return depth > 0 and len(value) <= 8 and all(_is_plain(item, depth - 1) for item in value)
     if isinstance(value, bool | str) or value is None:
@@ -119,18 +119,18 @@ def build_network(network: Network, image_shape: ImageShape) -> "keras.Sequentia
         image_shape: (height, width, channels).
 
     Raises:
-        ValueError: Keras cannot build it, or a layer gives more than MAX_VALUES for one image.
+        ValueError: Keras cannot build it, or a layer outputs more than MAX_VALUES for one image.
     """
     import keras  # 3 s that reading a description need not wait for
 
     try:
         layers = [_build_layer(getattr(keras.layers, layer["class"]), layer) for layer in network]
         model = keras.Sequential([keras.Input(image_shape), *layers])
-    except Exception as error:  # Keras raises many kinds on settings that do not fit
+    except Exception as error:  # Keras raises many kinds of exception on settings that do not fit
         raise ValueError(f"its layers cannot be built ({error})") from None
     for layer in model.layers:
         if math.prod(layer.output.shape[1:]) > MAX_VALUES:
-            raise ValueError(f"its layer {layer.name} gives more than {MAX_VALUES:,} numbers for one image")
+            raise ValueError(f"its layer {layer.name} outputs more than {MAX_VALUES:,} numbers for one image")
     return model
 
 
@@ -159,7 +159,7 @@ def check_supported(model: Any, name: str, n_classes: int) -> None:
         network = network_of(model)
     except ValueError as error:
         allowed = ", ".join(ALLOWED_LAYERS)
-        raise UserError(f"--model {name}: {error}; take one of {allowed}") from None
+        raise UserError(f"--model {name}: {error}; use one of {allowed}") from None
     last, units = model.layers[-1], model.output_shape[-1] if len(model.output_shape) == 2 else None
     units_of = {"sigmoid": 1, "softmax": n_classes, "linear": n_classes}
     if not isinstance(last, keras.layers.Dense) or units != units_of.get(network[-1]["activation"]):
@@ -172,7 +172,7 @@ def check_supported(model: Any, name: str, n_classes: int) -> None:
 
 
 def head_of(model: "keras.Model") -> str:
-    """What the last layer gives: "sigmoid" (one unit), "softmax" or "logits" (one unit for each class)."""
+    """What the last layer outputs: "sigmoid" (one unit), "softmax" or "logits" (one unit for each class)."""
     activation = model.layers[-1].get_config()["activation"]
     return "logits" if activation == "linear" else activation
 

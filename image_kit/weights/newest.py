@@ -1,4 +1,4 @@
-"""Which weights a command means: those that the user names, or those of the newest run."""
+"""Which weights a command uses: those that the user names, or those of the newest run."""
 
 import argparse
 import json
@@ -16,9 +16,11 @@ BEST, LAST = "best.weights.h5", "last.weights.h5"
 
 def add_weights_options(parser: argparse.ArgumentParser, presets: Mapping[str, Recipe]) -> None:
     """Add --weights, and --preset and --class-names for weights that do not describe themselves."""
-    parser.add_argument("--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (the newest run)")
+    parser.add_argument(
+        "--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (default: the newest run)"
+    )
     parser.add_argument("--preset", choices=presets, help="the network of weights that do not describe themselves")
-    parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="for such weights: in index order")
+    parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="classes of such weights, in index order")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -31,11 +33,11 @@ def fallback_from(args: argparse.Namespace, networks: NamedNetworks, presets: Ma
 
 
 def find_weights(given: Path | None = None, name: str | None = None) -> Path:
-    """The weights file that a command means.
+    """The weights file that a command uses.
 
     Args:
-        given: a weights file, or a run folder, whose best weights are taken.
-        name: if nothing is given, the newest run of this preset or folder is taken.
+        given: a weights file, or a run folder, which means its best weights.
+        name: if nothing is given, the newest run of this preset or folder is used.
 
     Raises UserError if nothing is given and there is no run.
     """
@@ -51,7 +53,7 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
 
 
 def _finished(weights: Path) -> tuple[bool, float]:
-    """Finished runs before unfinished ones, then by the time of their end."""
+    """A sort key: any finished run is newer than an unfinished one, then the time of the end decides."""
     end = weights.with_name("metrics.json")
     return (True, end.stat().st_mtime) if end.exists() else (False, weights.stat().st_mtime)
 

@@ -1,6 +1,6 @@
 """Save and load the self-describing .weights.h5: plain Keras weights, together with what a program needs to use them.
 
-Keras's own `model.load_weights` reads the file too. `description.py` says what else it holds, and reads that.
+Keras's own `model.load_weights` reads the file too. `description.py` says what else it contains, and reads that.
 """
 
 import shutil
@@ -42,7 +42,7 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
 
 
 def add_trust(path: Path, trust: Trust) -> None:
-    """Put what the end of a training measured into its weights file, atomically. It replaces what the file held.
+    """Write what the end of a training measured into its weights file, atomically. It replaces older measurements.
 
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
@@ -62,7 +62,7 @@ def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Se
     Args:
         path: a file written by `save_weights`; or, if `fallback` names a preset, any weights of that preset's network,
             in the layout of Keras 3 (.weights.h5) or of Keras 2 and before (any .h5 name).
-        fallback: what the caller knows of files that do not hold their network.
+        fallback: what the caller knows about files that do not contain their network.
 
     Raises:
         UserError: the file is missing or damaged, does not describe itself, or does not fit the network.
@@ -74,20 +74,20 @@ def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Se
         _load_any_layout(model, path)
     except UserError:
         raise
-    except Exception as error:  # Keras and h5py raise many kinds for a file that does not fit
+    except Exception as error:  # Keras and h5py raise many kinds of exception here
         raise UserError(f"{path}: does not fit the network {description.model} ({first_line(error)})") from None
     verify_checksum(path)
     return model, description
 
 
 def _network_that_fits(path: Path, description: Description, fallback: Fallback) -> keras.Sequential:
-    """The network in float32. It takes memory only if the file holds as many numbers as the network has weights."""
+    """The network in float32. It takes memory only if the file contains enough numbers for all its weights."""
     with dtype_policy("float32"):
-        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes, but no memory
+        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes but take no memory
             needed = fallback.build(path, description).count_params()
         held = count_numbers(path)
         if held < needed:
-            raise ValueError(f"which has {needed:,} weights; the file holds {held:,}")
+            raise ValueError(f"which has {needed:,} weights; the file contains {held:,}")
         return fallback.build(path, description)
 
 

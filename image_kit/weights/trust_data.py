@@ -1,4 +1,4 @@
-"""What a weights file holds of `Trust`: the calibration and the golden self-test."""
+"""The `Trust` data in a weights file: the calibration and the golden self-test."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ DATA_SET = "image_classifier_trust"
 
 
 def read_trust(path: Path, description: Description) -> Trust | None:
-    """The trust data of a weights file; None if it holds none, as during training or from another program.
+    """The trust data of a weights file; None if there are none, as during training or from another program.
 
     Raises UserError if they are damaged.
     """
@@ -27,5 +27,5 @@ def read_trust(path: Path, description: Description) -> Trust | None:
                 raise ValueError("not stored as bytes")
             data = data[:].tobytes()
         return Trust.from_bytes(data, description.preprocessing.image_shape, len(description.class_names))
-    except Exception as error:  # h5py raises ten kinds on damaged files
+    except Exception as error:  # h5py raises ten kinds of exception on damaged files
         raise UserError(f"{path}: its calibration is damaged ({first_line(error)}); take another copy of it") from None

@@ -8,7 +8,7 @@ from PIL import Image
 
 
 @pytest.mark.slow
-def test_of_a_folder(run_python, coloured_photos, tmp_path):
+def test_on_a_folder(run_python, coloured_photos, tmp_path):
     coloured_photos(tmp_path / "photos", {"cats": 3, "dogs": 2})
     (tmp_path / "photos/dogs/broken.jpg").write_bytes(b"no photo")
     done = run_python("benchmarks/look_alikes.py", tmp_path / "photos")
@@ -23,7 +23,7 @@ def test_of_a_folder(run_python, coloured_photos, tmp_path):
 
 
 @pytest.mark.slow
-def test_of_a_data_set(run_python, tiny_arrays, tmp_path):
+def test_on_a_data_set(run_python, tiny_arrays, tmp_path):
     with np.load(tiny_arrays / "cifar10.npz") as arrays:
         twins = {"x_test": np.concatenate([arrays["x_train"][:5], arrays["x_test"][5:]])}
         np.savez(tmp_path / "cifar10.npz", **{**arrays, **twins})
@@ -36,7 +36,7 @@ def test_of_a_data_set(run_python, tiny_arrays, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_no_data_set_and_too_few_photos_give_one_line(run_python, photo_tree, tmp_path):
+def test_an_unknown_data_set_and_too_few_photos_give_one_line(run_python, photo_tree, tmp_path):
     photo_tree(tmp_path / "one", {"cats": 1, "dogs": 0})
     for what, message in (
         ("cifar11", "cifar11: no such folder"),

@@ -42,7 +42,7 @@ def test_smallest_run(smallest_run, preset, validated):
     assert "To reach: " in done.stdout
 
 
-def test_a_preset_that_takes_no_part_is_refused(run_python):
+def test_a_preset_without_a_benchmark_is_refused(run_python):
     done = run_python("benchmarks/training.py", "mnist_cnn")
     assert done.returncode == 2
     assert "no such preset here: mnist_cnn; choose from elephants_cars, fashion_mnist" in done.stderr

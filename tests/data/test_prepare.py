@@ -94,7 +94,7 @@ def test_json_says_what_was_left_out_and_stderr_names_the_unreadable(prepare, so
     assert cut.startswith(f"{source / 'elephants' / 'cut.png'}: left out: ")
 
 
-def test_again_copies_nothing_and_goes_on_where_it_stopped(prepare, source, tmp_path, tree):
+def test_a_second_run_copies_only_what_is_missing(prepare, source, tmp_path, tree):
     arguments = ("split", source, "--output", tmp_path / "set", "--counts", 5, 2, 3, "--json")
     assert prepare(*arguments).returncode == 0
     first = tree(tmp_path / "set")
@@ -120,7 +120,7 @@ def test_a_class_may_be_added_to_a_split(prepare, source, tmp_path, draw_photo, 
     assert len(after) == 30
 
 
-def test_photos_of_one_name_all_arrive(prepare, tmp_path, draw_photo, tree):
+def test_photos_with_equal_names_are_all_copied(prepare, tmp_path, draw_photo, tree):
     for seed in range(4):
         draw_photo(tmp_path / "source" / "cars" / str(seed) / "photo.png", seed)
         draw_photo(tmp_path / "source" / "elephants" / f"{seed}.PNG", 10 + seed)
@@ -207,5 +207,5 @@ def test_a_renamed_class_cannot_bring_a_photo_into_two_classes(refused, prepare,
     refused(arguments, "/cars/", "belongs in", "/autos")
 
 
-def test_a_full_or_closed_disk_is_one_line(refused, source):
+def test_a_full_or_closed_disk_gives_one_line(refused, source):
     refused(["split", source, "--output", "/proc/set"], "/proc/set", "cannot be written")

@@ -98,7 +98,7 @@ def test_the_parent_group_may_have_less_left(version_2):
     assert free_group_memory(version_2({**own, **parent})) == 10 * MB
 
 
-def test_memory_beyond_the_limit_is_none_free(version_2):
+def test_beyond_the_limit_no_memory_is_free(version_2):
     assert free_group_memory(version_2({"app.slice/memory.max": 5 * MB, "app.slice/memory.current": 6 * MB})) == 0
 
 

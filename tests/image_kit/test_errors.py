@@ -27,7 +27,7 @@ def test_without_a_name_the_message_begins_with_what_is_missing():
         import nothing_of_this_name  # noqa: F401
 
 
-def test_a_missing_module_of_our_own_is_no_users_error():
+def test_a_missing_module_of_our_own_is_not_a_user_error():
     with pytest.raises(ModuleNotFoundError), naming_missing_packages():
         import image_kit.nothing_of_this_name  # noqa: F401
 

@@ -7,7 +7,7 @@ import pytest
 from image_kit.files import new_folder, replacing, write_json, write_text
 
 
-def test_the_temporary_file_is_hidden_beside_its_place_and_keeps_every_suffix(tmp_path):
+def test_the_temporary_file_is_hidden_next_to_its_place_and_keeps_every_suffix(tmp_path):
     path = tmp_path / "runs" / "first" / "best.weights.h5"
     with replacing(path) as temporary:
         assert temporary.parent == path.parent
@@ -90,7 +90,7 @@ def test_json_of_numpy_values_nan_and_their_order(tmp_path):
     }
 
 
-def test_json_keeps_letters_readable_and_survives_names_that_are_no_text(tmp_path):
+def test_json_keeps_letters_readable_and_survives_names_that_are_not_text(tmp_path):
     write_json(tmp_path / "a.json", ["кошка"])
     assert "кошка" in (tmp_path / "a.json").read_text(encoding="utf-8")
     write_json(tmp_path / "b.json", ["caf\udce9"])

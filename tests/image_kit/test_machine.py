@@ -36,12 +36,12 @@ def test_free_memory_is_what_a_group_leaves(tmp_path):
     assert free_memory(tmp_path) == 2 * GB
 
 
-def test_where_proc_is_silent_psutil_answers(tmp_path):
+def test_psutil_answers_where_proc_does_not(tmp_path):
     psutil = pytest.importorskip("psutil")
     assert free_memory(tmp_path) == pytest.approx(psutil.virtual_memory().available, rel=0.5)
 
 
-def test_free_memory_is_assumed_where_nothing_says(run_python, tmp_path):
+def test_free_memory_is_assumed_if_nothing_reports_it(run_python, tmp_path):
     code = """
 import sys
 from pathlib import Path

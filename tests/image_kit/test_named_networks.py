@@ -52,14 +52,14 @@ def test_a_network_is_built(networks):
     assert networks.build("small", (4, 5, 3), 7).output_shape == (None, 7)
 
 
-def test_a_name_that_is_not_there(networks):
+def test_an_unknown_name_is_refused(networks):
     with pytest.raises(UserError) as caught:
         networks.build("_helper", (4, 5, 3), 7)
     assert str(caught.value) == (
-        "some_networks.py: has no network '_helper'; add a function of this name, or take small, broken"
+        "some_networks.py: has no network '_helper'; add such a function, or choose from small, broken"
     )
 
 
-def test_the_users_own_errors_are_his(networks):
+def test_the_users_own_errors_are_passed_on(networks):
     with pytest.raises(ValueError, match="my own mistake"):
         networks.build("broken", (4, 5, 3), 7)

@@ -1,4 +1,4 @@
-"""Options are the fields of a recipe, and what they change is laid over the preset."""
+"""Options are the fields of a recipe, and their values override the preset's."""
 
 import argparse
 from dataclasses import fields, replace
@@ -68,7 +68,7 @@ def test_only_what_describes_a_preset_has_no_option():
 
 
 @pytest.mark.parametrize(("kind", "field"), OPTIONS, ids=lambda item: getattr(item, "name", ""))
-def test_every_field_has_one_visible_option_and_kerass_spelling(parser, resolved, kind, field):
+def test_every_field_has_one_visible_option_and_keras_spelling(parser, resolved, kind, field):
     visible = [a for a in parser._actions if a.dest == field.name and a.help is not argparse.SUPPRESS]
     assert len(visible) == 1
     assert f"--{field.name.replace('_', '-')}" in visible[0].option_strings
@@ -126,7 +126,7 @@ def test_augment_switches_the_presets_transforms(resolved):
     assert resolved("--no-augment", PLAIN) == PLAIN
 
 
-def test_transforms_are_laid_over_those_that_are_on(resolved):
+def test_transforms_are_added_to_those_that_are_on(resolved):
     laid_over = replace(AUGMENTED.augmentation, zoom_range=0.3)
     for line, preset in (("", AUGMENTED), ("--augment ", AUGMENTED), ("--augment ", PLAIN)):
         found = resolved(line + "--zoom-range 0.3", preset)
@@ -138,7 +138,7 @@ def test_transforms_alone_where_none_are_on(resolved):
     assert (found.augment, found.augmentation) == (True, Augmentation(zoom_range=0.3, vertical_flip=True))
 
 
-def test_a_transform_can_be_taken_away(resolved):
+def test_a_transform_can_be_switched_off(resolved):
     found = resolved("--no-horizontal-flip --width-shift-range 0")
     assert found.augmentation == replace(AUGMENTED.augmentation, horizontal_flip=False, width_shift_range=0)
 

@@ -36,7 +36,7 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly(tmp_path):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_output_is_no_crash(tmp_path, closed):
+def test_closed_output_does_not_crash(tmp_path, closed):
     process = run_shell(f'"$PYTHON" "$ROOT/train.py" --list {closed}', tmp_path)
     assert process.returncode == 0
     assert process.stderr == ""
@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, run_command, phot
     assert len(process.stderr.splitlines()) == 1
 
 
-def test_names_that_are_no_text_are_answered(trained, run_command):
+def test_names_that_are_not_text_are_answered(trained, run_command):
     folder, _ = trained
     name = os.fsdecode(b"bad\xff.png")
     (folder / "odd/cats").mkdir(parents=True)
@@ -156,6 +156,6 @@ def test_a_table_counts_columns_and_not_letters():
     assert lines == ["name  1", f"{wide}    2", f"{accented}     3", f"{joined}    4"]
 
 
-def test_rows_of_a_table_have_equally_many_cells():
+def test_rows_of_a_table_must_have_the_same_number_of_cells():
     with pytest.raises(ValueError, match="shorter"):
         terminal.table([("a", "b"), ("c",)])

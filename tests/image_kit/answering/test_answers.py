@@ -23,7 +23,7 @@ def written(write, *arguments):
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=8), st.none() | st.integers(1, 9))
-def test_classes_are_ranked_and_equals_keep_their_order(probabilities, top):
+def test_classes_are_ranked_and_equal_ones_keep_their_order(probabilities, top):
     names = tuple("abcdefgh")[: len(probabilities)]
     got = make_answer("x", np.array(probabilities, np.float32), names, top)
     expected = sorted(range(len(names)), key=lambda i: (-probabilities[i], i))[:top]

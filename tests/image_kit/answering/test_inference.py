@@ -44,7 +44,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def test_the_model_beside_the_weights_answers(tmp_path, cache):
+def test_the_model_next_to_the_weights_answers(tmp_path, cache):
     theirs = save(tmp_path / "best.weights.h5")
     lite_export.write_lite_model(theirs, tmp_path / "best.weights.h5", tmp_path / "model.tflite")
     ours = load_classifier(tmp_path / "best.weights.h5")
@@ -69,7 +69,7 @@ def test_a_model_made_from_other_weights_is_not_used(tmp_path, cache, capfd):
     assert isinstance(again, LiteClassifier)
     assert same(again, theirs)
     assert [path.stat().st_ino for path in cache.glob("*.tflite")] == [before]
-    assert made.stat().st_mtime > 1  # used just now, so it goes last
+    assert made.stat().st_mtime > 1  # used just now, so it is removed last
     assert capfd.readouterr().err == ""
 
 
@@ -84,7 +84,7 @@ def test_a_damaged_model_in_the_cache_is_made_again(tmp_path, cache, capfd):
     assert lite_model.read(made).weights_sha256 == lite_model.sha256(tmp_path / "a.weights.h5")
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_tensorflow_answers(tmp_path, cache, capfd):
+def test_a_cache_that_cannot_be_written_is_reported_and_tensorflow_answers(tmp_path, cache, capfd):
     cache.write_text("a file where the folder should be")
     theirs = save(tmp_path / "a.weights.h5")
     ours = load_classifier(tmp_path / "a.weights.h5")
@@ -95,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_tensorflow_answers(tmp_path,
     assert last.endswith("), so the next time takes as long")
 
 
-def test_a_cache_that_cannot_be_looked_into_is_said_and_tensorflow_answers(tmp_path, monkeypatch, capfd):
+def test_a_cache_that_cannot_be_read_is_reported_and_tensorflow_answers(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / ("a" * 300)))
     theirs = save(tmp_path / "a.weights.h5")
     assert same(load_classifier(tmp_path / "a.weights.h5"), theirs)
@@ -118,9 +118,9 @@ def test_options_that_contradict_the_file_are_refused_by_either_kind(tmp_path, c
     lite_export.write_lite_model(save(tmp_path / "a.weights.h5"), tmp_path / "a.weights.h5", tmp_path / "model.tflite")
     for name in ("a.weights.h5", "model.tflite"):
         load_classifier(tmp_path / name, fallback("mnist_dense", ["a", "b", "c"]))
-        with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of mnist_dense"):
+        with pytest.raises(UserError, match=r"--preset cifar10: .* says that its network is mnist_dense"):
             load_classifier(tmp_path / name, fallback("cifar10"))
-        with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are a,b,c"):
+        with pytest.raises(UserError, match=r"--class-names: .* says that its classes are a,b,c"):
             load_classifier(tmp_path / name, fallback(None, ["c", "b", "a"]))
 
 
@@ -132,7 +132,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, cache, name):
 
 @pytest.fixture
 def without_litert(tmp_path):
-    """Environment variables of a process whose `ai_edge_litert` cannot be imported."""
+    """Environment variables of a process that cannot import `ai_edge_litert`."""
     (tmp_path / "path/ai_edge_litert").mkdir(parents=True)
     (tmp_path / "path/ai_edge_litert/__init__.py").write_text("raise ImportError('not for this machine')")
     return {"PYTHONPATH": f"{tmp_path / 'path'}{os.pathsep}{os.getcwd()}"}

@@ -138,7 +138,7 @@ def test_a_damaged_archive_is_refused(made, tmp_path, members):
     assert "\n" not in str(caught.value)
 
 
-def test_a_cut_a_foreign_a_damaged_and_no_file_give_one_line(made, tmp_path):
+def test_cut_foreign_damaged_and_missing_files_give_one_line(made, tmp_path):
     whole = (made[0] / "model.tflite").read_bytes()
     middle = len(whole) // 2
     files = {

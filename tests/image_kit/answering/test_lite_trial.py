@@ -77,7 +77,7 @@ def test_the_list_does_not_grow_without_bound(cache):
     assert lines[-1].startswith(f"{lite_trial.MAX_LINES + 9:064} ")
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, child, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_not_an_error(tmp_path, child, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
     child("")
@@ -85,7 +85,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, child, monkeypatch
 
 
 def test_the_real_trial_refuses_a_forged_network(cache):
-    """A file whose network cannot run, with its recorded hash right: the other process says so, and all live."""
+    """A network that cannot run, in a file with the right hash: the other process reports it, and nothing crashes."""
     forged = Path(__file__).parents[1] / "weights/corpus/no_data.tflite"
     digest = lite_model.read(forged).flatbuffer_sha256
     with pytest.raises(UserError, match=r"no_data\.tflite: its network cannot be run \(Input tensor 4 lacks data\)"):

@@ -41,7 +41,7 @@ def test_wilson_interval_is_that_of_scipy(count, confidence):
 
 
 @given(counts, st.floats(0.01, 0.999))
-def test_wilson_interval_holds_the_estimate_within_0_and_1(count, confidence):
+def test_wilson_interval_contains_the_estimate_within_0_and_1(count, confidence):
     correct, total = count
     low, high = wilson_interval(correct, total, confidence)
     assert 0 <= low <= correct / total <= high <= 1
@@ -66,7 +66,7 @@ def test_wilson_interval_narrows_with_more_images_and_mirrors_the_mistakes(count
 
 
 @pytest.mark.parametrize(("correct", "total", "confidence"), [(0, 0, 0.95), (-1, 5, 0.95), (6, 5, 0.95), (1, 5, 1.0)])
-def test_wilson_interval_refuses_what_is_no_count(correct, total, confidence):
+def test_wilson_interval_refuses_impossible_counts(correct, total, confidence):
     with pytest.raises(ValueError, match="got"):
         wilson_interval(correct, total, confidence)
 

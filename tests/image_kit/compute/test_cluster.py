@@ -29,10 +29,10 @@ def test_workers_alone_are_led_by_the_first():
     assert first == Cluster({"worker": tuple(TWO)}, "worker", 0)
     assert (first.place, first.is_chief, first.addresses) == (0, True, tuple(TWO))
     assert (second.place, second.is_chief) == (1, False)
-    assert second.sentence() == "Machine 2 of 2: 10.0.0.1:2222 says and writes everything."
+    assert second.sentence() == "Machine 2 of 2: 10.0.0.1:2222 prints and writes everything."
 
 
-def test_a_chief_stands_before_the_workers_wherever_it_is_named():
+def test_a_chief_comes_before_the_workers_wherever_it_is_named():
     jobs = {"worker": TWO, "chief": ["boss:1"]}
     boss = parse(config(jobs, type="chief", index=0))
     assert boss.is_chief
@@ -125,13 +125,13 @@ def test_machines_wait_for_each_other():
             assert [each.result(10) for each in waiting] == [None, None]
 
 
-def test_a_machine_that_does_not_come_is_named():
+def test_a_machine_that_does_not_answer_is_named():
     first, _ = machines(2)
     with pytest.raises(UserError) as raised:
         first.gather(0.5)
     assert str(raised.value) == (
-        f"TF_CONFIG: {first.addresses[1]} did not come within 0.5 s; start the same command there too, "
-        "and see that the machines reach each other"
+        f"TF_CONFIG: {first.addresses[1]} did not answer within 0.5 s; start the same command there too, "
+        "and check that the machines can reach each other"
     )
 
 

@@ -134,7 +134,7 @@ with quiet.native_stderr_held_back():
     assert done.stderr.rstrip().endswith("ImportError: no such library")
 
 
-def test_a_closed_stderr_is_no_obstacle(run_python):
+def test_a_closed_stderr_does_no_harm(run_python):
     code = (
         "import os; from image_kit.compute import quiet\nos.close(2)\n"
         "with quiet.native_stderr_held_back(): print('done')"

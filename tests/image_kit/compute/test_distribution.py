@@ -1,4 +1,4 @@
-"""Several devices and machines train as one device does, to rounding; a lost machine is an error, not a wait."""
+"""Several devices and machines train as one device does, up to rounding; a lost machine is an error, not a wait."""
 
 import json
 
@@ -73,7 +73,7 @@ print(json.dumps(found))
 def on_devices(tmp_path_factory, run_script, coloured_photos):
     """Histories and last weights of the runs of the script above, in one process with two logical CPUs."""
     folder = tmp_path_factory.mktemp("devices")
-    # Batches of 7 are 3 and 4; the last one of an epoch is 1 image: none for one of the devices.
+    # Batches of 7 are cut into 3 and 4; the last one of an epoch is 1 image: none for one of the devices.
     counts = {"train/cats": 9, "train/dogs": 6, "val/cats": 4, "val/dogs": 3, "test/cats": 1, "test/dogs": 1}
     coloured_photos(folder / "photos", counts)
     process = run_script(folder, DEVICES)
@@ -94,7 +94,7 @@ def test_two_devices_train_as_one(on_devices):
 
 @pytest.mark.slow
 def test_on_several_devices_a_resumed_run_equals_an_uninterrupted_one(on_devices):
-    """With dropout, and float16 whose loss scale is part of the optimizer's state."""
+    """With dropout, and float16 with its loss scale in the optimizer's state."""
     assert on_devices["broken"] == on_devices["whole"]
 
 
@@ -134,11 +134,11 @@ def test_another_keras_is_refused(version):
 @pytest.mark.parametrize(
     ("batch_size", "text"),
     [
-        (256, " The batch of 256 is shared: 128 on each of 2 devices; learning rate unchanged: 0.001."),
-        (7, " The batch of 7 is shared: 3 or 4 on each of 2 devices; learning rate unchanged: 0.001."),
+        (256, " The batch of 256 is divided: 128 on each of 2 devices; learning rate unchanged: 0.001."),
+        (7, " The batch of 7 is divided: 3 or 4 on each of 2 devices; learning rate unchanged: 0.001."),
     ],
 )
-def test_the_sentence_says_how_the_batch_is_shared(batch_size, text):
+def test_the_sentence_says_how_the_batch_is_divided(batch_size, text):
     from image_kit.compute import distribution
 
     shared = distribution.Distribution()

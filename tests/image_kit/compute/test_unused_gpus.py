@@ -1,4 +1,4 @@
-"""A card that TensorFlow cannot use is named, with what mends it; every case from data, since no card is at hand."""
+"""A card that TensorFlow cannot use is named, with the remedy. Every case comes from data, since no card is at hand."""
 
 import os
 
@@ -10,7 +10,7 @@ from image_kit.compute.unused_gpus import explain, notice, parse_cards, pci_vend
 LISTED = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
 GPU 1: Tesla (T4) (UUID: GPU-11111111-d33d-2b2c-524d-9e3d8d2b8a77)
 """
-MEND = 'run: pip install "tensorflow[and-cuda]"'
+REMEDY = 'run: pip install "tensorflow[and-cuda]"'
 
 
 def test_the_names_in_the_output_of_nvidias_tool():
@@ -26,19 +26,19 @@ def test_the_names_in_the_output_of_nvidias_tool():
         (([], False, {"0x8086"}, True, "Linux", "x86_64"), None),
         (
             (["NVIDIA A100"], True, {"0x10de"}, True, "Linux", "x86_64"),
-            f"NVIDIA A100: not used, because TensorFlow does not find CUDA's libraries; {MEND}",
+            f"NVIDIA A100: not used, because TensorFlow does not find CUDA's libraries; {REMEDY}",
         ),
         (
             (["A", "B"], False, set(), False, "Linux", "x86_64"),
-            f"A, B: not used, because this TensorFlow was built without CUDA; {MEND}",
+            f"A, B: not used, because this TensorFlow was built without CUDA; {REMEDY}",
         ),
         (
             ([], True, set(), True, "Linux", "x86_64"),
-            f"An NVIDIA GPU: not used, because TensorFlow does not find CUDA's libraries; {MEND}",
+            f"An NVIDIA GPU: not used, because TensorFlow does not find CUDA's libraries; {REMEDY}",
         ),
         (
             ([], False, {"0x10de"}, True, "Linux", "x86_64"),
-            "An NVIDIA GPU: not used, because its driver is not running; install the driver, then " + MEND,
+            "An NVIDIA GPU: not used, because its driver is not running; install the driver, then " + REMEDY,
         ),
         (
             ([], False, {"0x1002"}, False, "Linux", "x86_64"),
@@ -75,7 +75,7 @@ def a_card(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def test_a_card_beside_a_tensorflow_that_does_not_see_it(a_card):
+def test_a_card_that_tensorflow_does_not_see(a_card):
     assert notice("auto", 0, True).startswith("NVIDIA H9: not used, because TensorFlow does not find CUDA's libraries")
 
 
@@ -86,7 +86,7 @@ def test_nothing_is_said_of_a_card_that_is_used_or_not_wanted(a_card, monkeypatc
     assert notice(device, usable, True) is None
 
 
-def test_a_tool_that_fails_is_no_card(tmp_path, monkeypatch):
+def test_a_tool_that_fails_counts_as_no_card(tmp_path, monkeypatch):
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'GPU 0: half a line'\nexit 9\n")
     tool.chmod(0o755)

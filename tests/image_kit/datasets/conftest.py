@@ -8,7 +8,7 @@ COUNTS = (5, 10, 14, 15, 20, 3, 1, 100, 10, 10)  # training images of each class
 
 @pytest.fixture
 def mnist(tmp_path, monkeypatch):
-    """Folder with an mnist.npz whose image i has a pixel of value i % 256."""
+    """Folder with an mnist.npz in which image i has a pixel of value i % 256."""
     monkeypatch.delenv("DATASETS_DIR", raising=False)
     labels = np.repeat(np.arange(10), COUNTS).astype(np.uint8)
     labels = np.random.default_rng(5).permutation(labels)

@@ -34,7 +34,7 @@ OFFLINE |= {"no_proxy": None, "NO_PROXY": None, "DATASETS_DIR": None}
 
 
 def arrays(fill: int = 0, shape: tuple[int, ...] = (28, 28), labels: tuple[int, ...] = (9, 0, 3)) -> dict:
-    """A tiny data set whose images all have one value, to tell it from others."""
+    """A tiny data set with all images of one value, to tell it from others."""
     images, labels = np.full((3, *shape), fill, np.uint8), np.array(labels, np.uint8)
     return {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]}
 
@@ -72,7 +72,7 @@ def from_keras(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "mnist"])
-def test_an_npz_as_kerass_loaders_return_it(tmp_path, name):
+def test_an_npz_as_keras_loaders_return_it(tmp_path, name):
     shape = array_datasets.IMAGE_SHAPES[name]
     content = arrays(7, shape[:2] if shape[2] == 1 else shape)
     content["y_train"] = content["y_train"][:, None]  # CIFAR-10's labels are a column
@@ -141,7 +141,7 @@ def test_a_damaged_file_of_debian(tmp_path, name, damage):
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_what_is_no_npz(tmp_path):
+def test_a_file_that_is_not_an_npz(tmp_path):
     file = tmp_path / "fashion_mnist.npz"
     for content in (b"", b"text", b"PK\x03\x04" + bytes(50)):
         file.write_bytes(content)

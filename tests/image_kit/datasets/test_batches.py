@@ -19,7 +19,7 @@ LABELS = np.arange(23) % 4
 
 
 class Source:
-    """Images that are no array."""
+    """Images that are not an array."""
 
     image_shape = SHAPE
 
@@ -70,7 +70,7 @@ def test_every_image_comes_once_with_its_label():
 
 @pytest.mark.parametrize("machines", [1, 2, 3, 7])
 def test_each_machine_has_a_shard_of_each_batch(machines):
-    """Together they hold the batch that one machine holds, pixel for pixel, in parts that differ by 1 at most."""
+    """Together they are the batch of a single machine, pixel for pixel, in parts that differ by at most 1."""
     whole, shards = make(binary=True), [make(binary=True, shard=(place, machines)) for place in range(machines)]
     for batches in (whole, *shards):
         batches.epoch = 2
@@ -208,7 +208,7 @@ def test_evaluate_and_predict():
     assert model.predict(batches, verbose=0).shape == (23, 4)
 
 
-def test_a_subclass_transforms_its_way():
+def test_a_subclass_transforms_in_its_own_way():
     class Negative(ImageDataGenerator):
         def apply_transform(self, x, transform_parameters):
             return 255 - x

@@ -20,7 +20,7 @@ def test_the_validation_cut_has_exact_counts_of_each_class(mnist):
     data = load_arrays(PRESETS["mnist_cnn"], str(mnist))
     assert list(data.parts) == ["train", "validation", "test"]
     validation = np.bincount(data.parts["validation"].labels, minlength=10)
-    # Ten in a hundred, rounded to the even one at the half, but never none.
+    # A tenth, halves rounded to the even number, and at least one.
     assert validation.tolist() == [1, 1, 1, 2, 2, 1, 1, 10, 1, 1]
     assert (np.bincount(data.parts["train"].labels, minlength=10) + validation).tolist() == COUNTS
 
@@ -112,7 +112,7 @@ def test_a_class_folder_is_split_alike_for_every_size_budget_and_name(tmp_path, 
     assert other.parts["test"].take(np.array([0])).shape == (1, 9, 9, 1)
 
 
-def test_every_photo_readable_or_not_passes_the_bar(tmp_path, photo_tree):
+def test_every_photo_readable_or_not_moves_the_progress_bar(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 3, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     (tmp_path / "train/cats/broken.jpg").touch()
     seen = []

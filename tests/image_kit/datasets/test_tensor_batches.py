@@ -93,7 +93,7 @@ class Own(ImageDataGenerator):
 
 
 class Source:
-    """Images that are no array."""
+    """Images that are not an array."""
 
     image_shape = SHAPE
 
@@ -113,5 +113,5 @@ def test_what_stays_in_python(monkeypatch):
 
 
 @pytest.mark.parametrize("recipe", [{}, {"zoom_range": 0.3}, {"samplewise_center": True}])
-def test_no_thread_tunes_what_would_hold_the_next_epoch_up(recipe):
+def test_no_thread_tunes_what_would_delay_the_next_epoch(recipe):
     assert TensorBatches(make(**recipe)).dataset.options().autotune.enabled is False

@@ -17,7 +17,7 @@ SMALL = (32, 32, 3)  # an input that every network takes
 
 
 def users_network(pooling=keras.layers.MaxPooling2D):
-    """A network that is no tutorial's: batch statistics, relus of every kind, a pooling over all places."""
+    """A network that is not a tutorial's: batch statistics, relus of every kind, a pooling over all places."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -59,7 +59,7 @@ def gradients(model, images, labels, training):
 
 @pytest.mark.parametrize("build", [*NETWORKS.names(), "users"])
 @pytest.mark.parametrize("slices", [1, 3])
-def test_outputs_and_gradients_are_kerass(build, slices):
+def test_outputs_and_gradients_are_those_of_keras(build, slices):
     """Without dropout, which draws other numbers. Sums over slices are taken in another order."""
     plain = users_network() if build == "users" else NETWORKS.build(build, SMALL, 3)
     fast = accelerate(plain, slices=slices)
@@ -70,7 +70,7 @@ def test_outputs_and_gradients_are_kerass(build, slices):
         np.testing.assert_allclose(ours, theirs, **tolerance)
 
 
-def test_training_steps_are_kerass():
+def test_training_steps_are_those_of_keras():
     """With batch statistics and a regularizer, and a dropout that keeps everything."""
     plain = users_network()
     plain.layers[-2].rate = 0.0
@@ -83,7 +83,7 @@ def test_training_steps_are_kerass():
 
 
 def contents(path):
-    """Name -> value of every data set that holds weights."""
+    """Name -> value of every data set that contains weights."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None)
@@ -91,7 +91,7 @@ def contents(path):
 
 
 @pytest.mark.parametrize("build", [*NETWORKS.names(), "users"])
-def test_saved_weights_are_kerass(tmp_path, build):
+def test_saved_weights_are_those_of_keras(tmp_path, build):
     plain = users_network() if build == "users" else NETWORKS.build(build, SMALL, 3)
     for name, model in (("plain", plain), ("fast", accelerate(plain, slices=2)), ("copy", copied(plain))):
         model.save_weights(tmp_path / f"{name}.weights.h5")
@@ -137,7 +137,7 @@ def test_heads_and_weights_are_float32_in_mixed_precision(build, policy, classes
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_relu_behind_a_pooling_is_relu_before_it(dtype):
-    """Of few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
+    """On a few whole numbers, so that equal maxima and maxima of 0 and below are frequent."""
     rng = np.random.default_rng(0)
     x = tf.Variable(tf.cast(rng.integers(-3, 3, (4, 21, 20, 8)), dtype))
     weights = tf.cast(rng.normal(size=(4, 10, 10, 8)), dtype)

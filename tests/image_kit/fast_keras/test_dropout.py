@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from image_kit.fast_keras.dropout import Dropout
 
-SHAPE = (50, 7, 9, 31)  # a number of values that is no multiple of 4
+SHAPE = (50, 7, 9, 31)  # a number of values that is not a multiple of 4
 
 
 def dropped(layer, images, **function):
@@ -25,7 +25,7 @@ def dropped(layer, images, **function):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("rate", [0.25, 0.5, 1 / 256, 0.2])
-def test_so_many_are_dropped_and_the_rest_are_scaled(rate, dtype):
+def test_the_right_number_is_dropped_and_the_rest_are_scaled(rate, dtype):
     images = tf.ones(SHAPE, dtype)
     outputs, gradient = dropped(Dropout(rate, seed=0, dtype=dtype), images)
     assert outputs.dtype == images.dtype
@@ -33,7 +33,7 @@ def test_so_many_are_dropped_and_the_rest_are_scaled(rate, dtype):
     n, kept = values.size, values != 0
     assert abs((~kept).sum() - n * rate) < 5 * np.sqrt(n * rate * (1 - rate))  # five standard deviations
     np.testing.assert_allclose(values[kept], 1 / (1 - rate), rtol=float(np.finfo("float16").eps) * 8)
-    np.testing.assert_array_equal(tf.cast(gradient, tf.float32), values)  # of ones the outputs are the mask
+    np.testing.assert_array_equal(tf.cast(gradient, tf.float32), values)  # inputs of ones: the outputs are the mask
 
 
 def test_no_position_and_no_neighbour_is_favoured():
@@ -44,7 +44,7 @@ def test_no_position_and_no_neighbour_is_favoured():
     assert np.abs(correlations).max() < 5 / np.sqrt(40_000)
 
 
-def test_every_call_draws_anew_and_a_seed_repeats_them():
+def test_every_call_draws_again_and_a_seed_repeats_the_draws():
     first, second = Dropout(0.5, seed=1), Dropout(0.5, seed=1)
     images = tf.ones((100, 10))
     calls = [np.asarray(first(images, training=True)) for _ in range(2)]
@@ -60,7 +60,7 @@ def test_nothing_is_dropped_outside_training():
 
 
 @pytest.mark.parametrize("options", [{"rate": 0.2}, {"rate": 0.5, "noise_shape": (4, 1)}, {"rate": 1.0}])
-def test_what_bytes_cannot_tell_is_keras_own(options):
+def test_what_bytes_cannot_distinguish_is_left_to_keras(options):
     images = tf.ones((4, 100))
     ours, theirs = Dropout(**options, seed=5), keras.layers.Dropout(**options, seed=5)
     np.testing.assert_array_equal(ours(images, training=True), theirs(images, training=True))

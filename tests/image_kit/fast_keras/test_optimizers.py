@@ -1,4 +1,4 @@
-"""optimizers: Keras's own but for rounding, and so are their files."""
+"""optimizers: the same as Keras's own up to rounding, and so are their files."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ PAIRS = [(Adam, keras.optimizers.Adam), (RMSprop, keras.optimizers.RMSprop)]
 
 @pytest.fixture(autouse=True)
 def every_kernel_is_large(monkeypatch):
-    """And every bias small, so that both ways are in each network."""
+    """With this limit each network has large variables, and small ones: its biases."""
     monkeypatch.setattr(optimizers, "MANY", 6)
 
 
@@ -79,7 +79,7 @@ def test_settings_are_kept(ours, theirs):
     ],
     ids=lambda optimizer: type(optimizer).__name__,
 )
-def test_what_ours_do_not_cover_is_kerass_own(other):
+def test_what_ours_do_not_support_is_left_to_keras(other):
     again = faster_optimizer(other)
     assert again is not other
     assert type(again) is type(other)
@@ -87,7 +87,7 @@ def test_what_ours_do_not_cover_is_kerass_own(other):
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
-def test_keras_goes_on_from_our_file_and_we_from_its(tmp_path, ours, theirs):
+def test_keras_continues_from_our_file_and_we_from_keras(tmp_path, ours, theirs):
     for written, read in ((train(ours()), theirs()), (train(theirs()), ours())):
         written.save_weights(tmp_path / "a.weights.h5")
         other = train(read, 1)

@@ -1,4 +1,4 @@
-"""side_by_side: a batch in shares is the same training, and the same files."""
+"""side_by_side: training in slices is the same, with the same files."""
 
 import keras
 import numpy as np
@@ -11,15 +11,15 @@ from image_kit.training.network import loss_for
 from tests.fixtures.networks import NETWORKS
 
 
-def pair(name, shape, n_classes, shares=3):
-    """A network and its weights once more, in shares; both compiled."""
+def pair(name, shape, n_classes, slices=3):
+    """A network, and the same one with the same weights in slices; both compiled."""
     keras.utils.set_random_seed(0)
     plain = NETWORKS.build(name, shape, n_classes)
-    shared = SideBySide(NETWORKS.build(name, shape, n_classes), shares)
-    shared.set_weights(plain.get_weights())
-    for model in (plain, shared):
+    sliced = SideBySide(NETWORKS.build(name, shape, n_classes), slices)
+    sliced.set_weights(plain.get_weights())
+    for model in (plain, sliced):
         model.compile("sgd", loss_for(model), metrics=["accuracy"], steps_per_execution=2)
-    return plain, shared
+    return plain, sliced
 
 
 CASES = [("fashion_mnist", (28, 28, 1), 10), ("cifar10_small", (32, 32, 3), 10), ("one_conv", (12, 12, 3), 2)]
@@ -28,7 +28,7 @@ CASES = [("fashion_mnist", (28, 28, 1), 10), ("cifar10_small", (32, 32, 3), 10),
 @pytest.mark.parametrize(("name", "shape", "n_classes"), CASES)
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 def test_training_is_the_same_to_rounding(name, shape, n_classes, size):
-    """Batches of 8 and a last one of `size`: fewer than shares, or uneven ones."""
+    """Batches of 8 and a last one of `size`: fewer images than slices, or uneven slices."""
     plain, shared = pair(name, shape, n_classes)
     rng = np.random.default_rng(0)
     images = rng.random((16 + size, *shape), np.float32)
@@ -97,7 +97,7 @@ def test_statistics_of_a_whole_batch_are_not_sliced():
     assert choose_slices(keras.Sequential(layers), 64, 2) == 1
 
 
-def test_shares_draw_dropout_of_their_own():
+def test_slices_draw_their_own_dropout():
     layer = keras.layers.Dropout(0.5)
     model = SideBySide(keras.Sequential([keras.layers.Input((1000,)), layer]), 2)
     first, second = np.asarray(model(np.ones((2, 1000), np.float32), training=True))
@@ -117,9 +117,9 @@ print(side_by_side.slices_in_use())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("shares", "said"), [("1", ["1 0", "1"]), ("2", ["2 1", "2"])])
-def test_set_up_decides_once_for_the_process(run_python, shares, said):
-    done = run_python("-c", RUN, shares)
+@pytest.mark.parametrize(("slices", "said"), [("1", ["1 0", "1"]), ("2", ["2 1", "2"])])
+def test_set_up_decides_once_for_the_process(run_python, slices, said):
+    done = run_python("-c", RUN, slices)
     assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", said)
 
 
@@ -178,7 +178,7 @@ print("equal")
 
 
 @pytest.mark.slow
-def test_a_run_in_shares_resumes_bit_for_bit_and_its_weights_answer(run_python, tmp_path):
+def test_a_run_in_slices_resumes_bit_for_bit_and_its_weights_answer(run_python, tmp_path):
     done = run_python("-c", FIT, tmp_path)
     assert (done.returncode, done.stdout) == (0, "equal\n"), done.stderr[-3000:]
 
@@ -190,16 +190,16 @@ sys.argv[0] = "train.py"
 import train
 train.main()
 from image_kit.fast_keras import side_by_side
-print("shares", side_by_side.slices_in_use())
+print("slices", side_by_side.slices_in_use())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "is_shared"), [("24", True), ("80", False)])
-def test_train_shares_small_images_only(run_python, tmp_path, coloured_photos, size, is_shared):
+@pytest.mark.parametrize(("size", "is_sliced"), [("24", True), ("80", False)])
+def test_train_slices_small_images_only(run_python, tmp_path, coloured_photos, size, is_sliced):
     coloured_photos(tmp_path / "photos", {"train/cats": 6, "train/dogs": 6, "val/cats": 2, "val/dogs": 2})
     cores = cpu_cores()
     options = ["--image-size", size, "--batch-size", str(16 * cores), "--epochs", "1"]
     done = run_python("-c", COMMAND, tmp_path, "photos", *options)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == f"shares {cores if is_shared else 1}"
+    assert done.stdout.splitlines()[-1] == f"slices {cores if is_sliced else 1}"

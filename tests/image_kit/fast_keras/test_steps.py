@@ -8,7 +8,7 @@ from image_kit.fast_keras import choose_steps_per_execution, choose_validation_b
 @pytest.mark.parametrize(
     ("shape", "batch_size", "steps", "expected"),
     [
-        ((300, 300, 3), 16, 1000, 1),  # photos: Python's share of a step is small
+        ((300, 300, 3), 16, 1000, 1),  # photos: Python's part of a step is small
         ((28, 28, 1), 128, 422, 32),
         ((28, 28, 1), 128, 80, 10),
         ((28, 28, 1), 128, 7, 1),

@@ -157,7 +157,7 @@ def test_two_iterators_with_one_seed_stay_in_step():
         np.testing.assert_array_equal(image, mask)
 
 
-def test_none_to_iterate_over():
+def test_nothing_to_iterate_over():
     with pytest.raises(ValueError, match="no images"):
         next(make(IMAGES[:0], LABELS[:0]))
     assert len(make(IMAGES[:0], LABELS[:0])) == 0
@@ -217,7 +217,7 @@ def test_epochs_go_on_when_other_processes_draw():
         assert iterator.epoch == epoch
 
 
-def test_a_pass_that_was_left_is_not_gone_on_with():
+def test_an_abandoned_pass_is_not_continued():
     iterator = make()
     iterator.on_epoch_begin()
     iterator[0]
@@ -244,7 +244,7 @@ def test_shuffled_split_is_stratified_and_whole(subset):
 
 
 @pytest.mark.parametrize("count", [1, 7, 10, 99])
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.9])
-def test_shuffled_split_takes_as_many_as_keras(count, share):
-    taken = split_places(np.arange(count) % 3, share, 0, "validation")
-    assert len(taken) == int(np.floor(count * share + 1e-9))
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.9])
+def test_shuffled_split_takes_as_many_as_keras(count, fraction):
+    taken = split_places(np.arange(count) % 3, fraction, 0, "validation")
+    assert len(taken) == int(np.floor(count * fraction + 1e-9))

@@ -22,7 +22,7 @@ ATTRIBUTES += ("batch_index", "total_batches_seen", "save_to_dir", "save_prefix"
 
 @pytest.fixture
 def folder(tmp_path, photo_tree):
-    """Classes of photos of several sizes and formats, some in sub-folders, beside files that are none."""
+    """Classes of photos of several sizes and formats, some in sub-folders, next to files that are not photos."""
     root = photo_tree(tmp_path / "photos", COUNTS)
     rng = np.random.default_rng(9)
     for number, (name, mode) in enumerate(
@@ -130,9 +130,9 @@ def test_the_message_is_keras(folder, capsys):
 
 
 @pytest.mark.parametrize("subset", ["training", "validation"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_validation_split_is_keras(folder, frame, subset, share):
-    options = {"subset": subset, "shuffle": False, "generator": {"validation_split": share}, "target_size": (5, 6)}
+@pytest.mark.parametrize("fraction", [0.2, 0.5, 0.9])
+def test_validation_split_is_keras(folder, frame, subset, fraction):
+    options = {"subset": subset, "shuffle": False, "generator": {"validation_split": fraction}, "target_size": (5, 6)}
     directory = pair("flow_from_directory", folder, **options)
     assert directory[0].filenames == directory[1].filenames
     all_same(directory)

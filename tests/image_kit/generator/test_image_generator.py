@@ -59,7 +59,7 @@ def difference(image, parameters, **kwargs):
 
 
 def on_the_edge(parameters, height, width):
-    """Where the source is the outermost row or column but for rounding, which decides in scipy what is outside."""
+    """Where the source is an outermost row or column up to rounding, which decides in scipy what is outside."""
     matrix = affine_matrix(parameters, height, width)
     if matrix is None:
         return np.zeros((height, width), bool)

@@ -1,4 +1,4 @@
-"""generator.small_warps: one warp at a time, wherever an image stands. Parity with Keras: test_flow_parity."""
+"""generator.small_warps: one warp at a time, whatever the image's place. Parity with Keras: test_flow_parity."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def exact(image, matrix):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_each_image_is_interpolated_exactly_but_for_rounding(shape):
+def test_each_image_is_interpolated_exactly_up_to_rounding(shape):
     images, matrices = noise(20, *shape), drawn(20, *shape[:2])
     out = np.empty_like(images)
     warp_small(images, matrices, out)
@@ -74,7 +74,7 @@ def test_a_result_depends_on_its_own_image_alone(order, count):
     np.testing.assert_array_equal(some, everything[chosen])
 
 
-def test_no_image_is_no_work():
+def test_without_images_there_is_nothing_to_do():
     warp_small([], np.empty((0, 2, 3)), np.empty((0, 8, 8, 3), np.uint8))
 
 

@@ -54,7 +54,7 @@ def test_blocks_are_the_whole(monkeypatch, channels, dtype, fill_mode):
     monkeypatch.setattr(warping, "DIRECT_REACH", dict.fromkeys(warping.WARP_DTYPES, 0))
     monkeypatch.setattr(warping, "_BLOCK_REACH", 16)
     blocks = warp(image, matrix, fill_mode, 9.0)
-    # A uint8 that lies at n + 0.5 but for float32's last bits may round either way.
+    # A uint8 at n + 0.5, up to float32's last bits, may round either way.
     assert np.abs(whole.astype(float) - blocks).max() <= (1 if dtype == np.uint8 else 0.01)
     assert (whole != blocks).mean() < 0.01 or dtype == np.float32
 

@@ -84,7 +84,7 @@ def test_a_refused_key_is_not_tried_again_and_not_shown(server, bring, slept):
     assert (len(server.api), slept) == (1, [])
 
 
-def test_an_address_that_is_no_web_address_is_not_opened(tmp_path):
+def test_an_address_that_is_not_a_web_address_is_not_opened(tmp_path):
     client = PixabayClient("key", tmp_path)
     with pytest.raises(Exception, match="not a valid http or https address"):
         client.fetch("file:///etc/passwd")

@@ -102,7 +102,7 @@ def test_goes_on_after_a_broken_connection(server, bring, tmp_path, tree):
     assert not [name for name in tree(tmp_path) if "tmp-" in name]
 
 
-def test_a_photo_without_its_row_and_half_a_row_are_mended(server, bring, tmp_path):
+def test_a_photo_without_its_row_and_half_a_row_are_repaired(server, bring, tmp_path):
     """What a run leaves that is killed between the photo and its row, or within a row."""
     server.totals["cars"] = 3
     bring("cars", 3)
@@ -118,7 +118,7 @@ def test_a_photo_without_its_row_and_half_a_row_are_mended(server, bring, tmp_pa
 
 
 def test_a_photo_of_two_queries_stays_in_the_first_class(server, bring, tmp_path, capsys):
-    """Else `split` would find the same photo in two classes."""
+    """Otherwise `split` would find the same photo in two classes."""
     server.totals = {"cars": 3}
     bring("cars", 3)
     server.totals = {"vans": 5}  # the same ids

@@ -1,4 +1,4 @@
-"""What must hold of every split, whatever the photos, names and counts."""
+"""What must be true of every split, whatever the photos, names and counts."""
 
 import io
 import shutil

@@ -25,7 +25,7 @@ def pairs(*parts: str) -> list[str]:
 
 
 def refused(folder: Path, *words: str) -> None:
-    """Expect an error whose message contains the folder and all `words`."""
+    """Expect an error message that contains the folder and all `words`."""
     with pytest.raises(UserError) as caught:
         scan_folder(folder)
     for word in (str(folder), *words):
@@ -102,7 +102,7 @@ def test_names_of_every_script_and_with_spaces(tmp_path):
     assert {str(path.relative_to(tmp_path)) for path in found.paths} == set(names)
 
 
-def test_an_empty_class_folder_is_no_class(tmp_path):
+def test_an_empty_class_folder_is_not_a_class(tmp_path):
     tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", "empty/notes.txt")
     assert scan_folder(tmp_path).class_names == ("cats", "dogs")
     assert list_classes(tmp_path)["empty"] == []
@@ -131,7 +131,7 @@ def test_a_folder_that_the_system_refuses(tmp_path, monkeypatch):
     refused(tmp_path, "Permission denied")
 
 
-def test_an_empty_part_is_no_part(tmp_path):
+def test_an_empty_part_is_not_a_part(tmp_path):
     tree(tmp_path, *pairs("train"), "validation/cats/notes.txt", "test/readme.txt")
     found = scan_folder(tmp_path)
     assert set(found.parts) == {"train"}

@@ -123,7 +123,7 @@ def test_a_damaged_jpeg_writes_nothing_to_the_terminal(tmp_path, run_python):
     assert (done.returncode, done.stdout, done.stderr) == (0, "(9, 9, 3)\n", "")
 
 
-def test_a_pipe_is_no_photo_and_is_not_waited_for(tmp_path):
+def test_a_pipe_is_not_a_photo_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(PhotoError, match="not a file"):
         KerasLoading((8, 8)).photo(tmp_path / "pipe.jpg")

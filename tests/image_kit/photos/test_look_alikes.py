@@ -105,7 +105,7 @@ def test_only_pairs_across_parts_count_and_what_is_left_out_does_not():
 
 
 @pytest.mark.parametrize(("trained", "is_told"), [(40, True), (20, True), (19, False)])
-def test_photos_all_of_one_kind_are_said_to_be_and_none_is_named(trained, is_told):
+def test_photos_all_of_one_kind_are_reported_and_none_is_named(trained, is_told):
     """Things on white: all alike, and no copies. Fewer than 20 cannot tell."""
     rng = np.random.default_rng(0)
     things = []

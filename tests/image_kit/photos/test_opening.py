@@ -1,4 +1,4 @@
-"""One photo file to one array: every format, mode and damage that a folder of photos may hold."""
+"""One photo file to one array: every format, mode and damage that a folder of photos may contain."""
 
 import contextlib
 import io
@@ -118,7 +118,7 @@ def test_a_file_cut_short_is_refused(kind):
 
 
 @pytest.mark.parametrize("data", [b"", b"This is a text.\n" * 20, b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", bytes(99)])
-def test_what_is_no_image_is_refused(data, tmp_path):
+def test_a_file_that_is_not_an_image_is_refused(data, tmp_path):
     (tmp_path / "a.jpg").write_bytes(data)
     for source in (data, tmp_path / "a.jpg"):
         with pytest.raises(PhotoError, match="not an image, or damaged"):
@@ -132,7 +132,7 @@ def test_reasons_name_the_cause_not_the_file(tmp_path):
         open_photo(tmp_path)
 
 
-def test_a_name_that_the_system_refuses_is_no_readable_photo(tmp_path):
+def test_a_name_that_the_system_refuses_is_not_readable(tmp_path):
     with pytest.raises(PhotoError, match=r"^File name too long$"):  # as a folder without permission, to pathlib
         open_photo(tmp_path / ("a" * 5000))
 

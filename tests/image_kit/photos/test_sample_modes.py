@@ -71,7 +71,7 @@ def test_gray_and_black_and_white(kind):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bits_become_8_whole_range(kind):
-    """k * 257 is k exactly; one photo may hold the whole range, another the dark end of it only."""
+    """k * 257 is k exactly; one photo may use the whole range, another the dark end of it only."""
     samples = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
     opened = np.asarray(open_photo(encoded(Image.fromarray(samples), kind)))
     assert (opened == np.arange(256).reshape(16, 16, 1)).all()
@@ -108,7 +108,7 @@ def test_float_tiffs(samples, expected):
     assert [opened.getpixel((x, 0))[0] for x in range(3)] == np.clip(expected, 0, 255).tolist()
 
 
-def test_float_tiffs_with_values_that_are_no_numbers():
+def test_float_tiffs_with_values_that_are_nan_or_infinite():
     image = Image.fromarray(np.array([[np.nan, np.inf, -np.inf, 0.5]], np.float32))
     opened = open_photo(encoded(image, "TIFF"))
     assert opened.size == (4, 1)

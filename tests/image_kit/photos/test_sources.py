@@ -64,7 +64,7 @@ def test_nothing_found_is_an_error_of_its_own(here):
 
 @pytest.fixture
 def without_roots_rights(here):
-    """Root may read every folder; for as long it is nobody."""
+    """Root may read every folder, so a test as root runs as nobody."""
     root = os.geteuid() == 0
     here.chmod(0o755)
     if root:
@@ -91,7 +91,7 @@ def test_a_list_on_standard_input_means_what_its_lines_mean(here):
     assert found == [file(path) for path in ("a.png", "b.jpg", "deep/er/c.jpg", "none.jpg", "a.png")]
 
 
-def test_zero_bytes_part_a_list_too(here):
+def test_zero_bytes_separate_a_list_too(here):
     (here / "two\nlines.jpg").touch()
     names = ["none.jpg", "b.jpg", "two\nlines.jpg"]
     for end in (b"\0", b"\0\n"):
@@ -104,7 +104,7 @@ def test_in_a_list_a_dash_is_a_file(here):
     assert find_photos(["-"], io.BytesIO(b"-\n")) == [file("-")]
 
 
-def test_names_that_are_no_text_survive_a_list(here):
+def test_names_that_are_not_text_survive_a_list(here):
     name = os.fsdecode(b"caf\xe9.jpg")
     assert find_photos(["-"], io.BytesIO(b"caf\xe9.jpg\n")) == [file(name)]
 
@@ -116,18 +116,18 @@ def test_a_list_is_split_at_line_ends_only(mark):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".webp", ".tiff", ".ppm"])
-def test_an_image_on_standard_input_is_told_by_its_content(tmp_path, photo, suffix):
+def test_an_image_on_standard_input_is_recognised_by_its_content(tmp_path, photo, suffix):
     content = photo(tmp_path / f"a{suffix}").read_bytes()
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
 
 @pytest.mark.parametrize("content", [b"\xff\0\n\0", b".\0-\0", b"\xff\xd8\xff\x10\0b.jpg\0", b"gone.jpg\0"])
-def test_binary_data_that_is_no_image_is_not_taken_for_names(here, content):
+def test_binary_data_that_is_not_an_image_is_not_taken_for_names(here, content):
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
 
 @pytest.mark.parametrize("stdin", [None, io.BytesIO(b""), io.BytesIO(b"\n\n")])
-def test_nothing_on_standard_input_is_said(stdin):
+def test_nothing_on_standard_input_is_reported(stdin):
     (source,) = find_photos(["-"], stdin)
     assert source.error == "standard input is empty; pipe an image's bytes or a list of paths into it"
 

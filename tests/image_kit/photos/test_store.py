@@ -121,7 +121,7 @@ def test_progress_sees_every_photo_once(paths):
     assert len(seen) == len(hashes) == 6
 
 
-def test_a_file_that_goes_later_is_a_user_error_naming_it(paths):
+def test_a_file_that_disappears_later_is_a_user_error_naming_it(paths):
     store = loaded(paths, budget=2 * ONE)
     paths[3].unlink()
     paths[1].unlink()
@@ -177,7 +177,7 @@ def test_what_was_read_ahead_is_not_decoded_again(paths, monkeypatch):
     assert sorted(decoded) == sorted(paths[:3] + paths[1:3])
 
 
-def test_views_of_what_is_in_memory_are_no_copies(paths):
+def test_views_of_what_is_in_memory_are_not_copies(paths):
     store = loaded(paths)
     assert all(np.shares_memory(view, store._cache) for view in store.views(np.arange(6)))
 

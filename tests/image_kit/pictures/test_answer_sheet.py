@@ -27,20 +27,20 @@ def test_a_sheet_shows_photos_and_arrays(tmp_path):
         assert has_green(tmp_path / "sheet.png")
 
 
-def test_a_photo_that_is_gone_by_now_is_shown_as_the_network_saw_it(tmp_path):
+def test_a_photo_that_has_disappeared_is_shown_as_the_network_saw_it(tmp_path):
     sheet = AnswerSheet()
     sheet.add(PhotoSource("photo.jpg", tmp_path / "gone.jpg"), ANSWER, GREEN)
     np.testing.assert_array_equal(sheet.shown[0][0], GREEN)
 
 
-def test_what_the_photo_may_be_stands_below_it(tmp_path):
+def test_what_the_photo_may_be_is_written_below_it(tmp_path):
     sheet = AnswerSheet()
     unlike = make_answer("photo.jpg", np.array([0.2, 0.8]), ("cats", "dogs"), prediction_set=[])
     sheet.add(PhotoSource("photo.jpg", GREEN), unlike, GREEN)
     assert sheet.shown[0][1].splitlines()[0] == "photo.jpg: neither: unlike the photos it was trained on"
 
 
-def test_a_heat_map_stands_beside_each_photo(tmp_path):
+def test_a_heat_map_is_next_to_each_photo(tmp_path):
     asked = []
 
     def explain(image, label):

@@ -30,8 +30,8 @@ def test_a_confusion_matrix_counts_in_rows_of_the_label(tmp_path, drawn_figure):
     names = ["cars", "none", "elephants"]
     figure = drawn_figure(confusion_matrix.plot_confusion_matrix, confusion, names, tmp_path / "matrix.png", "Title")
     axes = figure.axes[0]
-    shares = axes.images[0].get_array()
-    assert shares.filled(-1).tolist() == [[0.75, 0.25, 0], [-1, -1, -1], [0, 0.25, 0.75]]
+    fractions = axes.images[0].get_array()
+    assert fractions.filled(-1).tolist() == [[0.75, 0.25, 0], [-1, -1, -1], [0, 0.25, 0.75]]
     assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "0", "0", "0", "0", "2", "6"]
     assert [text.get_text() for text in axes.get_yticklabels()] == names
 

@@ -62,7 +62,7 @@ def test_an_empty_gallery_says_so(tmp_path, opened, drawn_figure):
 
 
 @pytest.mark.parametrize("image", [np.zeros((5, 5, 3)), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8)])
-def test_arrays_that_are_no_images_are_refused(tmp_path, image):
+def test_arrays_that_are_not_images_are_refused(tmp_path, image):
     with pytest.raises(ValueError, match="uint8"):
         galleries.plot_gallery([image], ["a"], tmp_path / "gallery.png", "Title")
 

@@ -14,7 +14,7 @@ SHAPE = (12, 16, 1)
 
 
 def looking_at(spots, activation, classes):
-    """A network whose logit of class i grows with the brightness at row, column spots[i] of the image."""
+    """A network in which the logit of class i grows with the brightness at row, column spots[i] of the image."""
     units = len(spots)
     inputs = [keras.layers.Input(SHAPE), keras.layers.Conv2D(1, 1, activation="relu"), keras.layers.Flatten()]
     model = keras.Sequential([*inputs, keras.layers.Dense(units, activation=activation)])

@@ -19,7 +19,7 @@ def check(distribution, recipe, data):
 
 
 class AfterAChief(Distribution):
-    """A machine whose chief has said `text`."""
+    """A machine that has received `text` from its chief."""
 
     def __init__(self, text):
         super().__init__()
@@ -58,7 +58,7 @@ def test_another_recipe_is_refused_by_name(data):
     with pytest.raises(UserError) as raised:
         check(chief, replace(RECIPE, seed=7, batch_size=3), data)
     assert str(raised.value) == (
-        "TF_CONFIG: batch_size, seed must be the same on every machine; batch_size is 3 here and 16 on the chief's"
+        "TF_CONFIG: batch_size, seed must be the same on every machine; batch_size is 3 here and 16 on the chief"
     )
     check(chief, replace(RECIPE, measured="other words"), data)
 

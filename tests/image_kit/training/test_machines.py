@@ -1,4 +1,4 @@
-"""Two real processes that train together over loopback: as one process does, to rounding, and never for ever."""
+"""Two real processes that train together over loopback: as one process does, up to rounding, and never for ever."""
 
 import csv
 import json
@@ -83,7 +83,7 @@ def test_two_machines_train_as_one_and_outlive_the_loss_of_one(tmp_path, start, 
     *_, saved, error = err.splitlines()
     assert saved == f"Epochs complete and saved: {done}. Go on with: python train.py --resume runs/cut on every machine"
     assert error.startswith("train.py: error: another machine has stopped or cannot be reached, so this one stops too")
-    assert "The batch of 7 is shared: 3 or 4 on each of 2 machines; learning rate unchanged: 0.0001." in err
+    assert "The batch of 7 is divided: 3 or 4 on each of 2 machines; learning rate unchanged: 0.0001." in err
     for chatter in ("E0000", "I0000", "W0000", "Traceback", "grpc"):
         assert chatter not in err
     assert other.communicate()[0] == ""
@@ -98,7 +98,7 @@ def test_two_machines_train_as_one_and_outlive_the_loss_of_one(tmp_path, start, 
     assert weights == "weights: runs/cut/best.weights.h5"
     assert told.startswith("ended with ")
     assert others_out.splitlines() == [told]
-    assert re.fullmatch(r"Machine 2 of 2: 127.0.0.1:\d+ says and writes everything.\n", others_err)
+    assert re.fullmatch(r"Machine 2 of 2: 127.0.0.1:\d+ prints and writes everything.\n", others_err)
     assert before < {path.name for path in (tmp_path / "runs/cut").iterdir()}
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "runs", "telling.py"}
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["cut"]

@@ -45,7 +45,7 @@ def test_the_weights_know_what_they_were_trained_on(photos):
     assert not np.isin(data.parts["test"].fingerprints, seen).any()
 
 
-def test_look_alikes_stand_beside_the_score(photos):
+def test_look_alikes_are_reported_with_the_score(photos):
     twin, photo = photos / "test/cats/twin.png", photos / "train/cats/000.jpg"
     Image.open(photo).save(twin)
     run = new_run()
@@ -126,7 +126,7 @@ STILL = replace(PRESETS["cifar10_small"], optimizer="sgd", learning_rate=1e-30, 
 
 @pytest.mark.parametrize("augment", [False, True])
 def test_the_history_is_the_mean_over_all_images(tmp_path, monkeypatch, small_arrays, augment):
-    """With weights that stand still, and last batches of 3 images: 17 steps of training, two in a call."""
+    """With weights that do not change, and last batches of 3 images: 17 steps of training, two in a call."""
     monkeypatch.chdir(tmp_path)
     recipe = replace(STILL, epochs=2, augment=augment, augmentation=Augmentation(horizontal_flip=True))
     run = build(new_run(recipe=recipe), recipe, small_arrays)
@@ -180,7 +180,7 @@ def test_a_profile_changes_nothing(tmp_path, monkeypatch, small_arrays, capsys):
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
-def test_a_photo_that_goes_while_it_trains_is_a_user_error_naming_it(photos, monkeypatch, part):
+def test_a_photo_that_disappears_in_training_is_a_user_error_naming_it(photos, monkeypatch, part):
     monkeypatch.setattr("image_kit.photos.store.CACHE_FRACTION", 0)  # else it stays in memory
     gone = next((photos / part / "dogs").iterdir())
     end = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: gone.unlink(missing_ok=True))
@@ -206,7 +206,7 @@ def test_ctrl_c_inside_a_scope_of_tensorflow_is_ctrl_c(photos):
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(PRESETS["cifar10_small"], image_size=(24, 24), batch_size=8)])
 def test_plain_keras_trains_the_same_network(photos, recipe):
-    """Without dropout's own draws: with these two, losses of the first epoch agree to rounding."""
+    """Without dropout's own draws: with these two, losses of the first epoch agree up to rounding."""
     recipe = replace(recipe, epochs=1, precision="float32", model="one_conv", optimizer="sgd")
     runs = []
     for plain in (False, True):

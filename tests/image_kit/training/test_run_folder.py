@@ -86,7 +86,7 @@ def test_a_worker_writes_nothing(folder):
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"name": "x", "recipe": {"model": 1}}'])
-def test_damaged_settings_are_a_users_error(damage):
+def test_damaged_settings_are_a_user_error(damage):
     run = RunFolder.create("a", "a")
     run.file("settings.json").write_text(damage)
     with pytest.raises(UserError, match=r"settings\.json: damaged"):
@@ -125,7 +125,7 @@ def test_the_newest_finished_run_answers():
         find_weights(name="one_conv")
 
 
-def test_a_run_folder_stands_for_its_best_weights(folder):
+def test_a_run_folder_means_its_best_weights(folder):
     run = new_run("a")
     assert find_weights(run.path) == run.file(BEST)
     assert find_weights(folder / "b.h5") == folder / "b.h5"

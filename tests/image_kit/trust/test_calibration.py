@@ -63,7 +63,7 @@ def test_coverage_is_not_bought_with_needless_classes(classes):
     assert abs(np.mean([not each for each in sets]) - 0.02) < 0.005
 
 
-def test_the_sets_are_ranked_and_hold_the_best_class():
+def test_the_sets_are_ranked_and_contain_the_best_class():
     fitted = made(1_000)
     probabilities, _, scores = answers(500, seed=3)
     for row, each in zip(probabilities, fitted.prediction_sets(probabilities, scores, 0.5), strict=True):

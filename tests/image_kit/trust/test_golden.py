@@ -83,7 +83,7 @@ def test_the_images_follow_from_a_seed_and_are_enlarged_by_nearest_neighbour():
         np.testing.assert_allclose(seen[row, column], recorded.images[0, row * 8 // 20, column * 8 // 12], atol=1e-3)
 
 
-def test_of_many_features_some_are_kept():
+def test_some_of_many_features_are_kept():
     assert golden.record_answers(Linear(features=1_000)).features.shape == (3, golden.MAX_FEATURES)
 
 

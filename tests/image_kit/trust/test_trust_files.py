@@ -86,7 +86,7 @@ def test_damage_is_not_sealed_by_adding_it_again(made, copied):
 def test_weights_that_answer_otherwise_are_refused_with_the_figures(copied):
     with h5py.File(copied, "r+") as file:
         file["layers/conv2d/vars/0"][:] *= 1.1
-        checksum.write_checksum(file)  # as a file whose numbers are right, and a runtime that computes otherwise
+        checksum.write_checksum(file)  # as if the file were right and the runtime computed something else
     message = (
         r"copy\.weights\.h5: its answers have changed since its training: .* was [-\d.e]+ and is [-\d.e+]+ \(tolerance"
     )

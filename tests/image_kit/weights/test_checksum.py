@@ -1,4 +1,4 @@
-"""checksum: no bit of a weights file's content changes unnoticed, and files without a checksum are read as ever."""
+"""checksum: no bit of a weights file's content changes unnoticed, and files without a checksum are read as before."""
 
 import h5py
 import numpy as np
@@ -16,9 +16,7 @@ SHAPE = (20, 20, 3)
 DESCRIPTION = Description(
     "cifar10_small", ("a", "b", "c"), Preprocessing(SHAPE), network=network("cifar10_small", SHAPE, 3)
 )
-DAMAGED = (
-    r"^.*last\.weights\.h5: is damaged: its checksum differs from that of what was written; take another copy of it$"
-)
+DAMAGED = r"^.*last\.weights\.h5: is damaged: its content does not match its checksum; take another copy of it$"
 
 
 @pytest.fixture
@@ -73,7 +71,7 @@ def test_a_renamed_retyped_or_reshaped_data_set_is_refused(path, name, change):
         checksum.verify_checksum(path)
 
 
-def test_a_file_without_one_is_read_as_ever(path):
+def test_a_file_without_one_is_read_as_before(path):
     with h5py.File(path, "r+") as file:
         del file.attrs[checksum.ATTRIBUTE]
         file["layers/conv2d/vars/0"][:] = 0
@@ -81,7 +79,7 @@ def test_a_file_without_one_is_read_as_ever(path):
 
 
 @pytest.mark.parametrize("value", [-1, 2**64 - 1, "text", [1, 2], np.zeros((2, 2)), 0.5, h5py.Empty("f")])
-def test_what_is_no_checksum_gives_one_line(path, value):
+def test_an_invalid_checksum_gives_one_line(path, value):
     with h5py.File(path, "r+") as file:
         file.attrs[checksum.ATTRIBUTE] = value
     with pytest.raises(UserError, match=DAMAGED):

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, apart from its weights."""
+"""What a weights file says about itself, apart from its weights."""
 
 import json
 from dataclasses import asdict, fields
@@ -59,14 +59,14 @@ def test_an_older_file_without_the_later_members_can_be_read():
 
 def test_members_of_a_newer_version_are_named():
     text = json.dumps({"format": 1, **asdict(DESCRIPTION), "zebra": 1, "apple": 2})
-    with pytest.raises(ValueError, match=r"^it holds apple, zebra, which a newer version of this kit wrote$"):
+    with pytest.raises(ValueError, match=r"^it contains apple, zebra, which a newer version of this kit wrote$"):
         Description.from_json(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "3", '"text"', "{}", '{"format": 1}', "[" * 100_000, '{"format": 1, "epoch": 1e999}']
 )
-def test_json_that_is_no_description_is_a_value_error(text):
+def test_json_that_is_not_a_description_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"."):
         Description.from_json(text)
 

@@ -60,8 +60,8 @@ def many_objects(file):
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (external_link, "/x is a link elsewhere"),
-        (soft_link, "/x is a link elsewhere"),
+        (external_link, "/x is a link to another place"),
+        (soft_link, "/x is a link to another place"),
         (external_storage, "/x points into another file"),
         (virtual, "/x points into another file"),
         (never_written, "/x claims to be larger than the file"),
@@ -77,5 +77,5 @@ def test_what_weights_do_not_need_is_refused_unread(tmp_path, write, message):
         write(file)
     with pytest.raises(HostileFile, match=message):
         hdf5_safety.count_numbers(path)
-    with pytest.raises(UserError, match=rf"a\.weights\.h5: is no plain weights file.*{message}"):
+    with pytest.raises(UserError, match=rf"a\.weights\.h5: is not a plain weights file.*{message}"):
         read_description(path)

@@ -1,4 +1,4 @@
-"""Files from strangers: whatever bytes they hold, a prediction loads them or says one line."""
+"""Files from strangers: whatever bytes they contain, a prediction loads them or gives one line."""
 
 import subprocess
 import sys

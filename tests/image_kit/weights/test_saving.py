@@ -76,7 +76,7 @@ def test_the_optimizer_is_saved_with_a_compiled_model_and_ignored_by_load(tmp_pa
     with h5py.File(tmp_path / "last.weights.h5") as file:
         assert len(file["optimizer/vars"]) > len(model.trainable_variables)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # Keras's word for "the file holds more than the model"
+        warnings.simplefilter("error", UserWarning)  # Keras's word for "the file contains more than the model"
         saving.load_weights(tmp_path / "last.weights.h5")
     assert capsys.readouterr().err == ""
 
@@ -192,9 +192,9 @@ def test_an_image_too_small_for_the_network_is_refused(tmp_path):
 def test_options_that_contradict_the_file_are_refused(tmp_path):
     save(tmp_path / "a.weights.h5")
     saving.load_weights(tmp_path / "a.weights.h5", fallback("elephants_cars", ["cars", "elephants"]))
-    with pytest.raises(UserError, match=r"--preset cifar10: .* says itself that it is of elephants_cars"):
+    with pytest.raises(UserError, match=r"--preset cifar10: .* says that its network is elephants_cars"):
         saving.load_weights(tmp_path / "a.weights.h5", fallback("cifar10"))
-    with pytest.raises(UserError, match=r"--class-names: .* says itself that its classes are cars,elephants"):
+    with pytest.raises(UserError, match=r"--class-names: .* says that its classes are cars,elephants"):
         saving.load_weights(tmp_path / "a.weights.h5", fallback(None, ["elephants", "cars"]))
 
 
@@ -205,7 +205,7 @@ def test_class_names_of_old_weights_are_checked(tmp_path, names):
         saving.load_weights(tmp_path / "a.h5", fallback("mnist_cnn", names))
 
 
-def test_answers_that_are_no_numbers_are_an_error():
+def test_answers_that_are_nan_are_an_error():
     model = models.elephants_cars(SHAPE, 2)
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(UserError, match="NaN or infinite"):
@@ -250,7 +250,7 @@ def test_probabilities_are_a_distribution_whatever_the_head(network, shape, clas
 
 
 def test_a_network_larger_than_the_file_is_refused_before_its_memory_is_taken(tmp_path, monkeypatch):
-    """A few KB that say they hold tutorial 1's network for 2048 x 2048 pixels, 1 GB of weights."""
+    """A few KB that claim to contain tutorial 1's network for 2048 x 2048 pixels, 1 GB of weights."""
     save(tmp_path / "a.weights.h5")
     with h5py.File(tmp_path / "a.weights.h5", "r+") as file:
         values = json.loads(file.attrs["image_classifier_0"])
