@@ -6,6 +6,8 @@ from typing import Any
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
+MAX_SIDE = 2048  # pixels: far more than these networks can use, and the largest that a weights file may claim
+MAX_RANGE = 1e6  # degrees, pixels or factors: beyond any use, and far from overflow
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 # Fields that describe a preset. A run does not record them, because it may differ from the preset.
@@ -36,25 +38,32 @@ def size(text: str) -> tuple[int, int]:
 class Augmentation:
     """Random transforms of training images. Names, units and defaults are those of Keras's ImageDataGenerator."""
 
-    rotation_range: float = option(0.0, "rotate by up to this many degrees, either way", at_least=0)
+    rotation_range: float = option(0.0, "rotate by up to this many degrees, either way", at_least=0, at_most=MAX_RANGE)
     # Keras 3 moves rows for width_shift_range and columns for height_shift_range. We do the same.
     width_shift_range: float = option(
         0.0,
         "shift up or down (Keras 3 swaps the axes) by up to this fraction of the width; from 1 on: pixels",
         at_least=0,
+        at_most=MAX_RANGE,
     )
     height_shift_range: float = option(
         0.0,
         "shift sideways (Keras 3 swaps the axes) by up to this fraction of the height; from 1 on: pixels",
         at_least=0,
+        at_most=MAX_RANGE,
     )
-    shear_range: float = option(0.0, "shear by up to this many degrees", at_least=0)
+    shear_range: float = option(0.0, "shear by up to this many degrees", at_least=0, at_most=MAX_RANGE)
     zoom_range: float = option(0.0, "zoom each side by a factor from 1 - this to 1 + this", at_least=0, below=1)
     channel_shift_range: float = option(
-        0.0, "add a number from -this to this to each channel, on the 0-255 scale", at_least=0
+        0.0, "add a number from -this to this to each channel, on the 0-255 scale", at_least=0, at_most=MAX_RANGE
     )
     brightness_range: tuple[float, float] | None = option(
-        None, "multiply the brightness by a factor between these two", nargs=2, metavar=("LOW", "HIGH"), at_least=0
+        None,
+        "multiply the brightness by a factor between these two",
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        at_least=0,
+        at_most=MAX_RANGE,
     )
     fill_mode: str = option("nearest", "how to fill pixels that come from outside the image", choices=FILL_MODES)
     cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
@@ -80,7 +89,7 @@ class Recipe:
     dataset: str = "photos"
     model: str = option("elephants_cars", "network: a function in models.py")
     image_size: tuple[int, int] = option(
-        (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8
+        (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8, at_most=MAX_SIDE
     )
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)

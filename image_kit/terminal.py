@@ -31,7 +31,7 @@ def hush() -> None:
 def _print_on_stderr(text: str) -> None:
     if sys.stderr is None:  # a program started without one; print would take stdout instead
         return
-    with contextlib.suppress(ValueError):  # a closed stream
+    with contextlib.suppress(ValueError, OSError):  # a closed stream, a full disk
         if "tqdm" in sys.modules:  # its bar may be on this line
             sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
         else:
@@ -107,12 +107,21 @@ def run(main: Callable[[], None]) -> None:
         say("Interrupted.")
         sys.exit(130)
     except BrokenPipeError:
-        # Python flushes stdout once more at its exit, which must not fail again.
-        with contextlib.suppress(OSError):  # a stream that is not a file
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:  # no permission, a full disk: something the user can fix, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    finally:
+        _discard_what_cannot_be_written()
+
+
+def _discard_what_cannot_be_written() -> None:
+    """Python flushes both streams once more at its exit. If that failed, the exit status would be 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):  # a stream that is not a file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _prepare_streams() -> None:

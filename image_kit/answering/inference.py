@@ -1,5 +1,6 @@
 """From a weights file to the fastest classifier on this machine, and from photos to answers."""
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -84,11 +85,15 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
     try:
         lite_export.write_lite_model(classifier, weights, cached)
+        lite_cache.trim(cached)
+        return LiteClassifier.load(cached)
     except OSError as error:
         say(f"{cached.parent}: cannot be written ({error.strerror}), so the next time takes as long")
-        return classifier
-    lite_cache.trim(cached)
-    return LiteClassifier.load(cached)
+    except UserError as error:
+        say(f"{error}; TensorFlow answers instead")
+        with contextlib.suppress(OSError):
+            cached.unlink(missing_ok=True)
+    return classifier
 
 
 def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> "KerasClassifier":

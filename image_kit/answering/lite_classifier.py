@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -40,7 +41,7 @@ class LiteClassifier(Classifier):
             lite_trial.refuse_unsafe(model.path, model.flatbuffer_sha256)
         with native_stderr_held_back():  # LiteRT prints which kernels it uses, and warnings
             try:
-                interpreter = Interpreter(str(model.path), num_threads=cpu_cores())
+                interpreter = Interpreter(**_source_of(model.path), num_threads=cpu_cores())
                 _refuse_large_tensors(interpreter)
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
@@ -67,6 +68,15 @@ class LiteClassifier(Classifier):
                 f"{self._path}: its network cannot be run ({first_line(error)}); use another file"
             ) from None
         return outputs[OUTPUTS], outputs[FEATURES]
+
+
+def _source_of(path: Path) -> dict[str, Any]:
+    """The path for the interpreter, which maps the file; its content if the path is not valid text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return {"model_content": path.read_bytes()}
+    return {"model_path": str(path)}
 
 
 def _refuse_large_tensors(interpreter: Interpreter) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from image_kit.answering import lite_model, lite_trial
 from image_kit.answering.keras_classifier import KerasClassifier
 from image_kit.compute import native_stderr_held_back
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.files import replacing
 
 
@@ -20,11 +20,15 @@ def write_lite_model(classifier: KerasClassifier, weights: Path, path: Path) -> 
 
     Raises:
         OSError: the folder cannot be written.
+        UserError: LiteRT does not have a layer of the network.
     """
     digest = lite_model.sha256(weights)
     with replacing(path) as temporary:
         with native_stderr_held_back():  # the converter's messages
-            classifier.with_features.export(temporary, format="litert", verbose=False)
+            try:
+                classifier.with_features.export(temporary, format="litert", verbose=False)
+            except Exception as error:  # the converter raises many kinds for layers that LiteRT does not have
+                raise UserError(f"{path}: LiteRT cannot run this network ({first_line(error)})") from None
         made = lite_model.append_members(temporary, classifier.description, classifier.head, digest, classifier.trust)
     # A network that fails here fails again in the first prediction, which reports it. LiteRT may also be missing.
     with contextlib.suppress(UserError, ImportError):

@@ -17,7 +17,7 @@ from image_kit.errors import UserError
 
 TRIED = "tried.txt"  # in the cache folder, one line for each network
 MAX_LINES = 500
-CODE = "from image_kit.answering import lite_trial; lite_trial.main()"
+CODE = "import sys; sys.path.insert(0, sys.argv[2]); from image_kit.answering import lite_trial; lite_trial.main()"
 TIMEOUT_SECONDS = 60  # loading takes a tenth of a second
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = 3  # the exit status of a trial that refused the file with a UserError
@@ -34,7 +34,7 @@ def refuse_unsafe(path: Path, flatbuffer_sha256: str) -> None:
         return
     import subprocess  # takes 0.01 s, which a network tried before does not need
 
-    command = [sys.executable, "-c", CODE, str(path.absolute())]
+    command = [sys.executable, "-c", CODE, str(path.absolute()), str(ROOT)]
     try:
         trial = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired:

@@ -51,7 +51,7 @@ class HeatMaps:
 
 
 def _logit(head: keras.layers.Dense, features: tf.Tensor, class_index: int) -> tf.Tensor:
-    logits = tf.matmul(features, head.kernel) + head.bias
+    logits = tf.matmul(features, head.kernel) + (head.bias if head.use_bias else 0)
     if logits.shape[-1] == 1:
         return logits[0, 0] if class_index == 1 else -logits[0, 0]
     return logits[0, class_index]

@@ -4,9 +4,11 @@ import numpy as np
 
 from image_kit.answering import LITE, KerasClassifier, Scores, score, score_images, write_lite_model
 from image_kit.datasets import Data
+from image_kit.errors import UserError
 from image_kit.files import write_json
 from image_kit.named_networks import NamedNetworks
 from image_kit.pictures import plot_curves
+from image_kit.terminal import say
 from image_kit.training.run_folder import METRICS, RunFolder
 from image_kit.trust import measure_trust
 from image_kit.weights import BEST, Fallback, add_trust
@@ -27,7 +29,10 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
     add_trust(folder.file(BEST), trust)
     plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
     scores = score_test_images(best, data)
-    write_lite_model(best, folder.file(BEST), folder.file(LITE))
+    try:
+        write_lite_model(best, folder.file(BEST), folder.file(LITE))
+    except UserError as error:
+        say(f"{error}; predict.py answers through TensorFlow instead")
     write_json(  # last: a run with this file is complete. Without it, --resume still has this step to do
         folder.file(METRICS),
         {

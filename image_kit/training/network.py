@@ -4,7 +4,14 @@ import keras
 import numpy as np
 
 from image_kit.compute import Distribution, Hardware
-from image_kit.fast_keras import accelerate, choose_steps_per_execution, copied, faster_optimizer, slices_in_use
+from image_kit.fast_keras import (
+    accelerate,
+    choose_slices,
+    choose_steps_per_execution,
+    copied,
+    faster_optimizer,
+    slices_in_use,
+)
 from image_kit.recipe import Recipe
 from image_kit.weights import head_of, is_binary
 
@@ -28,7 +35,9 @@ def make_model(
     if recipe.plain_keras:
         model = copied(original)
     else:
-        model = accelerate(original, policy, 1 if distribution.is_shared else slices_in_use())
+        # The process may have been set up for another network.
+        slices = min(slices_in_use(), choose_slices(original, recipe.batch_size, hardware.cores))
+        model = accelerate(original, policy, 1 if distribution.is_shared else slices)
         optimizer = faster_optimizer(optimizer)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -102,7 +102,7 @@ class Run:
         shape, class_names = self.data.preprocessing.image_shape, self.data.class_names
         with dtype_policy("float32"):
             original = self.networks.build(self.recipe.model, shape, len(class_names))
-        check_supported(original, self.recipe.model, len(class_names))
+        check_supported(original, self.recipe.model, shape, len(class_names))
         description = Description(
             self.recipe.model,
             class_names,

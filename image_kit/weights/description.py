@@ -16,12 +16,12 @@ import numpy as np
 
 from image_kit.errors import UserError, first_line
 from image_kit.photos import Preprocessing
+from image_kit.recipe import MAX_SIDE
 from image_kit.weights.network import Network, check_network
 
 ATTRIBUTE = "image_classifier_"
 TRAINED_ON = "image_classifier_trained_on"
 FORMAT = 1
-MAX_SIDE = 2048  # pixels: far more than these networks can use. It limits the memory that a hostile file can claim
 
 
 @dataclass(frozen=True)

@@ -68,13 +68,14 @@ class UnknownLayer(ValueError):
 def network_of(model: "keras.Sequential") -> Network:
     """The network of a Sequential model. Raises UnknownLayer if a layer is not allowed."""
     network = [{"class": type(layer).__name__, **_settings(layer)} for layer in model.layers]
-    return check_network(json.loads(json.dumps(network)))
+    return check_network(json.loads(json.dumps(network, default=lambda number: number.item())))  # of NumPy's numbers
 
 
 def _settings(layer: "keras.Layer") -> dict[str, Any]:
     name, config = type(layer).__name__, layer.get_config()
     if name not in ALLOWED_LAYERS or not type(layer).__module__.startswith("keras."):
-        raise UnknownLayer(f"the layer {layer.name!r} ({name}) is not one that a weights file may carry")
+        allowed = ", ".join(ALLOWED_LAYERS)
+        raise UnknownLayer(f"the layer {layer.name!r} ({name}) is not one that a weights file may carry; use {allowed}")
     settings = {key: config[key] for key in ALLOWED_LAYERS[name].split()}
     if "activation" in settings and not isinstance(settings["activation"], str):  # a user's own function
         raise UnknownLayer(f"the activation of the layer {layer.name!r} is not one of Keras's own")
@@ -143,32 +144,43 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def check_supported(model: Any, name: str, n_classes: int) -> None:
+def check_supported(model: Any, name: str, image_shape: ImageShape, n_classes: int) -> None:
     """Raise UserError if the kit cannot train and save a model that a user's function built.
 
     Args:
         model: what the function returned.
         name: of the function, for the message.
-        n_classes: at least 2.
+        image_shape: (height, width, channels), which the function was given.
+        n_classes: at least 2, likewise.
     """
     import keras  # see build_network
 
     if not isinstance(model, keras.Sequential):
         raise UserError(f"--model {name}: must return a keras.Sequential, received {type(model).__name__}")
+    if not model.built or not model.layers:
+        raise UserError(f"--model {name}: must begin with keras.Input(image_shape) and have layers after it")
+    if tuple(model.input_shape[1:]) != tuple(image_shape):
+        raise UserError(f"--model {name}: must take images of {image_shape}, its Input takes {model.input_shape[1:]}")
     try:
-        network = network_of(model)
+        network_of(model)
+        check_head(model, n_classes)
     except ValueError as error:
-        allowed = ", ".join(ALLOWED_LAYERS)
-        raise UserError(f"--model {name}: {error}; use one of {allowed}") from None
-    last, units = model.layers[-1], model.output_shape[-1] if len(model.output_shape) == 2 else None
-    units_of = {"sigmoid": 1, "softmax": n_classes, "linear": n_classes}
-    if not isinstance(last, keras.layers.Dense) or units != units_of.get(network[-1]["activation"]):
-        raise UserError(
-            f"--model {name}: must end in Dense(1, activation='sigmoid'), for two classes, or in Dense({n_classes}) "
-            f"with softmax or no activation, after a Flatten; received {type(last).__name__} {model.output_shape[1:]}"
+        raise UserError(f"--model {name}: {error}") from None
+
+
+def check_head(model: "keras.Sequential", n_classes: int) -> None:
+    """Raise ValueError unless the last layer is one that answers can be read from: `head_of` says which these are."""
+    import keras  # see build_network
+
+    last, shape = model.layers[-1], model.output_shape[1:]
+    units = {"sigmoid": 1, "softmax": n_classes, "linear": n_classes}.get(last.get_config().get("activation"))
+    if not isinstance(last, keras.layers.Dense) or shape != (units,):
+        raise ValueError(
+            f"must end in Dense(1, activation='sigmoid'), for two classes, or in Dense({n_classes}) with softmax or no "
+            f"activation, after a Flatten; received {type(last).__name__} {shape}"
         )
     if units == 1 and n_classes != 2:
-        raise UserError(f"--model {name}: ends in one sigmoid unit, which tells 2 classes apart, not {n_classes}")
+        raise ValueError(f"ends in one sigmoid unit, which tells 2 classes apart, not {n_classes}")
 
 
 def head_of(model: "keras.Model") -> str:

@@ -19,6 +19,7 @@ from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.hdf5_safety import count_numbers
+from image_kit.weights.network import check_head
 from image_kit.weights.trust_data import DATA_SET
 
 ATTRIBUTE_BYTES = 60_000  # HDF5 allows 64 KiB, its own header included
@@ -84,7 +85,9 @@ def _network_that_fits(path: Path, description: Description, fallback: Fallback)
     """The network in float32. It takes memory only if the file contains enough numbers for all its weights."""
     with dtype_policy("float32"):
         with keras.StatelessScope(initialize_variables=False):  # its weights have shapes but take no memory
-            needed = fallback.build(path, description).count_params()
+            network = fallback.build(path, description)
+            check_head(network, len(description.class_names))
+            needed = network.count_params()
         held = count_numbers(path)
         if held < needed:
             raise ValueError(f"which has {needed:,} weights; the file contains {held:,}")

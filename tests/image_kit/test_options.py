@@ -158,6 +158,8 @@ def test_an_augmentation_alone(parser):
         ("--seed -1", ("--seed", "at least 0")),
         ("--seed 4294967296", ("--seed", "at most 4294967295")),
         ("--image-size 7", ("--image-size", "at least 8", "7")),
+        ("--image-size 3000000", ("--image-size", "at most 2048", "3000000")),
+        ("--rotation-range 1e308", ("--rotation-range", "at most 1000000.0")),
         ("--image-size 64x7", ("--image-size", "at least 8", "(64, 7)")),
         ("--learning-rate 0", ("--learning-rate", "above 0", "received 0")),
         ("--ema-momentum 1", ("--ema-momentum", "below 1", "received 1.0")),

@@ -159,3 +159,22 @@ def test_a_table_counts_columns_and_not_letters():
 def test_rows_of_a_table_must_have_the_same_number_of_cells():
     with pytest.raises(ValueError, match="shorter"):
         terminal.table([("a", "b"), ("c",)])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("print('x' * 9)", 2),
+        ("[print(n, flush=True) for n in range(9)]", 2),
+        ("say('x')", 0),
+        ("fail('x')", 2),
+    ],
+)
+def test_a_full_disk_behind_a_stream_is_an_error_of_the_users(run_python, line, status):
+    code = f"from image_kit.terminal import fail, run, say; run(lambda: {line})"
+    shell = f'exec {sys.executable} -c "{code}" {"2" if status == 0 or "fail" in line else ""}>/dev/full'
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

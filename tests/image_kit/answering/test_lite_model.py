@@ -1,6 +1,9 @@
 """model.tflite: written from Keras, read without it, and the same answers."""
 
 import json
+import os
+import shutil
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -197,3 +200,13 @@ def test_a_failed_export_leaves_the_old_file(made, tmp_path):
         lite_export.write_lite_model(broken, made[0] / "best.weights.h5", tmp_path / "model.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
     assert (tmp_path / "model.tflite").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow names that are text only")
+def test_a_folder_whose_name_is_not_text_is_no_obstacle(made, tmp_path):
+    folder = tmp_path / os.fsdecode(b"ph\xfe")
+    folder.mkdir()
+    shutil.copy(made[0] / "model.tflite", folder)
+    images = np.zeros((1, 24, 32, 3), np.uint8)
+    ours, theirs = (LiteClassifier.load(each / "model.tflite").probabilities(images) for each in (folder, made[0]))
+    np.testing.assert_array_equal(ours, theirs)

@@ -91,3 +91,12 @@ def test_the_real_trial_refuses_a_forged_network(cache):
     with pytest.raises(UserError, match=r"no_data\.tflite: its network cannot be run \(Input tensor 4 lacks data\)"):
         lite_trial.refuse_unsafe(forged, digest)
     assert not (cache / lite_trial.TRIED).exists()
+
+
+def test_the_trial_finds_the_library_wherever_python_looks(cache, tmp_path, monkeypatch):
+    """With PYTHONSAFEPATH, Python does not look into the current folder."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"none\.tflite: no such file"):
+        lite_trial.refuse_unsafe(Path("none.tflite"), SOUND)

@@ -65,3 +65,14 @@ def test_a_network_without_a_convolution_is_refused():
     classifier = KerasClassifier(model, Description("mnist_dense", ("a", "b", "c"), Preprocessing(SHAPE)))
     with pytest.raises(UserError, match="--explain: mnist_dense has no convolution, so there is no heat map"):
         HeatMaps(classifier)
+
+
+@pytest.mark.parametrize(("activation", "units"), [("sigmoid", 1), ("softmax", 2)])
+def test_a_head_without_bias_is_explained_too(activation, units):
+    layers = [keras.layers.Input(SHAPE), keras.layers.Conv2D(1, 1, activation="relu"), keras.layers.Flatten()]
+    model = keras.Sequential([*layers, keras.layers.Dense(units, activation=activation, use_bias=False)])
+    kernel = np.zeros((*SHAPE[:2], units), np.float32)
+    kernel[7, 5, -1] = 50
+    model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1), kernel.reshape(-1, units)])
+    classifier = KerasClassifier(model, Description("mine", ("a", "b"), Preprocessing(SHAPE)))
+    assert peak(HeatMaps(classifier)(IMAGE, 1)) == (7, 5)

@@ -143,3 +143,16 @@ def test_first_free_counts_from_1(folder):
     (folder / "x-1").mkdir()
     (folder / "x-3").touch()
     assert first_free(folder / "x") == folder / "x-2"
+
+
+@pytest.mark.parametrize("cut", ["2,0.5,", "2,"])
+def test_a_row_cut_behind_a_comma_is_dropped(cut):
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
+    run.append_history({"epoch": 1, "loss": 0.5, "seconds": 2.0})
+    text = run.file("history.csv").read_text()
+    run.file("history.csv").write_text(text + cut)
+    assert RunFolder.open(run.path).history == [{"epoch": 1, "loss": 0.5, "seconds": 2.0}]
+    run.file("history.csv").write_text(text + "2,many,1.0")
+    with pytest.raises(UserError, match=r"history\.csv: damaged .*; this run cannot be resumed"):
+        RunFolder.open(run.path)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from image_kit.errors import UserError
+from image_kit.photos import Preprocessing
+from image_kit.weights import Description, load_weights, save_weights
 from image_kit.weights.network import (
     ALLOWED_LAYERS,
     MAX_LAYERS,
@@ -102,6 +105,8 @@ def test_code_is_not_written(layer):
 
 
 FLATTEN = {"class": "Flatten", "data_format": "channels_last"}
+SOFTMAX = {"activation": "softmax", "use_bias": True}
+HEAD = [FLATTEN, {"class": "Dense", "units": 2, **SOFTMAX}]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +148,23 @@ def test_other_data_are_refused(hostile):
 def test_what_keras_cannot_build_or_takes_gigabytes_is_a_value_error(layer):
     with keras.StatelessScope(initialize_variables=False), pytest.raises(ValueError, match=r"its layers? "):
         build_network(check_network([layer]), SHAPE)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        [{"class": "GlobalAveragePooling2D", "data_format": "channels_last", "keepdims": False}],
+        [{"class": "Flatten", "data_format": "channels_last"}, {"class": "Dense", "units": 3, **SOFTMAX}],
+        [{"class": "Dense", "units": 2, **SOFTMAX}],
+        [*HEAD, {"class": "Dropout", "rate": 0.5, "noise_shape": None}],
+    ],
+)
+def test_a_file_whose_network_has_no_head_for_its_classes_is_refused(tmp_path, network):
+    model = build_network(check_network(network), SHAPE)
+    description = Description("mine", ("a", "b"), Preprocessing(SHAPE), network=network)
+    save_weights(model, tmp_path / "a.weights.h5", description, np.empty(0, np.uint64))
+    with pytest.raises(UserError, match=r"a\.weights\.h5: does not fit the network mine \(must end in Dense"):
+        load_weights(tmp_path / "a.weights.h5")
 
 
 json_values = st.recursive(
