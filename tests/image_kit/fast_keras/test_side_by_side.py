@@ -131,7 +131,7 @@ FIT = """
 import os, sys
 from dataclasses import replace
 from image_kit.compute import set_up
-hardware = set_up("auto", 0, 2)
+hardware = replace(set_up("auto", 0, 2), cores=2)  # a slice of a batch has 16 images at least
 os.chdir(sys.argv[1])
 import keras, numpy as np
 from image_kit.answering import KerasClassifier
@@ -142,13 +142,13 @@ from image_kit.training import Run, RunFolder, Settings
 from presets import PRESETS
 from tests.fixtures.networks import NETWORKS
 
-preset = replace(PRESETS["cifar10"], image_size=(28, 28), batch_size=8, augment=False)
+preset = replace(PRESETS["cifar10"], image_size=(28, 28), batch_size=32, augment=False)
 rng = np.random.default_rng(0)
 
 def part(n):
     return ImageSet(rng.integers(0, 256, (n, 28, 28, 3), np.uint8), np.arange(n, dtype=np.int32) % 3, [""] * n)
 
-parts = {"train": part(33), "validation": part(9), "test": part(5)}
+parts = {"train": part(2 * 32 + 1), "validation": part(9), "test": part(5)}
 data = Data(("a", "b", "c"), Preprocessing((28, 28, 3)), parts, [])
 
 def run(name, epochs, resumed=None):
