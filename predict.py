@@ -121,12 +121,13 @@ def main() -> None:
 
 def find_sources(args: argparse.Namespace, dataset: str | None, image_shape: tuple[int, int, int]) -> list:
     """The photos on the command line, and the image of --test-image if there is one."""
-    from image_kit.datasets import load_test_image  # imports Pillow, as the next line does
-    from image_kit.photos import find_photos, tune_memory
+    from image_kit.photos import find_photos, tune_memory  # imports Pillow
 
     tune_memory()
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
     if args.test_image is not None:
+        from image_kit.datasets import load_test_image  # takes 3 ms, which photos do not need
+
         sources.append(load_test_image(dataset, args.test_image, args.data_dir, image_shape))
     return sources
 
@@ -164,12 +165,13 @@ def say_problem(source, answer: Answer, image, dataset: str | None) -> None:
         image: what the network saw, uint8 (height, width, channels); None if the photo could not be read.
         dataset: what the network was trained on, if it is known.
     """
-    from image_kit.datasets import looks_inverted  # imports Pillow
-
     if answer.error is not None:
         say(f"{answer.path}: cannot be read: {answer.error}")
-    elif isinstance(source.content, Path | bytes) and looks_inverted(image, dataset):
-        say(f"{answer.path}: looks inverted: {dataset} has light things on black; invert it and ask again")
+    elif isinstance(source.content, Path | bytes) and dataset not in (None, "photos"):
+        from image_kit.datasets import looks_inverted  # takes 3 ms, which networks of photos do not need
+
+        if looks_inverted(image, dataset):
+            say(f"{answer.path}: looks inverted: {dataset} has light things on black; invert it and ask again")
 
 
 if __name__ == "__main__":

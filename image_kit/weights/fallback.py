@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_kit.datasets import CLASS_NAMES
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import Preprocessing
@@ -55,6 +54,8 @@ class Fallback:
 
     def describe_preset(self) -> Description:
         """The description of weights that were trained elsewhere, for the network of `preset`."""
+        from image_kit.datasets import CLASS_NAMES  # takes 3 ms, which files that describe themselves do not need
+
         recipe = self.presets[self.preset or ""]
         names = self.class_names or recipe.class_names_of_old_weights or CLASS_NAMES[recipe.dataset]
         try:
