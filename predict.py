@@ -15,7 +15,7 @@ from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
-from image_kit.terminal import progress, say
+from image_kit.terminal import is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
@@ -96,13 +96,14 @@ def main() -> None:
     preset = PRESETS.get(classifier.description.preset)
     dataset = preset.dataset if preset else None
     sources = find_sources(args, dataset, classifier.preprocessing.image_shape)
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    style = "json" if args.json else "csv" if args.csv else "table" if is_terminal and len(sources) > 1 else "listing"
+    on_terminal = is_terminal(sys.stdout)
+    style = "json" if args.json else "csv" if args.csv else "table" if on_terminal and len(sources) > 1 else "listing"
     picture, failed = new_picture(args, classifier), []
 
     def answers() -> Iterator[Answer]:
+        """Each answer as soon as it is there; on the way its problem is told and its picture kept."""
         answered = answer_photos(classifier, sources, args.top, args.coverage)
-        if not is_terminal:  # on a terminal the answers themselves show the progress
+        if not on_terminal:  # on a terminal the answers themselves show the progress
             answered = progress(answered, len(sources), "answering")
         for source, (answer, image) in zip(sources, answered, strict=True):
             say_problem(source, answer, image, dataset)

@@ -19,7 +19,7 @@ from image_kit.errors import UserError
 from image_kit.fast_keras import choose_validation_batch_size
 from image_kit.named_networks import NamedNetworks
 from image_kit.pictures import plot_mosaic
-from image_kit.terminal import say
+from image_kit.terminal import is_terminal, say
 from image_kit.training.callbacks import (
     Checkpoints,
     HistoryCsv,
@@ -201,7 +201,7 @@ class Run:
         """Keras's `verbose`: a bar on a terminal, otherwise one line per epoch; nothing on a worker."""
         if not self.distribution.is_chief:
             return 0
-        return "auto" if sys.stderr and sys.stderr.isatty() else 2
+        return "auto" if is_terminal(sys.stderr) else 2
 
     def finish(self) -> dict[str, Scores]:
         """Calibrate and score the best weights, and write the remaining files.
