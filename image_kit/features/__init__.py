@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    pass
+    from image_kit.features.backbones import Backbone as Backbone, load_backbone as load_backbone
 
-__getattr__ = lazy_names(__name__, {})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "backbones": "Backbone load_backbone",
+    },
+)
