@@ -1,0 +1,112 @@
+"""A TFLite graph that is put together operator by operator and written as a flatbuffer, without TensorFlow.
+
+The schema is the one that LiteRT itself carries: https://ai.google.dev/edge/litert (schema.fbs).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+ALIGNMENT = 16  # bytes; schema.fbs asks for it, and LiteRT then reads the weights where they are mapped
+MAX_BYTES = 2**31 - 2**20  # a flatbuffer's offsets have 31 bits; the rest is for all that is not weights
+VERSION = 3  # of the schema
+IDENTIFIER = b"TFL3"
+TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
+
+Shape = tuple[int, ...]
+
+
+class Graph:
+    """Tensors and operators in the order in which they run. A tensor is known by its number.
+
+    Attributes:
+        shapes: of each tensor; the first number of a tensor that is not constant is the batch, and is 1.
+    """
+
+    def __init__(self) -> None:
+        self.shapes: list[Shape] = []
+        self._tensors: list[Any] = []
+        self._buffers: list[Any] = [schema.BufferT()]  # number 0 is empty and means "no constant"
+        self._operators: list[Any] = []
+        self._codes: dict[tuple[int, int], int] = {}
+
+    def tensor(self, shape: Shape, name: str) -> int:
+        """A new float32 tensor of (1, ...), whose first size may be any when the graph runs."""
+        return self._add(schema.TensorT(list(shape), name=name, shapeSignature=[-1, *shape[1:]], hasRank=True), shape)
+
+    def constant(self, values: np.ndarray, name: str) -> int:
+        """A new constant tensor; the values are float32 or int32."""
+        self._buffers.append(_AlignedBuffer(values))
+        kind, buffer = TYPES[str(values.dtype)], len(self._buffers) - 1
+        return self._add(schema.TensorT(list(values.shape), kind, buffer, name, hasRank=True), values.shape)
+
+    def operator(
+        self, code: str, inputs: Sequence[int], output: int, options: str = "", version: int = 1, **settings: Any
+    ) -> int:
+        """Append an operator and return its output.
+
+        Args:
+            code: in schema.BuiltinOperator.
+            inputs: tensors.
+            output: a tensor that nothing has written yet.
+            options: the name of the operator's table in schema.BuiltinOptions; none if "".
+            version: the first one of the operator that knows these settings.
+            settings: of the table.
+        """
+        number = self._codes.setdefault((getattr(schema.BuiltinOperator, code), version), len(self._codes))
+        made = schema.OperatorT(number, list(inputs), [output])
+        if options:
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+            made.builtinOptions = getattr(schema, f"{options}T")(**settings)
+        self._operators.append(made)
+        return output
+
+    def to_bytes(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> memoryview:
+        """The flatbuffer, with one signature "serving_default".
+
+        Args:
+            inputs: tensors by their names in the signature.
+            outputs: likewise.
+
+        Raises:
+            ValueError: the constants have more than MAX_BYTES.
+        """
+        total = sum(buffer.data.nbytes + 2 * ALIGNMENT for buffer in self._buffers[1:])
+        if total > MAX_BYTES:
+            raise ValueError(f"weights of {total:,} bytes, more than {MAX_BYTES:,}")
+        signature = schema.SignatureDefT(_named(inputs), _named(outputs), "serving_default")
+        returned = list(dict.fromkeys(outputs.values()))
+        subgraph = schema.SubGraphT(self._tensors, list(inputs.values()), returned, self._operators, "main")
+        codes = [schema.OperatorCodeT(min(code, 127), None, version, code) for code, version in self._codes]
+        model = schema.ModelT(VERSION, codes, [subgraph], "image-classification-kit", self._buffers)
+        model.signatureDefs = [signature]
+        builder = flatbuffers.Builder(total + 1_000 * (len(self._tensors) + 10))  # one allocation; 1,000 is ample
+        builder.Finish(model.Pack(builder), IDENTIFIER)
+        return memoryview(builder.Bytes)[builder.Head() :]
+
+    def _add(self, tensor: Any, shape: Shape) -> int:
+        self._tensors.append(tensor)
+        self.shapes.append(shape)
+        return len(self._tensors) - 1
+
+
+def _named(tensors: Mapping[str, int]) -> list[Any]:
+    return [schema.TensorMapT(name, tensor) for name, tensor in tensors.items()]
+
+
+class _AlignedBuffer(schema.BufferT):
+    """Values in the flatbuffer, aligned to ALIGNMENT, which the schema's own Python class is not."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:
+        """Write the values in front of what the builder has; returns their place."""
+        values = np.ascontiguousarray(self.data).reshape(-1).view(np.uint8)
+        builder.StartVector(1, values.size, ALIGNMENT)
+        builder.head -= values.size
+        builder.Bytes[builder.head : builder.head + values.size] = values.data
+        data = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)

@@ -1,0 +1,54 @@
+"""Write a network for LiteRT from plain data and weights, without TensorFlow: in tenths of a second."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from image_kit.answering.lite_folding import IMAGE, Unsupported as Unsupported, Weights, fold
+from image_kit.answering.lite_graph import Graph
+from image_kit.answering.lite_layers import LayerWriter
+
+INPUT = "images"  # the input's name in the signature
+OUTPUTS, FEATURES = "output_0", "output_1"  # the outputs' names there, which are those of Keras's own export
+
+
+def write_flatbuffer(
+    path: Path,
+    network: Sequence[dict[str, Any]],
+    weights: Weights,
+    image_shape: tuple[int, int, int],
+    features_of: int | None = -1,
+) -> None:
+    """Write `flatbuffer` to a file. Arguments and errors as there, and OSError."""
+    path.write_bytes(flatbuffer(network, weights, image_shape, features_of))
+
+
+def flatbuffer(
+    network: Sequence[dict[str, Any]],
+    weights: Weights,
+    image_shape: tuple[int, int, int],
+    features_of: int | None = -1,
+) -> memoryview:
+    """A network as a TFLite flatbuffer with the signature "serving_default", for batches of any size.
+
+    Args:
+        network: see image_kit/weights/network.py.
+        weights: float32, one list for each layer, in the order of Keras's variables.
+        image_shape: (height, width, channels) of the input, float32.
+        features_of: the number of the layer, from the end if negative, whose (first) input is FEATURES, the second
+            output; None for no second output.
+
+    Raises:
+        Unsupported: a layer or a setting that this writer does not know.
+        ValueError: the layers do not fit each other or their weights, or a flatbuffer cannot hold so many weights.
+    """
+    folded, graph = fold(network, weights, features_of), Graph()
+    image = graph.tensor((1, *image_shape), INPUT)
+    tensors = {IMAGE: image}
+    for number, layer in folded.layers.items():
+        inputs = [tensors[each] for each in layer.inputs]
+        tensors[number] = LayerWriter(graph, layer, inputs, f"{number}_{layer.kind}").write()
+    outputs = {OUTPUTS: tensors[folded.output]}
+    if folded.features is not None:
+        outputs[FEATURES] = tensors[folded.features]
+    return graph.to_bytes({INPUT: image}, outputs)
