@@ -5,6 +5,20 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    pass
+    from image_kit.features.extraction import (
+        PhotoFeatures as PhotoFeatures,
+        photo_features as photo_features,
+        select_part as select_part,
+    )
+    from image_kit.features.store import (
+        FeatureStore as FeatureStore,
+        kept_features_folder as kept_features_folder,
+    )
 
-__getattr__ = lazy_names(__name__, {})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "extraction": "PhotoFeatures photo_features select_part",
+        "store": "FeatureStore kept_features_folder",
+    },
+)
