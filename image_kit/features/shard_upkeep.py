@@ -28,7 +28,7 @@ def merge_small(folder: Path, shard_format: ShardFormat) -> None:
             return
         for group in _groups(small):
             if len(group) > 1:
-                _merge(group, shard_format)
+                merge(group, shard_format)
 
 
 def _groups(paths: list[Path]) -> Iterator[list[Path]]:
@@ -45,11 +45,16 @@ def _groups(paths: list[Path]) -> Iterator[list[Path]]:
     yield group
 
 
-def _merge(paths: list[Path], shard_format: ShardFormat) -> None:
+def merge(paths: list[Path], shard_format: ShardFormat) -> None:
+    """Replace shards by one with all their undamaged rows; one shard alone is replaced by what is good in it.
+
+    Raises:
+        OSError: nothing is lost; a missing shard means that another process has merged it.
+    """
     rows: dict[bytes, bytes] = {}
     for path in paths:
         with contextlib.suppress(DamagedShard):
-            rows |= shard_format.read_rows(path)  # a missing file ends the merge: another process has merged them
+            rows |= shard_format.read_rows(path)
     name = hashlib.sha256("\n".join(path.name for path in paths).encode()).hexdigest()[:32]
     merged = paths[0].with_name(name + SUFFIX)
     if rows:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit import cache_folder
-from image_kit.features.shard_upkeep import merge_small, remove_abandoned, remove_least_used
+from image_kit.features.shard_upkeep import merge, merge_small, remove_abandoned, remove_least_used
 from image_kit.features.shards import SUFFIX, DamagedShard, ShardFormat, is_shard
 from image_kit.photos import SIGNATURE_VALUES
 from image_kit.terminal import say
@@ -48,14 +48,13 @@ class FeatureStore:
 
     Attributes:
         length: as given.
-        damaged: shards and rows found damaged so far; they are computed again.
+        damaged: shards in which damage was found; what is damaged is computed again.
     """
 
     def __init__(self, backbone_identity: str, view: str, length: int, folder: Path | None):
         what = json.dumps([backbone_identity, view, length, SIGNATURE_VALUES, PREPROCESSING_VERSION])
         kind = hashlib.sha256(what.encode()).digest()
         self.length = length
-        self.damaged = 0
         self._format = ShardFormat(kind, 2 * (length + SIGNATURE_VALUES))
         self._root = folder
         self._folder = folder / kind.hex()[:32] if folder else None
@@ -64,6 +63,7 @@ class FeatureStore:
         self._counts: dict[Path, int] = {}  # photos of each shard that has been indexed
         self._places: dict[bytes, tuple[Path, int]] = {}  # digest of a photo -> shard, row
         self._used: set[Path] = set()
+        self.damaged: set[Path] = set()
         self._pending: dict[bytes, bytes] = {}  # digest -> row, not written yet
         self._unseen_bytes = 0  # written since the folder was last trimmed
         self._began = self._flushed = time.monotonic()
@@ -108,28 +108,32 @@ class FeatureStore:
         """
         with self._lock:
             self._flushed = time.monotonic()
-            if not self._pending or self._folder is None:
-                return
-            try:
-                self._format.write(self._folder / (os.urandom(16).hex() + SUFFIX), self._pending)
-            except OSError as error:
-                self._can_write = False
-                _say_once(
-                    f"{self._root}: cannot be written ({error.strerror or error}), so features of photos are not kept"
-                )
-            self._unseen_bytes += len(self._pending) * self._format.row_bytes
-            self._pending = {}
+            if self._pending and self._folder:
+                self._write(self._folder / (os.urandom(16).hex() + SUFFIX))
             if self._unseen_bytes > TRIM_EVERY:
                 self._trim()
             self._index()
 
+    def _write(self, path: Path) -> None:
+        try:
+            self._format.write(path, self._pending)
+        except OSError as error:
+            self._can_write = False
+            reason = error.strerror or error
+            _say_once(f"{self._root}: cannot be written ({reason}), so features of photos are not kept")
+        self._unseen_bytes += len(self._pending) * self._format.row_bytes
+        self._pending = {}
+
     def tidy(self) -> None:
-        """Merge small shards, and remove the least recently used ones of all kinds until the folder is in its bounds.
+        """Merge small shards, free others of damage, and remove the least recently used ones beyond the folder's bound.
 
         To be called when a command has its features; other processes may use the folder meanwhile.
         """
         with self._lock:
             if self._can_write and self._folder and self._folder.is_dir():
+                for path in self.damaged:  # otherwise the index might find the damaged row again, not its successor
+                    with contextlib.suppress(OSError):
+                        merge([path], self._format)
                 merge_small(self._folder, self._format)
                 remove_abandoned(self._folder)
                 self._trim()
@@ -155,7 +159,7 @@ class FeatureStore:
             return
         except DamagedShard:
             digests = []
-            self.damaged += 1
+            self.damaged.add(path)
         self._counts[path] = len(digests)
         self._places.update((digest, (path, number)) for number, digest in enumerate(digests))
 
@@ -171,7 +175,7 @@ class FeatureStore:
             self._index()
             return None
         if row is None:
-            self.damaged += 1
+            self.damaged.add(path)
             del self._places[digest]
         elif path not in self._used:
             self._used.add(path)

@@ -184,14 +184,6 @@ def test_the_cache_is_bounded_in_bytes_but_keeps_the_new_file(tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["1.tflite"]
 
 
-def test_the_cache_is_the_users_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
-    monkeypatch.delenv(cache_folder.FOLDER_VARIABLE)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder.folder().name == "image-classification-kit"
-    monkeypatch.setenv(cache_folder.FOLDER_VARIABLE, str(tmp_path / "mine"))
-    assert cache_folder.folder() == tmp_path / "mine"
-
-
 @pytest.mark.parametrize(
     ("outputs", "head", "expected"),
     [
