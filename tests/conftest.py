@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.answering.lite_cache import FOLDER_VARIABLE
+from image_kit.cache_folder import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["tests.fixtures.benchmarks", "tests.fixtures.photo_sets", "tests.fixtures.pictures"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from image_kit import cache_folder
 from image_kit.answering import lite_cache, lite_model
 from image_kit.answering.answers import Answer, make_answer
 from image_kit.answering.classifier import Classifier
@@ -75,7 +76,7 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
             # Not pathlib's is_file: it raises in a folder that may not be read.
             model = lite_model.read(path) if os.path.isfile(path) else None
             if model and model.weights_sha256 == digest:
-                lite_cache.mark_used(path)
+                cache_folder.mark_used(path)
                 return LiteClassifier(model)
         except UserError as error:
             say(str(error))

@@ -11,8 +11,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from image_kit import files as atomic
-from image_kit.answering import lite_cache
+from image_kit import cache_folder, files as atomic
 from image_kit.errors import UserError
 
 TRIED = "tried.txt"  # in the cache folder, one line for each network
@@ -50,7 +49,7 @@ def remember(flatbuffer_sha256: str) -> None:
     """Add a network to the list of those that passed."""
     with contextlib.suppress(OSError):  # without a cache folder, it is tried again
         lines = [line for line in _lines() if line != _line(flatbuffer_sha256)]
-        atomic.write_text(lite_cache.folder() / TRIED, "\n".join([*lines, _line(flatbuffer_sha256)][-MAX_LINES:]))
+        atomic.write_text(cache_folder.folder() / TRIED, "\n".join([*lines, _line(flatbuffer_sha256)][-MAX_LINES:]))
 
 
 def main() -> None:
@@ -68,7 +67,7 @@ def main() -> None:
 
 def _lines() -> list[str]:
     try:
-        return (lite_cache.folder() / TRIED).read_text(encoding="utf-8").splitlines()
+        return (cache_folder.folder() / TRIED).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return []
 

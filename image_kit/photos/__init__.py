@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from image_kit.photos.look_alikes import (
         ALIKE_BELOW as ALIKE_BELOW,
+        SIGNATURE_VALUES as SIGNATURE_VALUES,
         UNIFORM_BELOW as UNIFORM_BELOW,
         Signatures as Signatures,
         find_look_alikes as find_look_alikes,
@@ -59,7 +60,7 @@ __getattr__ = lazy_names(
         "folders": "PART_NAMES PARTS PhotoFolder note_other_files find_test_folder list_classes list_photos "
         "scan_folder",
         "keras_loading": "KerasLoading",
-        "look_alikes": "ALIKE_BELOW UNIFORM_BELOW Signatures find_look_alikes",
+        "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "open_photo",
         "parts": "assign_parts",

@@ -14,6 +14,7 @@ from image_kit.terminal import progress
 
 SIDE = 12  # pixels of the thumbnails that are compared
 BLUR = 3.0  # pixels, standard deviation: many photos have the smoother features in common (light, sky above ground)
+SIGNATURE_VALUES = SIDE * SIDE * 3  # of one photo with 3 channels
 PLAIN = 1.0  # grey levels: a thumbnail with less contrast is noise, and looks like no other
 # Two photos look alike if they differ by less, on a scale from 0 (equal) to 2. Of 368 photos of elephants and cars,
 # resized, recompressed and brighter copies differ by .03 at most, copies cropped by 3 % a side by .06 (median), and two
@@ -31,10 +32,13 @@ class Signatures:
     """What each of `count` photos looks like, in 864 bytes for a photo with 3 channels.
 
     A signature is the detail of a thumbnail, as a vector of length 1; all zeros for a plain photo, and until `add`.
+
+    Attributes:
+        rows: the signatures, float16 (count, 144 * channels).
     """
 
     def __init__(self, count: int, channels: int):
-        self._rows = np.zeros((count, SIDE * SIDE * channels), np.float16)
+        self.rows = np.zeros((count, SIDE * SIDE * channels), np.float16)
 
     def add(self, index: int, image: np.ndarray) -> None:
         """Compute the signature of photo `index`, in any thread; `image` is uint8 (height, width, channels)."""
@@ -43,7 +47,7 @@ class Signatures:
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
         detail = np.ravel(small - cv2.GaussianBlur(small, (0, 0), BLUR))
         if detail.std() > PLAIN:
-            self._rows[index] = detail / np.linalg.norm(detail)
+            self.rows[index] = detail / np.linalg.norm(detail)
 
     def find_nearest(self, later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each photo of `later`, find the most similar one of `earlier`.
@@ -54,12 +58,12 @@ class Signatures:
         Returns:
             The indices of the most similar photos, int64 (n,); and the differences, float32 (n,), from 0 (equal) to 2.
         """
-        others = self._rows[earlier].astype(np.float32).T
+        others = self.rows[earlier].astype(np.float32).T
         nearest, differences = np.empty(len(later), np.int64), np.empty(len(later), np.float32)
         rows = max(1, BLOCK // len(earlier))
         for start in progress(range(0, len(later), rows), label="comparing"):
             some = slice(start, start + rows)
-            similarity = self._rows[later[some]].astype(np.float32) @ others
+            similarity = self.rows[later[some]].astype(np.float32) @ others
             nearest[some], differences[some] = earlier[similarity.argmax(axis=1)], 1 - similarity.max(axis=1)
         return nearest, differences
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import models
+from image_kit import cache_folder
 from image_kit.answering import inference, lite_cache, lite_export, lite_model
 from image_kit.answering.answers import Answer
 from image_kit.answering.inference import answer_photos, load_classifier
@@ -40,7 +41,7 @@ def same(ours, theirs):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache_folder.FOLDER_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -96,7 +97,7 @@ def test_a_cache_that_cannot_be_written_is_reported_and_tensorflow_answers(tmp_p
 
 
 def test_a_cache_that_cannot_be_read_is_reported_and_tensorflow_answers(tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / ("a" * 300)))
+    monkeypatch.setenv(cache_folder.FOLDER_VARIABLE, str(tmp_path / ("a" * 300)))
     theirs = save(tmp_path / "a.weights.h5")
     assert same(load_classifier(tmp_path / "a.weights.h5"), theirs)
     assert "cannot be written (File name too long), so the next time takes as long" in capfd.readouterr().err
@@ -181,14 +182,6 @@ def test_the_cache_is_bounded_in_bytes_but_keeps_the_new_file(tmp_path, monkeypa
     monkeypatch.setattr(lite_cache, "MAX_BYTES", 1)
     lite_cache.trim(tmp_path / "1.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["1.tflite"]
-
-
-def test_the_cache_is_the_users_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
-    monkeypatch.delenv(lite_cache.FOLDER_VARIABLE)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert lite_cache.folder().name == "image-classification-kit"
-    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "mine"))
-    assert lite_cache.folder() == tmp_path / "mine"
 
 
 @pytest.mark.parametrize(

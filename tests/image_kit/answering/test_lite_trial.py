@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from image_kit.answering import lite_cache, lite_model, lite_trial
+from image_kit import cache_folder
+from image_kit.answering import lite_model, lite_trial
 from image_kit.errors import UserError
 
 SOUND = "a" * 64
@@ -10,7 +11,7 @@ SOUND = "a" * 64
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache_folder.FOLDER_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -79,7 +80,7 @@ def test_the_list_does_not_grow_without_bound(cache):
 
 def test_a_cache_that_cannot_be_written_is_not_an_error(tmp_path, child, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(lite_cache.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
+    monkeypatch.setenv(cache_folder.FOLDER_VARIABLE, str(tmp_path / "file/cache"))
     child("")
     lite_trial.refuse_unsafe(Path("model.tflite"), SOUND)
 
