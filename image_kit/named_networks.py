@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamedNetworks:
-    """The public functions of a module. Each takes (image_shape, n_classes) and returns a keras.Sequential.
+    """The public functions of a module. Each takes (image_shape, n_classes) and returns a Keras model.
 
     Attributes:
         module: its name, as `import` takes it.
@@ -35,7 +35,7 @@ class NamedNetworks:
         functions = (node.name for node in tree.body if isinstance(node, ast.FunctionDef))
         return tuple(name for name in functions if not name.startswith("_"))
 
-    def build(self, name: str, image_shape: tuple[int, int, int], n_classes: int) -> "keras.Sequential":
+    def build(self, name: str, image_shape: tuple[int, int, int], n_classes: int) -> "keras.Model":
         """The network that a function builds.
 
         Args:

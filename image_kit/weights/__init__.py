@@ -18,6 +18,12 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.weights.building import (
+        check_supported as check_supported,
+        head_of as head_of,
+        is_binary as is_binary,
+        network_of as network_of,
+    )
     from image_kit.weights.checksum import verify_checksum as verify_checksum
     from image_kit.weights.description import (
         Description as Description,
@@ -26,12 +32,6 @@ if TYPE_CHECKING:
         with_progress as with_progress,
     )
     from image_kit.weights.fallback import Fallback as Fallback
-    from image_kit.weights.network import (
-        check_supported as check_supported,
-        head_of as head_of,
-        is_binary as is_binary,
-        network_of as network_of,
-    )
     from image_kit.weights.newest import (
         BEST as BEST,
         LAST as LAST,
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
         add_weights_options as add_weights_options,
         fallback_from as fallback_from,
         find_weights as find_weights,
+    )
+    from image_kit.weights.plain_files import (
+        read_network_weights as read_network_weights,
+        save_network as save_network,
     )
     from image_kit.weights.saving import (
         add_trust as add_trust,
@@ -50,11 +54,12 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "building": "check_supported head_of is_binary network_of",
         "checksum": "verify_checksum",
         "description": "Description read_description read_trained_on with_progress",
         "fallback": "Fallback",
-        "network": "check_supported head_of is_binary network_of",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
+        "plain_files": "read_network_weights save_network",
         "saving": "add_trust load_weights save_weights",
         "trust_data": "read_trust",
     },

@@ -13,8 +13,8 @@ from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import Preprocessing
 from image_kit.recipe import Recipe
+from image_kit.weights.building import build_network
 from image_kit.weights.description import Description, read_class_names, read_description
-from image_kit.weights.network import build_network
 
 if TYPE_CHECKING:
     import keras
@@ -74,7 +74,7 @@ class Fallback:
             names = ",".join(description.class_names)
             raise UserError(f"--class-names: {path} says that its classes are {names}; leave the option out")
 
-    def build(self, path: Path, description: Description) -> "keras.Sequential":
+    def build(self, path: Path, description: Description) -> "keras.Model":
         """The described network with new weights.
 
         Raises:

@@ -15,14 +15,12 @@ from image_kit.compute import dtype_policy
 from image_kit.errors import UserError, first_line
 from image_kit.files import replacing
 from image_kit.trust import Trust
+from image_kit.weights.building import check_head
 from image_kit.weights.checksum import verify_checksum, write_checksum
-from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
+from image_kit.weights.description import Description
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.hdf5_safety import count_numbers
-from image_kit.weights.network import check_head
-from image_kit.weights.trust_data import DATA_SET
-
-ATTRIBUTE_BYTES = 60_000  # HDF5 allows 64 KiB, its own header included
+from image_kit.weights.plain_files import write_members, write_trust
 
 
 def save_weights(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
@@ -34,12 +32,7 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
     """
     with replacing(path) as temporary:
         model.save_weights(temporary)
-        text = description.to_json()
-        with h5py.File(temporary, "r+") as file:
-            for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
-                file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
-            file.create_dataset(TRAINED_ON, data=trained_on)
-            write_checksum(file)
+        write_members(temporary, description, trained_on)
 
 
 def add_trust(path: Path, trust: Trust) -> None:
@@ -51,13 +44,11 @@ def add_trust(path: Path, trust: Trust) -> None:
     with replacing(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:
-            if DATA_SET in file:
-                del file[DATA_SET]
-            file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
+            write_trust(file, trust)
             write_checksum(file)
 
 
-def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Sequential, Description]:
+def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Model, Description]:
     """The network of a weights file, in float32 and with its weights, and its description.
 
     Args:
@@ -81,7 +72,7 @@ def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Se
     return model, description
 
 
-def _network_that_fits(path: Path, description: Description, fallback: Fallback) -> keras.Sequential:
+def _network_that_fits(path: Path, description: Description, fallback: Fallback) -> keras.Model:
     """The network in float32. It takes memory only if the file contains enough numbers for all its weights."""
     with dtype_policy("float32"):
         with keras.StatelessScope(initialize_variables=False):  # its weights have shapes but take no memory

@@ -80,7 +80,7 @@ def test_a_network_that_cannot_be_kept_is_refused_before_a_run_exists(photos, ow
 
 
 RETURNED = {
-    "nothing": ("return None", "must return a keras.Sequential, received NoneType"),
+    "nothing": ("return None", r"must return a keras\.Sequential or a functional keras\.Model, received NoneType"),
     "no input": ("return keras.Sequential([keras.layers.Dense(2)])", r"must begin with keras\.Input\(image_shape\)"),
     "another input": (
         "return keras.Sequential([keras.Input((20, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(n_classes)])",

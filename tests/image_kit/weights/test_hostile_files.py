@@ -16,8 +16,8 @@ from image_kit.errors import UserError
 from image_kit.photos import Preprocessing
 from image_kit.trust import measure as trust_measure
 from image_kit.weights import saving
+from image_kit.weights.building import network_of
 from image_kit.weights.description import Description
-from image_kit.weights.network import network_of
 
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())  # what once ended in anything else

@@ -12,8 +12,8 @@ from image_kit.errors import UserError
 from image_kit.photos.preprocessing import Preprocessing
 from image_kit.training.network import loss_for
 from image_kit.weights import saving
+from image_kit.weights.building import network_of
 from image_kit.weights.description import Description, read_description, read_trained_on
-from image_kit.weights.network import network_of
 from tests.fixtures.networks import NETWORKS, fallback
 
 SHAPE = (24, 24, 3)
