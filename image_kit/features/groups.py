@@ -1,0 +1,132 @@
+"""Which photos belong together: of one film, person or shop. A head is not tested on photos like those it learned.
+
+A score of photos whose neighbours were learned flatters: see the measurements in docs/results.md.
+"""
+
+import codecs
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.errors import UserError
+from image_kit.photos import is_photo_name
+
+DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
+ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
+
+
+def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path]) -> list[str]:
+    """The group of each photo, from a CSV file with the columns file and group.
+
+    The header is optional: a first row whose first cell is not the name of a photo is one. Commas, semicolons or tabs
+    separate; quotes, a byte order mark, UTF-16 and any line ends are understood.
+
+    Args:
+        csv_path: the CSV file; each file in it is relative to `folder`, with / or \\.
+        folder: the folder of photos.
+        paths: the photos, each below `folder`.
+
+    Returns:
+        One group for each of `paths`, in their order.
+
+    Raises:
+        UserError: the file cannot be read, is no such table, gives a photo two groups or none, names a photo that is
+            not in the folder, or leaves one out.
+    """
+    group_of: dict[str, str] = {}
+    for line, file, group in _read_rows(Path(csv_path)):
+        if not group:
+            raise UserError(f"{csv_path}: line {line}: {file} has no group; write one after it")
+        known = group_of.setdefault(file, group)
+        if known != group:
+            raise UserError(f"{csv_path}: line {line}: {file} is in two groups, {known} and {group}; keep one")
+    files = [_file_name(path.relative_to(folder).as_posix()) for path in paths]
+    present = set(files)
+    _refuse(csv_path, "not in", folder, [file for file in group_of if file not in present])
+    _refuse(csv_path, "missing, though in", folder, [file for file in files if file not in group_of])
+    return [group_of[file] for file in files]
+
+
+def _refuse(csv_path: Path | str, what: str, folder: Path | str, files: list[str]) -> None:
+    if files:
+        photos = "1 photo is" if len(files) == 1 else f"{len(files)} photos are"
+        raise UserError(
+            f"{csv_path}: {photos} {what} {folder}: {files[0]}{' and others' * (len(files) > 1)}; "
+            "each photo of the folder needs one row, file and group, and no other file may have one"
+        )
+
+
+def _read_rows(csv_path: Path) -> Iterable[tuple[int, str, str]]:
+    """Line, file and group of each row, without the header and empty rows."""
+    text = _read_text(csv_path)
+    rows: list[tuple[int, list[str]]] = []
+    problem = ""
+    for delimiter in reversed(DELIMITERS):  # if none fits, the complaint is about commas
+        try:
+            rows = _parse(text, delimiter)
+        except csv.Error as error:
+            problem = str(error)
+            continue
+        problem = ""
+        if all(len(row) == 2 for _, row in rows):
+            break
+    if problem:
+        raise UserError(f"{csv_path}: not a CSV file ({problem})")
+    for number, (line, row) in enumerate(rows):
+        if len(row) != 2:
+            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            raise UserError(f"{csv_path}: line {line} has {cells}; a row needs two, the file and its group")
+        if number or is_photo_name(Path(row[0].strip())):
+            yield line, _file_name(row[0]), row[1].strip()
+
+
+def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """The line and the cells of each row that is not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+
+
+def _read_text(csv_path: Path) -> str:
+    try:
+        data = csv_path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{csv_path}: cannot be read ({error.strerror}); --groups needs a CSV file") from error
+    try:
+        return data.decode(ENCODINGS.get(data[:2], "utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{csv_path}: neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8") from error
+
+
+def _file_name(text: str) -> str:
+    """One spelling for each file: with /, without ./, and accents as one letter (macOS stores them apart)."""
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
+
+
+def merge_groups(groups: Sequence[str] | None, near_copies: Iterable[tuple[int, int]], n: int) -> np.ndarray:
+    """Join the groups of photos that are near copies of each other, directly or through others.
+
+    Args:
+        groups: the group of each of the `n` photos; None: each photo on its own.
+        near_copies: pairs of photos, by index.
+        n: number of photos.
+
+    Returns:
+        int (n,): the group of each photo, numbered from 0 in the order in which they appear.
+    """
+    parent = list(range(n))
+
+    def root(photo: int) -> int:
+        while parent[photo] != photo:
+            parent[photo] = photo = parent[parent[photo]]  # halves the way for the next search
+        return photo
+
+    first_of: dict[str, int] = {}
+    same_group = [(first_of.setdefault(group, photo), photo) for photo, group in enumerate(groups or ())]
+    for one, other in (*same_group, *near_copies):
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low  # so the root of a group is its first photo
+    return np.unique([root(photo) for photo in range(n)], return_inverse=True)[1]
