@@ -35,13 +35,12 @@ class Graph:
 
     def tensor(self, shape: Shape, name: str) -> int:
         """A new float32 tensor of (1, ...), whose first size may be any when the graph runs."""
-        return self._add(schema.TensorT(list(shape), name=name, shapeSignature=[-1, *shape[1:]], hasRank=True), shape)
+        return self._add(shape, name=name, shapeSignature=[-1, *shape[1:]])
 
     def constant(self, values: np.ndarray, name: str) -> int:
         """A new constant tensor; the values are float32 or int32."""
-        self._buffers.append(_AlignedBuffer(values))
-        kind, buffer = TYPES[str(values.dtype)], len(self._buffers) - 1
-        return self._add(schema.TensorT(list(values.shape), kind, buffer, name, hasRank=True), values.shape)
+        self._buffers.append(_with(_AlignedBuffer(), data=values))
+        return self._add(values.shape, name=name, type=TYPES[str(values.dtype)], buffer=len(self._buffers) - 1)
 
     def operator(
         self, code: str, inputs: Sequence[int], output: int, options: str = "", version: int = 1, **settings: Any
@@ -57,10 +56,10 @@ class Graph:
             settings: of the table.
         """
         number = self._codes.setdefault((getattr(schema.BuiltinOperator, code), version), len(self._codes))
-        made = schema.OperatorT(number, list(inputs), [output])
+        made = _with(schema.OperatorT(), opcodeIndex=number, inputs=list(inputs), outputs=[output])
         if options:
-            made.builtinOptionsType = getattr(schema.BuiltinOptions, options)
-            made.builtinOptions = getattr(schema, f"{options}T")(**settings)
+            table = _with(getattr(schema, f"{options}T")(), **settings)
+            _with(made, builtinOptionsType=getattr(schema.BuiltinOptions, options), builtinOptions=table)
         self._operators.append(made)
         return output
 
@@ -77,24 +76,55 @@ class Graph:
         total = sum(buffer.data.nbytes + 2 * ALIGNMENT for buffer in self._buffers[1:])
         if total > MAX_BYTES:
             raise ValueError(f"weights of {total:,} bytes, more than {MAX_BYTES:,}")
-        signature = schema.SignatureDefT(_named(inputs), _named(outputs), "serving_default")
-        returned = list(dict.fromkeys(outputs.values()))
-        subgraph = schema.SubGraphT(self._tensors, list(inputs.values()), returned, self._operators, "main")
-        codes = [schema.OperatorCodeT(min(code, 127), None, version, code) for code, version in self._codes]
-        model = schema.ModelT(VERSION, codes, [subgraph], "image-classification-kit", self._buffers)
-        model.signatureDefs = [signature]
+        model = _with(
+            schema.ModelT(),
+            version=VERSION,
+            operatorCodes=[_operator_code(*each) for each in self._codes],
+            subgraphs=[self._subgraph(inputs, outputs)],
+            description="image-classification-kit",
+            buffers=self._buffers,
+            signatureDefs=[_signature(inputs, outputs)],
+        )
         builder = flatbuffers.Builder(total + 1_000 * (len(self._tensors) + 10))  # one allocation; 1,000 is ample
         builder.Finish(model.Pack(builder), IDENTIFIER)
         return memoryview(builder.Bytes)[builder.Head() :]
 
-    def _add(self, tensor: Any, shape: Shape) -> int:
-        self._tensors.append(tensor)
+    def _add(self, shape: Shape, **attributes: Any) -> int:
+        self._tensors.append(_with(schema.TensorT(), shape=list(shape), hasRank=True, **attributes))
         self.shapes.append(shape)
         return len(self._tensors) - 1
 
+    def _subgraph(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
+        return _with(
+            schema.SubGraphT(),
+            tensors=self._tensors,
+            inputs=list(inputs.values()),
+            outputs=list(dict.fromkeys(outputs.values())),
+            operators=self._operators,
+            name="main",
+        )
 
-def _named(tensors: Mapping[str, int]) -> list[Any]:
-    return [schema.TensorMapT(name, tensor) for name, tensor in tensors.items()]
+
+def _operator_code(code: int, version: int) -> Any:
+    # Runtimes from before the codes had 16 bits read the 8 bits of the deprecated one.
+    return _with(schema.OperatorCodeT(), deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)
+
+
+def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
+    named = [
+        [_with(schema.TensorMapT(), name=name, tensorIndex=tensor) for name, tensor in tensors.items()]
+        for tensors in (inputs, outputs)
+    ]
+    return _with(schema.SignatureDefT(), inputs=named[0], outputs=named[1], signatureKey="serving_default")
+
+
+def _with(table: Any, **attributes: Any) -> Any:
+    """A table of the schema with these attributes; not all versions of LiteRT's schema take them as arguments."""
+    for name, value in attributes.items():
+        if not hasattr(table, name):
+            raise AttributeError(f"{type(table).__name__} has no {name}")
+        setattr(table, name, value)
+    return table
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -102,10 +132,11 @@ class _AlignedBuffer(schema.BufferT):
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
         """Write the values in front of what the builder has; returns their place."""
-        values = np.ascontiguousarray(self.data).reshape(-1).view(np.uint8)
-        builder.StartVector(1, values.size, ALIGNMENT)
-        builder.head -= values.size
-        builder.Bytes[builder.head : builder.head + values.size] = values.data
+        values = self.data
+        builder.StartVector(1, values.nbytes, ALIGNMENT)
+        builder.head -= values.nbytes
+        place = np.frombuffer(builder.Bytes, values.dtype, values.size, builder.head)
+        place.reshape(values.shape)[...] = values  # a transposed kernel is not copied before
         data = builder.EndVector()
         schema.BufferStart(builder)
         schema.BufferAddData(builder, data)
