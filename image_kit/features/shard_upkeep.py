@@ -72,9 +72,9 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def remove_least_used(root: Path) -> None:
-    """Remove the least recently used shards of all kinds until MAX_BYTES are left, and kinds without any."""
+    """Remove the least recently used shards of all kinds until MAX_BYTES are left.
+
+    Empty folders stay: another process may be about to write there.
+    """
     with contextlib.suppress(OSError):
         cache_folder.trim(filter(is_shard, root.glob(f"*/*{SUFFIX}")), MAX_BYTES)
-        for folder in root.iterdir():
-            with contextlib.suppress(OSError):  # not empty
-                folder.rmdir()

@@ -130,7 +130,9 @@ class FeatureStore:
         To be called when a command has its features; other processes may use the folder meanwhile.
         """
         with self._lock:
-            if self._can_write and self._folder and self._folder.is_dir():
+            if (
+                self._can_write and self._folder and os.path.isdir(self._folder)
+            ):  # pathlib's raises where it may not look
                 for path in self.damaged:  # otherwise the index might find the damaged row again, not its successor
                     with contextlib.suppress(OSError):
                         merge([path], self._format)

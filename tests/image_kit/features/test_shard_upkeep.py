@@ -107,7 +107,7 @@ def test_the_least_recently_used_shards_go_first(tmp_path, monkeypatch):
     assert kept(open_store(tmp_path, view="a"), [0]) == [0]  # the oldest has just been used
     stores[0].tidy()
     assert [len(kept(open_store(tmp_path, view=view), range(10))) for view in "abc"] == [10, 0, 10]
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(shards(tmp_path)) == 2
     assert kept(stores[1], range(10)) == []
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from image_kit.features.store import kept_features_folder
 from tests.conftest import finish, start_process
 from tests.fixtures.features import hash_of, keep, kept, open_store, shards, signature, values
 from tests.fuzz_files import mutated
+
+HEADER_BYTES = 48
 
 
 def test_what_one_store_keeps_another_finds(tmp_path):
@@ -113,6 +116,7 @@ def test_two_processes_write_and_read_one_folder_at_once(tmp_path):
 
 ENDLESS = """
 import sys
+import tracemalloc
 from pathlib import Path
 from tests.fixtures.features import keep, open_store
 store = open_store(Path(sys.argv[1]))
@@ -158,7 +162,7 @@ def test_after_damage_the_new_features_are_found(tmp_path):
         shard.write_bytes(damaged)
         store = open_store(tmp_path)
         lost = sorted(set(range(8)) - set(kept(store, range(8))))
-        assert len(lost) == (8 if place < 48 + 8 * 32 else 1)
+        assert len(lost) == (8 if place < HEADER_BYTES + 8 * 32 else 1)
         keep(store, lost)
         store.tidy()
         store = open_store(tmp_path)
@@ -216,3 +220,29 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, run_python):
     assert process.stdout == "[0, 1, 2, 3, 4]\n"
     assert process.stderr == f"{tmp_path}: cannot be written (File too large), so features of photos are not kept\n"
     assert len(list(tmp_path.rglob("*.features"))) == 1  # nothing half-written
+
+
+def test_rows_that_changed_places_are_not_used(tmp_path):
+    keep(open_store(tmp_path), range(4))
+    (shard,) = shards(tmp_path)
+    data = shard.read_bytes()
+    start, size = HEADER_BYTES + 4 * 32, (len(data) - HEADER_BYTES) // 4 - 32
+    rows = [data[start + number * size : start + (number + 1) * size] for number in range(4)]
+    shard.write_bytes(data[:start] + b"".join([rows[1], rows[0], *rows[2:]]))  # with their own checksums
+    assert kept(open_store(tmp_path), range(4)) == [2, 3]
+
+
+@pytest.mark.parametrize("count", [3, 5, 2**31, 2**32 - 1])
+def test_a_wrong_count_takes_no_memory(tmp_path, count):
+    keep(open_store(tmp_path), range(4))
+    (shard,) = shards(tmp_path)
+    data = bytearray(shard.read_bytes())
+    data[40:44] = count.to_bytes(4, "little")
+    shard.write_bytes(data)
+    tracemalloc.start()
+    store = open_store(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert store.damaged == {shard}
+    assert kept(store, range(4)) == []
+    assert peak < 10**6
