@@ -75,12 +75,19 @@ class Classifier:
         Args:
             images: uint8 (n, height, width, channels).
             coverage: see `Calibration.prediction_sets`.
+
+        Raises:
+            UserError: the file was forged: an output is not finite, or the calibration is of another network.
         """
-        uncalibrated = self.uncalibrated(images)
-        if self.trust is None:
-            return uncalibrated, None
-        calibration = self.trust.calibration
-        sets = calibration.prediction_sets(uncalibrated, calibration.novelty.scores(images), coverage)
+        if self.trust is None or not len(images):
+            return self.uncalibrated(images), None if self.trust is None else []
+        outputs, features = self.outputs_and_features(images)
+        uncalibrated, calibration = to_probabilities(outputs, self.head), self.trust.calibration
+        try:
+            novelty_scores = calibration.score_novelty(images, features)
+        except ValueError as error:  # a forged file's calibration may be of another network
+            raise UserError(f"the weights' calibration is of another network ({error}); use other weights") from None
+        sets = calibration.prediction_sets(uncalibrated, novelty_scores, coverage)
         return with_temperature(uncalibrated, calibration.temperature), sets
 
     def uncalibrated(self, images: np.ndarray) -> np.ndarray:

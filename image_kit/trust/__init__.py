@@ -11,7 +11,11 @@ if TYPE_CHECKING:
         MIN_COVERAGE as MIN_COVERAGE,
         Calibration as Calibration,
         expected_calibration_error as expected_calibration_error,
+        fit_cross_calibration as fit_cross_calibration,
         with_temperature as with_temperature,
+    )
+    from image_kit.trust.golden import (
+        record_answers as record_answers,
     )
     from image_kit.trust.heads import (
         HEADS as HEADS,
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     from image_kit.trust.measure import (
         measure_trust as measure_trust,
     )
+    from image_kit.trust.neighbours import (
+        cross_novelty_scores as cross_novelty_scores,
+        fit_feature_novelty as fit_feature_novelty,
+    )
     from image_kit.trust.trust import (
         Trust as Trust,
     )
@@ -27,9 +35,12 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "calibration": "COVERAGE Calibration MAX_COVERAGE MIN_COVERAGE expected_calibration_error with_temperature",
+        "calibration": "COVERAGE Calibration MAX_COVERAGE MIN_COVERAGE expected_calibration_error "
+        "fit_cross_calibration with_temperature",
+        "golden": "record_answers",
         "heads": "HEADS to_probabilities",
         "measure": "measure_trust",
+        "neighbours": "cross_novelty_scores fit_feature_novelty",
         "trust": "Trust",
     },
 )

@@ -1,6 +1,7 @@
-"""Numbers and float32 arrays as one block of bytes. Reading a block runs no code, as pickle would.
+"""Numbers and float arrays as one block of bytes. Reading a block runs no code, as pickle would.
 
-A block is a line of ASCII JSON, then the values of the arrays, one array after another, as little-endian float32.
+A block is a line of ASCII JSON, then the values of the arrays, one array after another, as little-endian float32; as
+float16 if the header names them under "float16".
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 MAX_HEADER = 1_000_000  # bytes of JSON, far more than a few numbers and shapes need
-FLOAT = np.dtype("<f4")
+FLOAT, HALF = np.dtype("<f4"), np.dtype("<f2")
 
 
 def pack(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
@@ -18,11 +19,13 @@ def pack(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
 
     Args:
         values: anything that JSON can represent, by name.
-        arrays: numbers of any dtype and shape, by name; stored as float32.
+        arrays: numbers of any dtype and shape, by name; stored as float32, but as float16 if they are that.
     """
+    halves = [name for name, array in arrays.items() if np.asarray(array).dtype == np.float16]
     shapes = {name: list(np.shape(array)) for name, array in arrays.items()}
-    header = json.dumps({**values, "arrays": shapes})
-    return b"\n".join([header.encode("ascii"), b"".join(np.asarray(a, FLOAT).tobytes() for a in arrays.values())])
+    header = json.dumps({**values, **({"float16": halves} if halves else {}), "arrays": shapes})
+    stored = [np.asarray(array, HALF if name in halves else FLOAT).tobytes() for name, array in arrays.items()]
+    return b"\n".join([header.encode("ascii"), b"".join(stored)])
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -37,17 +40,21 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         values = json.loads(data[:end].decode("ascii"), parse_constant=_refuse_constant)
         shapes = {str(name): _valid_shape(shape) for name, shape in values.pop("arrays").items()}
+        dtypes = dict.fromkeys(shapes, FLOAT) | dict.fromkeys(values.pop("float16", ()), HALF)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its header is damaged ({error})") from None
     numbers = data[end + 1 :]
-    if FLOAT.itemsize * sum(map(math.prod, shapes.values())) != len(numbers):
+    if dtypes.keys() != shapes.keys():
+        raise ValueError("its header names an array that it lacks")
+    if sum(dtypes[name].itemsize * math.prod(shape) for name, shape in shapes.items()) != len(numbers):
         raise ValueError("its length is not the one in its header")
-    flat, arrays, start = np.frombuffer(numbers, FLOAT), {}, 0
-    if not np.isfinite(flat).all():
-        raise ValueError("it contains NaN or an infinite value")
+    arrays, start = {}, 0
     for name, shape in shapes.items():
-        arrays[name] = flat[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
+        array = np.frombuffer(numbers, dtypes[name], math.prod(shape), start).reshape(shape)
+        if not np.isfinite(array).all():
+            raise ValueError("it contains NaN or an infinite value")
+        arrays[name] = array
+        start += array.nbytes
     return values, arrays
 
 

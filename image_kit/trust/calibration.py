@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from image_kit.trust.heads import softmax
-from image_kit.trust.novelty import NoveltyScorer
+from image_kit.trust.neighbours import FeatureNovelty
+from image_kit.trust.novelty import NoveltyScorer, evenly_spaced
 
 MIN_COVERAGE, MAX_COVERAGE, COVERAGE = 0.5, 0.999, 0.95
 ERRORS_PER_REFUSAL = 5  # one of this many errors that the coverage allows may be a refusal
@@ -43,7 +44,7 @@ class Calibration:
     temperature: float
     nonconformity_scores: np.ndarray
     novelty_scores: np.ndarray
-    novelty: NoveltyScorer
+    novelty: NoveltyScorer | FeatureNovelty
 
     def __post_init__(self):
         """Raises ValueError if the values, which come from a file, are not those of any calibration."""
@@ -61,6 +62,15 @@ class Calibration:
         """Whether there were enough calibration images to leave out any class at this coverage."""
         return _error_budget(len(self.nonconformity_scores), coverage) > 0
 
+    def score_novelty(self, images: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """The novelty scores of images, float32 (n,), from their pixels or their features, as `novelty` needs.
+
+        Args:
+            images: uint8 (n, height, width, channels).
+            features: float32 (n, d), the inputs of the head for these images.
+        """
+        return self.novelty.scores(features if isinstance(self.novelty, FeatureNovelty) else images)
+
     def prediction_sets(
         self, probabilities: np.ndarray, novelty_scores: np.ndarray, coverage: float = COVERAGE
     ) -> list[tuple[int, ...]]:
@@ -71,7 +81,7 @@ class Calibration:
 
         Args:
             probabilities: float (n, classes), uncalibrated.
-            novelty_scores: float (n,), from `novelty`.
+            novelty_scores: float (n,), from `score_novelty`.
             coverage: MIN_COVERAGE to MAX_COVERAGE.
 
         Raises:
@@ -111,7 +121,7 @@ def _nonconformity(probabilities: np.ndarray) -> np.ndarray:
 
 
 def fit_calibration(
-    probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.ndarray, novelty: NoveltyScorer
+    probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.ndarray, novelty: NoveltyScorer | FeatureNovelty
 ) -> Calibration:
     """Calibrate with images that the weights were not fitted to.
 
@@ -125,6 +135,32 @@ def fit_calibration(
     return Calibration(
         fit_temperature(probabilities, labels), np.sort(scores), np.sort(novelty_scores.astype(np.float32)), novelty
     )
+
+
+def fit_cross_calibration(
+    probabilities: np.ndarray, labels: np.ndarray, novelty_scores: np.ndarray, novelty: NoveltyScorer | FeatureNovelty
+) -> Calibration:
+    """Calibrate with the training images themselves: each answered by a head that was fitted without its fold.
+
+    No image is lost to a calibration part. The final head and the final bank of features are made of all images, so
+    they know a little more than the ones whose scores these are. The sets are then a little larger than needed, and
+    refusals a little rarer.
+
+    The guarantee of split conformal prediction, which needs one head for old and new images, becomes an approximation.
+    It holds as far as a head changes little when one fold is left out. Cross-conformal prediction (Vovk, "Cross-
+    conformal predictors", 2015) and CV+ (Barber, Candes, Ramdas, Tibshirani, "Predictive inference with the
+    jackknife+", 2021) ask the head of each fold about the new image, and guarantee 1 - 2 (1 - coverage), less a term
+    for few folds; in practice they reach about the coverage. We keep one head, so not even that is proven; results.md
+    has what was measured.
+
+    Args:
+        probabilities: float (n, classes), uncalibrated and out of fold.
+        labels: int (n,), 0..classes - 1.
+        novelty_scores: float (n,), out of fold: `cross_novelty_scores`.
+        novelty: fitted to all images.
+    """
+    chosen = evenly_spaced(len(labels), MAX_SCORES)
+    return fit_calibration(probabilities[chosen], labels[chosen], novelty_scores[chosen], novelty)
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

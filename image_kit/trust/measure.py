@@ -9,7 +9,7 @@ from image_kit.datasets import ImageSet
 from image_kit.trust.calibration import MAX_SCORES, expected_calibration_error, fit_calibration, with_temperature
 from image_kit.trust.golden import record_answers
 from image_kit.trust.network import Network
-from image_kit.trust.novelty import MAX_FITTED, fit_novelty, image_statistics
+from image_kit.trust.novelty import MAX_FITTED, evenly_spaced, fit_novelty, image_statistics
 from image_kit.trust.trust import Trust
 
 BATCH = 256  # images loaded at once, which limits the memory
@@ -28,9 +28,9 @@ def measure_trust(network: Network, train: ImageSet, validation: ImageSet) -> tu
         and the expected calibration error before and after calibration. Both errors are measured on the validation
         images themselves, so the second one is optimistic.
     """
-    statistics = [image_statistics(images) for images in _batches(train, _evenly_spaced(train, MAX_FITTED))]
+    statistics = [image_statistics(images) for images in _batches(train, evenly_spaced(len(train.labels), MAX_FITTED))]
     novelty = fit_novelty(np.concatenate(statistics))
-    chosen = _evenly_spaced(validation, MAX_SCORES)
+    chosen = evenly_spaced(len(validation.labels), MAX_SCORES)
     answers = [(network.uncalibrated(images), novelty.scores(images)) for images in _batches(validation, chosen)]
     probabilities, novelty_scores = map(np.concatenate, zip(*answers, strict=True))
     labels = validation.labels[chosen]
@@ -43,12 +43,6 @@ def measure_trust(network: Network, train: ImageSet, validation: ImageSet) -> tu
         "validation_ece_after": expected_calibration_error(calibrated, labels),
     }
     return Trust(calibration, record_answers(network)), record
-
-
-def _evenly_spaced(images: ImageSet, most: int) -> np.ndarray:
-    """Indices of up to `most` images, evenly spaced, so that each class keeps its fraction."""
-    total = len(images.labels)
-    return np.linspace(0, total - 1, min(total, most)).astype(int)
 
 
 def _batches(images: ImageSet, chosen: np.ndarray) -> Iterator[np.ndarray]:

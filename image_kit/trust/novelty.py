@@ -85,6 +85,11 @@ class NoveltyScorer:
             return np.square((image_statistics(images) - self.mean) @ self.whitening).sum(axis=1)
 
 
+def evenly_spaced(total: int, most: int) -> np.ndarray:
+    """Indices of up to `most` of `total` images. Each class keeps its fraction, also where classes stand in order."""
+    return np.linspace(0, total - 1, min(total, most)).astype(int)
+
+
 def fit_novelty(statistics: np.ndarray) -> NoveltyScorer:
     """Fit a scorer to the `image_statistics` of the training images, float (n, k), n at least 1.
 
