@@ -9,6 +9,17 @@ these values; image_kit/recipe.py says what each means, with its unit and defaul
 from image_kit.recipe import Augmentation, Recipe
 
 PRESETS = {
+    "pretrained": Recipe(
+        source="EfficientNet-Lite, 2020",
+        dataset="photos",
+        model="pretrained",  # not in models.py: the backbone, and a head that is fitted to its features
+        backbone="lite0",
+        image_size=(224, 224),  # pixels, those of lite0
+        class_weights="none",
+        parameters=3_373_534,
+        measured="",
+        minutes="0.1",
+    ),
     "elephants_cars": Recipe(
         source="tutorial 1",
         dataset="photos",  # your own, a folder for each class

@@ -1,6 +1,7 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from image_kit.errors import MachineLost, UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import draw_demo
 from image_kit.photos import list_photos, scan_folder, tune_memory
-from image_kit.recipe import Recipe
+from image_kit.recipe import Augmentation, Recipe
 from image_kit.terminal import progress, say
 from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
 from image_kit.weights import BEST, LAST, read_description
@@ -22,15 +23,19 @@ from presets import DEMO_EPOCHS, PRESETS
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
     from image_kit.compute import Distribution
+    from image_kit.features import Backbone
 
 NETWORKS = NamedNetworks("models")  # the functions of models.py
-FOLDER_PRESET = "elephants_cars"  # its recipe trains a user's own folder
+FOLDER_PRESET = "pretrained"  # its recipe trains a user's own folder
+# Options of the recipe that decide something about a head on pretrained features.
+HEAD_OPTIONS = ("backbone", "class_weights", "seed")
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
 EXAMPLES = """examples:
   python train.py                          elephants and cars (draws a demo set if there are no photos)
   python train.py fashion_mnist            any preset of --list
   python train.py path/to/photos           your own photos, a sub-folder for each class (./NAME if also a preset)
+  python train.py path/to/photos --preset elephants_cars     a tutorial's network for the same folder
   python train.py cifar10 --epochs 20 --seed 1 --run quick
   python train.py --resume runs/quick      continue after Ctrl-C
 """
@@ -42,7 +47,12 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "name", nargs="?", metavar="NAME|FOLDER", help=f"a preset, or a folder of photos ({FOLDER_PRESET}'s recipe)"
+        "name", nargs="?", metavar="NAME|FOLDER", help=f"a preset, or a folder of photos (preset: {FOLDER_PRESET})"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=[name for name in PRESETS if PRESETS[name].dataset == "photos"],
+        help=f"the preset for a folder of photos (default: {FOLDER_PRESET})",
     )
     parser.add_argument("--list", action="store_true", help="list the presets and exit")
     parser.add_argument("--run", metavar="NAME", help="name of the new folder in runs/ (default: NAME-1, NAME-2, ...)")
@@ -67,6 +77,23 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: all GPUs, or the CPU if there are none; gpu: only the first GPU",
     )
+    head = parser.add_argument_group("pretrained features")
+    head.add_argument(
+        "--groups",
+        metavar="CSV",
+        type=Path,
+        help="file,group: photos of a group stay together in split and folds, "
+        "such as those of one film, person or shop",
+    )
+    head.add_argument(
+        "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
+    )
+    head.add_argument(
+        "--features-only", action="store_true", help="compute and keep the features of the photos, and stop"
+    )
+    head.add_argument(
+        "--part", metavar="K/N", help="with --features-only: the K-th of N parts, one for each machine or process"
+    )
     options.add_recipe_options(parser, NETWORKS.names())
     return parser
 
@@ -81,14 +108,16 @@ def main() -> None:
     cluster = cluster_from_environment()  # several machines (TF_CONFIG); None: this machine trains alone
     is_worker = join(cluster)
 
+    settings, folder = (None, None) if args.resume else (new_settings(args, is_worker), None)
     if args.resume:
         check_resume_options(args, parser)
         folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
-        distribution = choose_devices(args.device, cluster)
+        settings = None if is_worker else folder.read_settings()
+    if settings and settings.recipe.backbone:
+        return fit_head_on_features(args, settings, folder)
+    distribution = choose_devices(args.device, cluster)
+    if args.resume:
         settings = read_chiefs_settings(folder, distribution)
-    else:
-        settings, folder = new_settings(args, is_worker), None
-        distribution = choose_devices(args.device, cluster)
 
     # Before TensorFlow's first operation: its threads cannot be changed later.
     hardware = set_up_training(settings.recipe, NETWORKS, distribution)
@@ -131,8 +160,11 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
     is_preset = name in PRESETS
     if not is_preset and not Path(name).is_dir():
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
-    recipe = options.resolve(args, PRESETS[name if is_preset else FOLDER_PRESET])
+    if is_preset and args.preset:
+        raise UserError(f"--preset: is for a folder of photos, and {name} is a preset; give one of them")
+    recipe = options.resolve(args, PRESETS[name if is_preset else args.preset or FOLDER_PRESET])
     check_options(args, recipe, is_worker)
+    check_head_options(args, recipe)
     photos, is_demo = None, False
     if recipe.dataset == "photos":
         photos, is_demo = choose_photos() if is_preset else (Path(name), False)
@@ -148,6 +180,8 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
         tensorboard=args.tensorboard,
         score_each_epoch=args.score_each_epoch,
         profile=args.profile,
+        groups=str(args.groups.resolve()) if args.groups else None,
+        keep_features=not args.no_cache,
     )
 
 
@@ -163,6 +197,26 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
         raise UserError(
             f"--plain-keras: always trains in float32, received --precision {recipe.precision}; give one of them"
         )
+
+
+def check_head_options(args: argparse.Namespace, recipe: Recipe) -> None:
+    """Raise UserError on options that decide nothing about a head on features, or about anything else."""
+    given = {**options.given(args, Recipe), **options.given(args, Augmentation)}
+    idle = [options.flag(name) for name in given if name not in HEAD_OPTIONS]
+    idle += [f"--{name}" for name in ("tensorboard", "profile") if getattr(args, name)]
+    idle += ["--score-each-epoch"] if args.score_each_epoch else []
+    of_features = {"--groups": args.groups, "--no-cache": args.no_cache, "--features-only": args.features_only}
+    if recipe.backbone and idle:
+        raise UserError(
+            f"{idle[0]}: decides nothing about a head on pretrained features; leave it out, or train a tutorial's "
+            "network instead: add --preset elephants_cars"
+        )
+    if not recipe.backbone:
+        for flag, value in of_features.items():
+            if value:
+                raise UserError(f"{flag}: is for the preset {FOLDER_PRESET}; leave it out, or change the preset")
+    if args.part and not args.features_only:
+        raise UserError("--part: needs --features-only, which computes features and fits no head; add it")
 
 
 def choose_photos() -> tuple[Path, bool]:
@@ -220,6 +274,54 @@ def read_chiefs_settings(folder: RunFolder, distribution: "Distribution") -> Set
     return folder.read_settings(distribution.from_chief(folder.settings_text()))
 
 
+def fit_head_on_features(args: argparse.Namespace, settings: Settings, folder: RunFolder | None) -> None:
+    """Fit a head to the features of photos: features -> build -> fit -> finish. TensorFlow is not needed."""
+    # scipy takes .3 s, which --help and --list need not wait for.
+    from image_kit.features import load_backbone
+    from image_kit.training import HeadRun, load_head_data
+
+    photos, backbone = shortened(settings.folder), load_backbone(settings.recipe.backbone)
+    if args.features_only:
+        return keep_features(photos, backbone, args.part)
+    groups = Path(settings.groups) if settings.groups else None
+    try:
+        data = load_head_data(photos, backbone, groups, settings.keep_features, reading)
+        for line in data.describe():
+            say(line)
+        run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
+        run.build(lambda: folder or new_folder(args, settings, is_worker=False))
+        run.fit()
+        scores = run.finish()
+    except KeyboardInterrupt:
+        say("\nThe features computed so far are kept. Go on with the same command.")
+        raise
+    print(run.sentence())
+    print_scores({name: each for name, each in scores.items() if name != "cross-validation"}, settings, run.folder)
+
+
+def keep_features(folder: Path, backbone: "Backbone", part: str | None) -> None:
+    """Compute the features of a folder's photos, or of a part of them, and keep them in the cache folder."""
+    from image_kit.features import kept_features_folder, select_part  # as above
+    from image_kit.training import find_features
+
+    paths = list(scan_folder(folder).paths)
+    _, found = find_features(select_part(paths, part) if part else paths, backbone, True, reading)
+    for path, reason in found.errors.items():
+        say(f"left out, cannot be read: {path} ({reason})")
+    print(f"features: {found.computed:,} photos computed, {found.known:,} known, in {kept_features_folder()}")
+
+
+def reading(photos: Iterable) -> Iterable:
+    """A progress bar for photos that are read."""
+    return progress(photos, label="reading")
+
+
+def shortened(folder: str) -> Path:
+    """The folder as a path that is easier to read in messages, if it lies below the current one."""
+    path = Path(folder)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def choose_devices(device: str, cluster: Cluster | None) -> "Distribution":
     """Choose what computes: the CPU, GPUs or several machines. Tells the user about a GPU that stays unused."""
     distribution = distribute(device, cluster)
@@ -232,10 +334,7 @@ def choose_devices(device: str, cluster: Cluster | None) -> "Distribution":
 def load(settings: Settings) -> Data:
     """Load the images that the settings name. Raises UserError if there are none, or too few."""
     if settings.folder:
-        folder = Path(settings.folder)
-        if folder.is_relative_to(Path.cwd()):  # messages are easier to read with a short path
-            folder = folder.relative_to(Path.cwd())
-        data = load_photos(folder, settings.recipe, lambda photos: progress(photos, label="reading"))
+        data = load_photos(shortened(settings.folder), settings.recipe, reading)
     else:
         data = load_arrays(settings.recipe, settings.data_dir)
     if settings.score_each_epoch and "test" not in data.parts:
@@ -257,7 +356,7 @@ def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFol
     for name, each in scores.items():
         images = name.replace("look_alikes", "look-alikes").replace("_", " ")
         print(f"{images}{' (drawings)' if settings.is_demo else ''}: {each.sentence()}")
-    if not scores:
+    if not scores and not settings.recipe.backbone:
         print("no test images: no test score")
     print(f"weights: {folder.file(BEST)}")
 

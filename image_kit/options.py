@@ -19,6 +19,7 @@ BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "above": (operator.gt, "above"),
     "below": (operator.lt, "below"),
 }
+METAVARS = {int: "N", float: "X"}  # text has its own in the field
 
 
 def add_recipe_options(parser: argparse.ArgumentParser, networks: Sequence[str]) -> None:
@@ -50,8 +51,8 @@ def _add_options(group: argparse._ArgumentGroup, recipe: type, **choices: Sequen
             settings["action"] = argparse.BooleanOptionalAction
         else:
             settings.setdefault("type", value_type)
-            if "choices" not in settings:
-                settings.setdefault("metavar", {int: "N", float: "X"}[value_type])
+            if "choices" not in settings and value_type in METAVARS:
+                settings.setdefault("metavar", METAVARS[value_type])
         group.add_argument(flag(field.name), **settings)
         if "_" in field.name:  # Keras's spelling works too, without a second line in --help
             group.add_argument(f"--{field.name}", **{**settings, "help": argparse.SUPPRESS})

@@ -88,6 +88,12 @@ class Recipe:
 
     dataset: str = "photos"
     model: str = option("elephants_cars", "network: a function in models.py")
+    backbone: str = option(
+        "",
+        "frozen network that computes a photo's features: lite0, lite1, lite2, a .keras or .h5 file, or a name in "
+        "keras.applications",
+        metavar="NAME|FILE",
+    )
     image_size: tuple[int, int] = option(
         (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8, at_most=MAX_SIDE
     )

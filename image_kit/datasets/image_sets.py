@@ -60,12 +60,18 @@ class Data:
 
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many images each part has, for up to LISTED classes."""
-        lines = [*self.notes, f"{len(self.class_names)} classes: {_list_some(self.class_names)}"]
-        for part, images in self.parts.items():
-            counts = np.bincount(images.labels, minlength=len(self.class_names))
-            each = [f"{count:,} {name}" for count, name in zip(counts, self.class_names, strict=True)]
-            lines.append(f"{part}: {len(images.labels):,} images ({_list_some(each)})")
-        return lines
+        labels = {part: images.labels for part, images in self.parts.items()}
+        return [*self.notes, *describe_counts(self.class_names, labels)]
+
+
+def describe_counts(class_names: Sequence[str], labels: Mapping[str, np.ndarray]) -> list[str]:
+    """Lines for the user: the classes, and how many images each part has; `labels` are int (n,) for each part."""
+    lines = [f"{len(class_names)} classes: {_list_some(class_names)}"]
+    for part, of_part in labels.items():
+        counts = np.bincount(of_part, minlength=len(class_names))
+        each = [f"{count:,} {name}" for count, name in zip(counts, class_names, strict=True)]
+        lines.append(f"{part}: {len(of_part):,} images ({_list_some(each)})")
+    return lines
 
 
 def _list_some(items: Sequence[str]) -> str:

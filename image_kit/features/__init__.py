@@ -6,11 +6,19 @@ from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from image_kit.features.backbones import Backbone as Backbone, load_backbone as load_backbone
+    from image_kit.features.cross_validation import (
+        CrossValidation as CrossValidation,
+        cross_validate as cross_validate,
+    )
     from image_kit.features.extraction import (
         PhotoFeatures as PhotoFeatures,
         photo_features as photo_features,
         select_part as select_part,
     )
+    from image_kit.features.feature_rows import prepare_rows as prepare_rows, unit_length as unit_length
+    from image_kit.features.groups import merge_groups as merge_groups, read_groups as read_groups
+    from image_kit.features.head import Head as Head, balanced_weights as balanced_weights, fit_head as fit_head
+    from image_kit.features.runners import running as running
     from image_kit.features.store import (
         FeatureStore as FeatureStore,
         kept_features_folder as kept_features_folder,
@@ -21,6 +29,11 @@ __getattr__ = lazy_names(
     {
         "backbones": "Backbone load_backbone",
         "extraction": "PhotoFeatures photo_features select_part",
+        "groups": "merge_groups read_groups",
+        "head": "Head balanced_weights fit_head",
+        "cross_validation": "CrossValidation cross_validate",
+        "feature_rows": "prepare_rows unit_length",
+        "runners": "running",
         "store": "FeatureStore kept_features_folder",
     },
 )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         open_photo as open_photo,
     )
     from image_kit.photos.parts import (
+        assign_cross_validated_parts as assign_cross_validated_parts,
         assign_parts as assign_parts,
     )
     from image_kit.photos.photo_files import (
@@ -63,7 +64,7 @@ __getattr__ = lazy_names(
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "open_photo",
-        "parts": "assign_parts",
+        "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PROGRAMS_FILES PhotoError content_hash is_photo_name read_file",
         "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",

@@ -75,6 +75,19 @@ class Signatures:
         alike = differences < ALIKE_BELOW
         return list(zip(later[alike].tolist(), nearest[alike].tolist(), strict=True))
 
+    def find_all_pairs(self, photos: np.ndarray) -> list[tuple[int, int]]:
+        """Each two of the photos at these indices, int (n,), that look alike; none if the photos are uniform."""
+        if self.are_uniform(photos):
+            return []
+        pairs: list[tuple[int, int]] = []
+        rows = max(1, BLOCK // max(1, len(photos)))
+        others = self.rows[photos].astype(np.float32)
+        for start in progress(range(0, len(photos), rows), label="comparing"):
+            alike = others[start : start + rows] @ others[start:].T > 1 - ALIKE_BELOW
+            first, second = np.nonzero(np.triu(alike, 1))
+            pairs += zip(photos[start + first].tolist(), photos[start + second].tolist(), strict=True)
+        return pairs
+
     def are_uniform(self, photos: np.ndarray) -> bool:
         """Whether the photos at these indices are so similar that copies cannot be told from other photos.
 

@@ -1,7 +1,7 @@
 """Splits the photos of a folder into train, validation and test by their content."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from image_kit.errors import UserError
 from image_kit.photos.folders import LAYOUT_HELP, PARTS, VALIDATION_FRACTION, PhotoFolder
@@ -10,6 +10,8 @@ from image_kit.photos.folders import LAYOUT_HELP, PARTS, VALIDATION_FRACTION, Ph
 # train, 15 % for validation, 15 % for test.
 SPLIT_BELOW = {"train": 0.70, "validation": 0.85, "test": 1.0}
 MINIMUM_PHOTOS = {"train": 2, "validation": 1, "test": 0}  # of each class
+# From here on a test part is cut for a head on features. Of fewer photos, cross-validation says more than 15 % of them.
+FEWEST_TO_CUT_TEST = 1_000
 
 
 def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[list[str | None], list[str]]:
@@ -34,14 +36,42 @@ def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[lis
         None if digest is None else _choose_part(digest, stated, cuts_validation)
         for digest, stated in zip(hashes, photos.parts, strict=True)
     ]
-    copies = defaultdict(list)
-    for index, digest in enumerate(hashes):
-        if digest is not None:
-            copies[digest].append(index)
-    notes = []
-    for same in copies.values():
-        notes += _leave_out_copies(photos, parts, same)
-    _check_counts(photos, parts)
+    notes = _leave_out_all_copies(photos, parts, hashes)
+    _check_counts(photos, parts, MINIMUM_PHOTOS)
+    return parts, notes
+
+
+def assign_cross_validated_parts(
+    photos: PhotoFolder, hashes: Sequence[str | None], keys: Sequence[str | None]
+) -> tuple[list[str | None], list[str]]:
+    """Assign every photo to train or test, for a head that is cross-validated and needs no validation part.
+
+    The validation part of a folder is added to train. A folder that is not divided into parts gets a test part only
+    from FEWEST_TO_CUT_TEST photos on.
+
+    Args:
+        photos, hashes: as in `assign_parts`.
+        keys: what decides the part of each photo, 16 hexadecimal digits or more. Photos that belong together have the
+            same key. None where the hash is None.
+
+    Returns:
+        As `assign_parts`.
+
+    Raises:
+        UserError: a class has too few photos in train.
+    """
+    readable = sum(digest is not None for digest in hashes)
+    cuts_test = readable >= FEWEST_TO_CUT_TEST
+    parts: list[str | None] = []
+    for digest, key, stated in zip(hashes, keys, photos.parts, strict=True):
+        if digest is None or key is None:
+            parts.append(None)
+        elif stated is None:
+            parts.append("test" if cuts_test and _choose_part(key, None, False) == "test" else "train")
+        else:
+            parts.append("test" if stated == "test" else "train")
+    notes = _leave_out_all_copies(photos, parts, hashes)
+    _check_counts(photos, parts, {"train": 2, "test": 0})
     return parts, notes
 
 
@@ -52,6 +82,14 @@ def _choose_part(digest: str, stated: str | None, cuts_validation: bool) -> str:
     if stated == "train" and cuts_validation and position < VALIDATION_FRACTION:
         return "validation"
     return stated
+
+
+def _leave_out_all_copies(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> list[str]:
+    copies = defaultdict(list)
+    for index, digest in enumerate(hashes):
+        if digest is not None:
+            copies[digest].append(index)
+    return [note for same in copies.values() for note in _leave_out_copies(photos, parts, same)]
 
 
 def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[int]) -> list[str]:
@@ -68,9 +106,9 @@ def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[i
     return [f"the same photo is in two parts, kept in {kept} only: {names}"] if moved else []
 
 
-def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
+def _check_counts(photos: PhotoFolder, parts: list[str | None], minimums: Mapping[str, int]) -> None:
     counts = Counter(zip(parts, photos.labels, strict=True))
-    for part, minimum in MINIMUM_PHOTOS.items():
+    for part, minimum in minimums.items():
         for label, name in enumerate(photos.class_names):
             if counts[part, label] < minimum:
                 raise UserError(

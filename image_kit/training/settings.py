@@ -22,6 +22,8 @@ class Settings:
         tensorboard: whether to write logs for TensorBoard.
         score_each_epoch: whether to score the test images after every epoch too, for a picture only.
         profile: whether to report where each epoch's time went.
+        groups: the absolute path of a CSV file that says which photos stay together; None for none.
+        keep_features: whether features of photos are kept in the cache folder, and looked up there.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Settings:
     tensorboard: bool = False
     score_each_epoch: bool = False
     profile: bool = False
+    groups: str | None = None
+    keep_features: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The content of settings.json, without the fields that only describe the preset."""

@@ -1,0 +1,170 @@
+"""The photos of a run that fits a head: their features, labels, groups and parts."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.datasets import ImageSet, describe_counts, describe_unreadable, select_photos
+from image_kit.features import (
+    Backbone,
+    FeatureStore,
+    PhotoFeatures,
+    kept_features_folder,
+    merge_groups,
+    photo_features,
+    read_groups,
+    running,
+)
+from image_kit.photos import (
+    PhotoFolder,
+    PhotoStore,
+    Preprocessing,
+    assign_cross_validated_parts,
+    find_look_alikes,
+    note_other_files,
+    scan_folder,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadData:
+    """All that a head needs to know about its photos.
+
+    Attributes:
+        class_names: a label is an index into it.
+        preprocessing: how the backbone gets its images.
+        features: float16 (n, d), of all photos of the folder.
+        labels: int32 (n,).
+        groups: int (n,); photos of one group stay together, in the parts and in the folds.
+        parts: "train" and, if there is one, "test": indices of photos.
+        images: the same parts as photos, for pictures and lists.
+        notes: for the user: where the data came from, and what was left out.
+        unreadable: {path: reason} of photos that could not be decoded.
+        look_alikes: {photo: the training photo that it looks like} for the test part.
+        computed, known: photos that went through the backbone, and photos whose features were kept from earlier.
+    """
+
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    features: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    parts: dict[str, np.ndarray]
+    images: dict[str, ImageSet]
+    notes: list[str]
+    unreadable: dict[str, str]
+    look_alikes: dict[str, dict[str, str]]
+    computed: int
+    known: int
+
+    def describe(self) -> list[str]:
+        """Lines for the user: the notes, the classes, and how many photos each part has."""
+        counts = {part: images.labels for part, images in self.images.items()}
+        return [*self.notes, *describe_counts(self.class_names, counts)]
+
+
+def find_features(
+    paths: Sequence[Path], backbone: Backbone, keeps: bool, show_progress: Callable[[Iterable], Iterable] = iter
+) -> tuple[Preprocessing, PhotoFeatures]:
+    """The features of photos, known or computed now; and the preprocessing that they were computed with.
+
+    Args:
+        keeps: whether features are kept in the cache folder, and looked up there.
+        show_progress: wraps the iterable of finished photos, to show a progress bar.
+    """
+    preprocessing = Preprocessing((*backbone.image_size, 3))
+    folder = kept_features_folder() if keeps else None
+    with running(backbone, preprocessing) as runner:
+        length = runner.run(np.zeros((1, *preprocessing.image_shape), np.uint8)).shape[1]
+        store = FeatureStore(backbone.identity, str(preprocessing), length, folder)
+        return preprocessing, photo_features(paths, runner, preprocessing, store, show_progress)
+
+
+def load_head_data(
+    folder: Path,
+    backbone: Backbone,
+    groups_file: Path | None,
+    keeps: bool,
+    show_progress: Callable[[Iterable], Iterable] = iter,
+) -> HeadData:
+    """Find the features of a folder's photos, and divide the photos into parts.
+
+    Args:
+        folder: in one of the layouts of `scan_folder`.
+        backbone: computes the features.
+        groups_file: a CSV file of `read_groups`; None: each photo on its own, but for near copies.
+        keeps, show_progress: see `find_features`.
+
+    Raises:
+        UserError: see `scan_folder`, `read_groups` and `assign_cross_validated_parts`.
+    """
+    photos = scan_folder(folder)
+    names = read_groups(groups_file, folder, photos.paths) if groups_file else None
+    preprocessing, found = find_features(photos.paths, backbone, keeps, show_progress)
+    readable = np.flatnonzero([digest is not None for digest in found.hashes])
+    near_copies = found.signatures.find_all_pairs(readable)
+    groups = merge_groups(names, near_copies, len(photos.paths))
+    assigned, left_out = assign_cross_validated_parts(photos, found.hashes, _keys(groups, names, found.hashes))
+    part_of, labels = np.asarray(assigned, object), np.asarray(photos.labels, np.int32)
+    parts = {part: np.flatnonzero(part_of == part) for part in ("train", "test")}
+    parts = {part: chosen for part, chosen in parts.items() if len(chosen)}
+    store = PhotoStore(photos.paths, preprocessing, budget=0)  # only pictures need pixels
+    images = {part: select_photos(store, chosen, labels, found.hashes) for part, chosen in parts.items()}
+    look_alikes, look_alike_notes = find_look_alikes(found.signatures, photos.paths, part_of)
+    notes = [
+        f"{folder}: {describe_layout(photos, parts)}",
+        *note_other_files(folder, photos.paths),
+        *describe_unreadable(found.errors),
+        *left_out,
+        *_describe_groups(groups, parts["train"], names is not None),
+        *look_alike_notes,
+        f"features: {found.computed:,} photos computed, {found.known:,} known",
+    ]
+    unreadable = {str(path): reason for path, reason in found.errors.items()}
+    return HeadData(
+        photos.class_names,
+        preprocessing,
+        found.values,
+        labels,
+        groups,
+        parts,
+        images,
+        notes,
+        unreadable,
+        {"test": look_alikes["test"]} if "test" in look_alikes else {},
+        found.computed,
+        found.known,
+    )
+
+
+def describe_layout(photos: PhotoFolder, parts: dict[str, np.ndarray]) -> str:
+    """How the photos are used, for the user."""
+    if None not in photos.parts:
+        return f"{photos.layout}; all but the test photos are cross-validated"
+    if "test" in parts:
+        return "a folder for each class, split 85/15 into train and test by content"
+    return "a folder for each class; too few photos for a test part, so all are cross-validated"
+
+
+def _keys(groups: np.ndarray, names: Sequence[str] | None, hashes: Sequence[str | None]) -> list[str | None]:
+    """For each photo the hash that decides its part: of its group's name, or the smallest of its group's photos.
+
+    So a group stays in its part when photos are added, unless they are near copies of it.
+    """
+    own = [(names and hashlib.sha256(names[i].encode()).hexdigest()) or digest for i, digest in enumerate(hashes)]
+    smallest: dict[int, str] = {}
+    for group, key, digest in zip(groups.tolist(), own, hashes, strict=True):
+        if digest is not None and key is not None:
+            smallest[group] = min(smallest.get(group, key), key)
+    return [None if digest is None else smallest[group] for group, digest in zip(groups.tolist(), hashes, strict=True)]
+
+
+def _describe_groups(groups: np.ndarray, train: np.ndarray, from_file: bool) -> list[str]:
+    sizes = np.unique(groups[train], return_counts=True)[1]
+    if from_file:
+        return [f"groups: {len(sizes):,}; the photos of a group stay together"]
+    together = int(sizes[sizes > 1].sum())
+    return [f"{together:,} photos look like another one; such photos stay together in the folds"] if together else []
