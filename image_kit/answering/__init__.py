@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from image_kit.answering.lite_model import (
         LITE as LITE,
     )
-    from image_kit.answering.lite_network import LiteNetwork as LiteNetwork
-    from image_kit.answering.lite_writer import flatbuffer as flatbuffer
+    from image_kit.answering.lite_network import (
+        LiteNetwork as LiteNetwork,
+    )
+    from image_kit.answering.lite_writer import (
+        flatbuffer as flatbuffer,
+    )
     from image_kit.answering.predictions import (
         write_predictions as write_predictions,
     )
@@ -48,9 +52,9 @@ __getattr__ = lazy_names(
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model write_lite_network",
+        "lite_model": "LITE",
         "lite_network": "LiteNetwork",
         "lite_writer": "flatbuffer",
-        "lite_model": "LITE",
         "predictions": "write_predictions",
         "scores": "Scores most_confident_mistakes score score_images wilson_interval",
     },

@@ -41,7 +41,7 @@ class LiteClassifier(Classifier):
             lite_trial.refuse_unsafe(model.path, model.flatbuffer_sha256)
         with native_stderr_held_back():  # LiteRT prints which kernels it uses, and warnings
             try:
-                interpreter = Interpreter(**_source_of(model.path), num_threads=cpu_cores())
+                interpreter = Interpreter(**source_of(model.path), num_threads=cpu_cores())
                 _refuse_large_tensors(interpreter)
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
@@ -70,7 +70,7 @@ class LiteClassifier(Classifier):
         return outputs[OUTPUTS], outputs[FEATURES]
 
 
-def _source_of(path: Path) -> dict[str, Any]:
+def source_of(path: Path) -> dict[str, Any]:
     """The path for the interpreter, which maps the file; its content if the path is not valid text."""
     try:
         str(path).encode()
