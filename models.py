@@ -3,9 +3,10 @@
 `image_shape` is (height, width, channels). Inputs are float32 batches (n, height, width, channels) in 0..1.
 
 To train a network of your own, add a function here and run `python train.py cifar10 --model ITS_NAME`. It must return a
-keras.Sequential of the layers in image_kit/weights/network.py, and end in `Dense(1, activation="sigmoid")` for two
-classes, or in `Dense(n_classes)` with softmax or without activation. The loss follows from that last layer. What makes
-training fast (image_kit/fast_keras/) is applied later, to any network; `--plain-keras` turns it off.
+keras.Sequential, or a functional keras.Model with one input and one output, of the layers in
+image_kit/weights/network.py. It must end in `Dense(1, activation="sigmoid")` for two classes, or in `Dense(n_classes)`
+with softmax or without activation. The loss follows from that last layer. What makes training fast
+(image_kit/fast_keras/) is applied later, to any network; `--plain-keras` turns it off.
 """
 
 import keras

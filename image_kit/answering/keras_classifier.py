@@ -19,7 +19,7 @@ class KerasClassifier(Classifier):
         with_features: the same layers as a model with the two outputs of `run`.
     """
 
-    def __init__(self, model: keras.Sequential, description: Description):
+    def __init__(self, model: keras.Model, description: Description):
         super().__init__(description, head_of(model))
         self.model = model
         self.with_features = keras.Model(model.inputs[0], [model.outputs[0], model.layers[-1].input])

@@ -1,4 +1,6 @@
-"""A Sequential network rebuilt so that it trains faster: the same function, weights and files."""
+"""A network rebuilt so that it trains faster: the same function, weights and files."""
+
+from collections.abc import Callable
 
 import keras
 
@@ -9,7 +11,7 @@ from image_kit.fast_keras.side_by_side import SideBySide
 HEAD_DTYPE = "float32"
 
 
-def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: int = 1) -> keras.Sequential:
+def accelerate(model: keras.Model, dtype_policy: str = "float32", slices: int = 1) -> keras.Model:
     """A copy of a built network, with its weights, that computes the same function in less time.
 
     - A relu before a max-pooling moves behind it. The maximum of the relus is the relu of the maximum, values and
@@ -20,10 +22,15 @@ def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: i
 
     Weights files of the copy and the original are interchangeable.
 
+    In a functional model, each relu stays where it is, and a batch is computed as a whole.
+
     Args:
         dtype_policy: "float32", "mixed_bfloat16" or "mixed_float16".
         slices: from `choose_slices`.
     """
+    if not isinstance(model, keras.Sequential):
+        head = model.layers[-1]
+        return _copied_graph(model, lambda layer: _copied(layer, HEAD_DTYPE if layer is head else dtype_policy))
     layers: list[keras.Layer] = []
     before = None
     for layer in model.layers:
@@ -37,9 +44,18 @@ def accelerate(model: keras.Sequential, dtype_policy: str = "float32", slices: i
     return _with_weights(model, layers, slices)
 
 
-def copied(model: keras.Sequential) -> keras.Sequential:
+def copied(model: keras.Model) -> keras.Model:
     """A copy of the network and its weights, in Keras's own layers and in the precision of the original."""
+    if not isinstance(model, keras.Sequential):
+        return _copied_graph(model, lambda layer: type(layer).from_config(layer.get_config()))
     return _with_weights(model, [type(layer).from_config(layer.get_config()) for layer in model.layers], 1)
+
+
+def _copied_graph(model: keras.Model, copy_layer: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+    """A copy of a functional model and its weights; `copy_layer` makes each layer."""
+    copy = keras.models.clone_model(model, clone_function=copy_layer)
+    copy.set_weights(model.get_weights())
+    return keras.Model(copy.inputs[0], copy.outputs[0], name=model.name)  # not lists of one, which a user may give
 
 
 def _with_weights(model: keras.Sequential, layers: list[keras.Layer], slices: int) -> keras.Sequential:

@@ -7,9 +7,11 @@ import tensorflow as tf
 from image_kit.answering import KerasClassifier
 from image_kit.errors import UserError
 
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.SeparableConv2D, keras.layers.DepthwiseConv2D)
+
 
 class HeatMaps:
-    """How much each place in the output of the last convolution is evidence for a class.
+    """How much each place is evidence for a class, at the size that the last convolution outputs.
 
     This is HiResCAM (Draelos, Carin, arXiv:2011.08891), a form of Grad-CAM (Selvaraju et al., ICCV 2017): activations
     times the gradients of the class's logit, place by place, summed over the channels; negative sums become 0. Grad-CAM
@@ -23,12 +25,12 @@ class HeatMaps:
     def __init__(self, classifier: KerasClassifier):
         """Prepare a network; raises UserError if it has no convolution."""
         model = classifier.model
-        convolution = next((layer for layer in reversed(model.layers) if isinstance(layer, keras.layers.Conv2D)), None)
-        if convolution is None:
+        outputs = [layer.output for layer in model.layers if isinstance(layer, CONVOLUTIONS)]
+        if not outputs:
             name = classifier.description.model
             raise UserError(f"--explain: {name} has no convolution, so there is no heat map; leave the option out")
         self._preprocessing, self._head = classifier.preprocessing, model.layers[-1]
-        self._parts = keras.Model(model.inputs[0], [convolution.output, self._head.input])
+        self._parts = keras.Model(model.inputs[0], [_last_places(model, outputs), self._head.input])
 
     def __call__(self, image: np.ndarray, class_index: int) -> np.ndarray:
         """The heat map of an image for a class.
@@ -38,7 +40,7 @@ class HeatMaps:
             class_index: 0..classes - 1.
 
         Returns:
-            float32 (rows, columns) of the last convolution's output, 0..1; all 0 if nothing is evidence for the class.
+            float32 (rows, columns) of the last convolution's size, 0..1; all 0 if nothing is evidence for the class.
         """
         with tf.GradientTape() as tape:
             batch = tf.convert_to_tensor(self._preprocessing.batch(image[None]))
@@ -48,6 +50,18 @@ class HeatMaps:
         gradients = tape.gradient(logit, activations)
         evidence = np.maximum(tf.reduce_sum(activations * gradients, axis=-1)[0].numpy(), 0)
         return evidence / evidence.max() if evidence.max() > 0 else evidence
+
+
+def _last_places(model: keras.Model, convolved: list[keras.KerasTensor]) -> keras.KerasTensor:
+    """The output (n, rows, columns, channels) that heat maps are of, from the outputs of all convolutions.
+
+    It is the last output with as many rows and columns as that of the last convolution, behind a normalization or the
+    sum that ends a residual block. A convolution with one place, such as one behind a global pooling, does not count.
+    """
+    sizes = [tensor.shape[1:3] for tensor in convolved]
+    size = next((size for size in reversed(sizes) if size != (1, 1)), sizes[-1])
+    outputs = [layer.output for layer in model.layers if len(layer.output.shape) == 4]
+    return next(tensor for tensor in reversed(outputs) if tensor.shape[1:3] == size)
 
 
 def _logit(head: keras.layers.Dense, features: tf.Tensor, class_index: int) -> tf.Tensor:

@@ -17,8 +17,8 @@ from image_kit.weights import head_of, is_binary
 
 
 def make_model(
-    original: keras.Sequential, recipe: Recipe, images: int, hardware: Hardware, distribution: Distribution
-) -> keras.Sequential:
+    original: keras.Model, recipe: Recipe, images: int, hardware: Hardware, distribution: Distribution
+) -> keras.Model:
     """A compiled copy of the network, with its weights, ready for `fit`.
 
     Args:
@@ -55,7 +55,7 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def loss_for(network: keras.Sequential) -> keras.losses.Loss:
+def loss_for(network: keras.Model) -> keras.losses.Loss:
     """The loss that follows from the head, so that nobody can combine them wrongly.
 
     One sigmoid unit: binary cross-entropy. Softmax: sparse categorical cross-entropy. Linear: the same from logits.
@@ -66,7 +66,7 @@ def loss_for(network: keras.Sequential) -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
 
-def make_variables(model: keras.Sequential) -> None:
+def make_variables(model: keras.Model) -> None:
     """Create the variables of the optimizer and the metrics now. Otherwise the first step does, and is traced twice.
 
     That saves 0.4 s. On several devices, metrics can create theirs only inside a replica.

@@ -53,7 +53,7 @@ class Run:
         callbacks: of `fit` (set by `build`).
     """
 
-    model: keras.Sequential
+    model: keras.Model
     classifier: KerasClassifier
     folder: RunFolder
 

@@ -4,11 +4,17 @@ NAME.weights.h5 is the file that Keras's own `model.save_weights` writes, so `mo
 to the HDF5 file:
 
 - root attributes image_classifier_0, _1, ...: `Description` as JSON (network, class names, preprocessing, metrics,
-  versions), by `save_weights`;
+  versions);
 - data set image_classifier_trained_on, uint64 (n,): fingerprints of the photos that the weights were trained or
-  validated on, by `save_weights`;
-- data set image_classifier_trust, uint8 (n,): calibration and golden self-test (image_kit.trust), by `add_trust`;
-- root attribute crc32: CRC-32 of all of this and of all weights, by both.
+  validated on;
+- data set image_classifier_trust, uint8 (n,): calibration and golden self-test (image_kit.trust);
+- root attribute crc32: CRC-32 of all of this and of all weights.
+
+`save_weights` writes a Keras model, to which `add_trust` adds the trust data. `save_network` writes all of the file at
+once from NumPy arrays, and imports no Keras. `load_weights` and `read_network_weights` are their inverses.
+
+The network in the description is a list of layers with their settings. In a network with branches, such as residual
+blocks, a layer also lists its inputs (network.py).
 
 Reading a file runs no code from it, follows no link into another file, and takes no more memory than the file's size.
 """
@@ -33,6 +39,12 @@ if TYPE_CHECKING:
         with_progress as with_progress,
     )
     from image_kit.weights.fallback import Fallback as Fallback
+    from image_kit.weights.layout import Weights as Weights
+    from image_kit.weights.network import (
+        ALLOWED_LAYERS as ALLOWED_LAYERS,
+        Network as Network,
+        check_network as check_network,
+    )
     from image_kit.weights.newest import (
         BEST as BEST,
         LAST as LAST,
@@ -59,6 +71,8 @@ __getattr__ = lazy_names(
         "checksum": "verify_checksum",
         "description": "Description read_description read_trained_on with_progress",
         "fallback": "Fallback",
+        "layout": "Weights",
+        "network": "ALLOWED_LAYERS Network check_network",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
         "plain_files": "read_network_weights save_network",
         "saving": "add_trust load_weights save_weights",

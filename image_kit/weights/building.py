@@ -171,7 +171,7 @@ def check_head(model: "keras.Model", n_classes: int) -> None:
     """Raise ValueError unless the last layer is one that answers can be read from: `head_of` says which these are."""
     import keras  # see network_of
 
-    last, shape = model.layers[-1], model.output_shape[1:]
+    last, shape = model.layers[-1], tuple(model.outputs[0].shape[1:])
     units = {"sigmoid": 1, "softmax": n_classes, "linear": n_classes}.get(last.get_config().get("activation"))
     if not isinstance(last, keras.layers.Dense) or shape != (units,):
         raise ValueError(
@@ -190,4 +190,4 @@ def head_of(model: "keras.Model") -> str:
 
 def is_binary(model: "keras.Model") -> bool:
     """Whether the head is one sigmoid unit. Its labels are 0.0 and 1.0, float32 (n, 1)."""
-    return model.output_shape[-1] == 1
+    return model.outputs[0].shape[-1] == 1

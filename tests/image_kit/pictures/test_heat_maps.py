@@ -76,3 +76,58 @@ def test_a_head_without_bias_is_explained_too(activation, units):
     model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1), kernel.reshape(-1, units)])
     classifier = KerasClassifier(model, Description("mine", ("a", "b"), Preprocessing(SHAPE)))
     assert peak(HeatMaps(classifier)(IMAGE, 1)) == (7, 5)
+
+
+def with_branches(image, x):
+    """Two ways that both end at x's own values: a residual block around nothing, and a gate that is always open."""
+    layers = keras.layers
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(1, 1, activation="sigmoid", kernel_initializer="zeros", bias_initializer="ones")(gate)
+    return layers.Multiply()([layers.Add()([x, layers.Conv2D(1, 1, kernel_initializer="zeros")(x)]), gate])
+
+
+ONES = {"depthwise_initializer": "ones", "pointwise_initializer": "ones"}
+CONVOLUTIONS = {
+    "separable": lambda image: keras.layers.SeparableConv2D(1, 1, activation="relu", **ONES)(image),
+    "depthwise": lambda image: keras.layers.DepthwiseConv2D(1, activation="relu", depthwise_initializer="ones")(image),
+    "normalized": lambda image: keras.layers.ReLU()(
+        keras.layers.BatchNormalization()(keras.layers.Conv2D(1, 1, kernel_initializer="ones")(image))
+    ),
+    "branches": lambda image: with_branches(image, keras.layers.Conv2D(1, 1, kernel_initializer="ones")(image)),
+    "one place": lambda image: keras.layers.Conv2D(1, (12, 16), kernel_initializer="ones")(
+        keras.layers.Conv2D(1, 1, kernel_initializer="ones")(image)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_other_convolutions_and_branches_are_explained_too(name):
+    image = keras.Input(SHAPE)
+    x = keras.layers.Flatten()(CONVOLUTIONS[name](image))
+    model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(x))
+    if x.shape[-1] > 1:
+        kernel = np.zeros(SHAPE, np.float32)
+        kernel[7, 5] = 50
+        model.layers[-1].set_weights([kernel.reshape(-1, 1), np.zeros(1)])
+    else:  # the last convolution has one place, so the one before is explained
+        weights = np.zeros((12, 16, 1, 1), np.float32)
+        weights[7, 5] = 50
+        model.layers[2].set_weights([weights, np.zeros(1)])
+        model.layers[-1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    classifier = KerasClassifier(model, Description("mine", ("a", "b"), Preprocessing(SHAPE)))
+    assert peak(HeatMaps(classifier)(IMAGE, 1)) == (7, 5)
+
+
+@pytest.mark.parametrize("makes_negative", [False, True])
+def test_evidence_is_measured_behind_the_sum_that_ends_a_residual_block(makes_negative):
+    """What reaches the head past the last convolution counts as well."""
+    layers = keras.layers
+    image = keras.Input(SHAPE)
+    residual = layers.Conv2D(1, 1, kernel_initializer="zeros", name="last")(image)
+    x = layers.Flatten()(layers.Add()([image, residual]))
+    model = keras.Model(image, layers.Dense(1, activation="sigmoid")(x))
+    kernel = np.zeros(SHAPE, np.float32)
+    kernel[7, 5] = -50 if makes_negative else 50
+    model.layers[-1].set_weights([kernel.reshape(-1, 1), np.zeros(1)])
+    heat = HeatMaps(KerasClassifier(model, Description("mine", ("a", "b"), Preprocessing(SHAPE))))
+    assert peak(heat(IMAGE, 0 if makes_negative else 1)) == (7, 5)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from image_kit.answering import KerasClassifier, load_classifier
+from image_kit.answering.lite_classifier import LiteClassifier
 from image_kit.datasets import load_photos
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
@@ -82,6 +83,22 @@ def test_a_network_that_cannot_be_kept_is_refused_before_a_run_exists(photos, ow
 RETURNED = {
     "nothing": ("return None", r"must return a keras\.Sequential or a functional keras\.Model, received NoneType"),
     "no input": ("return keras.Sequential([keras.layers.Dense(2)])", r"must begin with keras\.Input\(image_shape\)"),
+    "a subclass": (
+        "return type('Mine', (keras.Model,), {})()",
+        r"must return a keras\.Sequential or a functional keras\.Model, received Mine",
+    ),
+    "two outputs": (
+        "i = keras.Input(image_shape); return keras.Model(i, [keras.layers.Flatten()(i), keras.layers.ReLU()(i)])",
+        "it has 1 inputs and 2 outputs, not one of each",
+    ),
+    "an operator": (
+        "i = keras.Input(image_shape); return keras.Model(i, keras.layers.Flatten()(i) * 2)",
+        r"the layer 'multiply\w*' \(Multiply\) is not one that a weights file may carry",
+    ),
+    "no head": (
+        "i = keras.Input(image_shape); return keras.Model(i, keras.layers.Add()([i, i]))",
+        r"must end in Dense\(1, activation='sigmoid'\)",
+    ),
     "another input": (
         "return keras.Sequential([keras.Input((20, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(n_classes)])",
         r"must take images of \(24, 24, 3\), its Input takes \(20, 20, 3\)",
@@ -101,6 +118,19 @@ def test_what_a_function_may_return(photos, tmp_path, monkeypatch, code, message
     with pytest.raises(UserError, match=message):
         build(None, recipe, load_photos(photos, recipe), networks)
     assert not Path("runs").exists()
+
+
+def test_a_functional_model_is_trained_resumed_and_answers_without_its_function(photos):
+    """`residual_model` has branches of different depth, every merging layer, and dropout."""
+    recipe, folder = replace(RECIPE, model="residual_model"), new_run()
+    run_it(folder, photos, replace(recipe, epochs=1), NamedNetworks("tests.fixtures.networks"))
+    scores = run_it(RunFolder.open(folder.path), photos, recipe, NamedNetworks("tests.fixtures.networks"))
+    assert scores["test"].total == 6
+    images = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
+    engines = [load(folder.file(BEST)) for load in (KerasClassifier.load, load_classifier)]
+    assert type(engines[0].model).__name__ == "Functional"
+    assert isinstance(engines[1], LiteClassifier)
+    np.testing.assert_allclose(*(engine.probabilities(images) for engine in engines), atol=1e-4)
 
 
 def test_settings_may_be_numpys_numbers(photos, own_networks):

@@ -2,12 +2,16 @@
 
 import json
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from keras import layers
 
+from image_kit.errors import UserError
+from image_kit.photos import Preprocessing
+from image_kit.weights import Description, load_weights, save_weights
 from image_kit.weights.building import build_network, network_of
 from image_kit.weights.layout import keras_order
 from image_kit.weights.network import (
@@ -197,6 +201,19 @@ def test_forged_inputs_are_refused(network, message):
         check_network(network)
 
 
+@pytest.mark.parametrize(("inputs", "reason"), [([7, 9], "takes inputs other than"), (None, "must take a list")])
+def test_a_file_with_forged_inputs_gives_one_line(tmp_path, inputs, reason):
+    path, model = tmp_path / "a.weights.h5", residual_model(SHAPE, 3)
+    description = Description("mine", ("a", "b", "c"), Preprocessing(SHAPE), network=network_of(model))
+    save_weights(model, path, description, np.empty(0, np.uint64))
+    with h5py.File(path, "r+") as file:
+        values = json.loads(file.attrs["image_classifier_0"])
+        next(layer for layer in values["network"] if layer["class"] == "Multiply")["inputs"] = inputs
+        file.attrs["image_classifier_0"] = json.dumps(values)
+    with pytest.raises(UserError, match=rf"a\.weights\.h5: its description is damaged \(.*{reason}"):
+        load_weights(path)
+
+
 def doubled(times):
     """Each layer concatenates the one before with itself."""
     return [{"class": "Concatenate", "axis": -1, "inputs": [index - 1] * 2} for index in range(times)]
@@ -223,8 +240,14 @@ def test_branches_that_keras_cannot_build_or_that_take_gigabytes_are_refused(net
         build_network(check_network(network), SHAPE)
 
 
+RESIDUAL = network_of(residual_model(SHAPE, 3))
+
+
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 14), st.lists(st.integers(-3, 16) | st.floats() | st.none(), max_size=4) | st.none() | st.text())
+@given(
+    st.integers(0, len(RESIDUAL) - 1),
+    st.lists(st.integers(-3, 16) | st.floats() | st.none(), max_size=4) | st.none() | st.text(),
+)
 def test_any_change_to_inputs_is_refused_or_built(place, inputs):
     network = [dict(layer) for layer in RESIDUAL]
     network[place]["inputs"] = inputs
@@ -233,6 +256,3 @@ def test_any_change_to_inputs_is_refused_or_built(place, inputs):
             build_network(check_network(network), SHAPE)
     except ValueError:
         pass
-
-
-RESIDUAL = network_of(residual_model(SHAPE, 3))
