@@ -8,7 +8,7 @@ import numpy as np
 from image_kit.features.feature_rows import FeatureRows
 from image_kit.features.folds import FOLDS, make_folds, repeats_for
 from image_kit.features.head import as_rows
-from image_kit.features.intervals import rate_interval
+from image_kit.features.intervals import cross_validated_interval
 from image_kit.features.softmax_regression import Fits, fit_all, predict_logits
 
 STRENGTHS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
@@ -131,7 +131,7 @@ def _score(
     repeat_accuracies: np.ndarray,
 ) -> CrossValidation:
     n_classes = probabilities.shape[1]
-    answers = probabilities.argmax(axis=1)
+    answers, k = probabilities.argmax(axis=1), int(folds.max()) + 1
     right = answers == labels
     confusion = np.zeros((n_classes, n_classes), int)
     np.add.at(confusion, (labels, answers), 1)
@@ -139,14 +139,14 @@ def _score(
     for label in np.unique(labels):
         own = labels == label
         recalls[label] = right[own].mean()
-        recall_intervals[label] = rate_interval(right[own], None if groups is None else groups[own])
+        recall_intervals[label] = cross_validated_interval(right[own], k, None if groups is None else groups[own])
     return CrossValidation(
         probabilities=probabilities,
         answers=answers,
         folds=folds,
         strength=strength,
         accuracy=float(right.mean()),
-        interval=rate_interval(right, groups),
+        interval=cross_validated_interval(right, k, groups),
         repeat_accuracies=repeat_accuracies,
         confusion=confusion,
         recalls=recalls,

@@ -1,0 +1,108 @@
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from image_kit.errors import UserError
+from image_kit.features import cross_validation
+from image_kit.features.cross_validation import STRENGTHS, cross_validate
+from image_kit.features.head import fit_head
+from tests.fixtures.blobs import blobs
+
+
+@pytest.fixture(scope="module")
+def result():
+    return cross_validate(*blobs(120), 3)
+
+
+def test_each_answer_comes_from_a_head_without_the_photo(result):
+    """Done again by hand for one photo: the heads of its folds, with the strength that the other folds prefer."""
+    features, labels = blobs(120)
+    assert result.folds.shape == (3, 120)
+    probabilities = np.zeros(3)
+    for fold_of in result.folds:
+        kept = fold_of != fold_of[7]
+        candidates = []
+        for strength in STRENGTHS:
+            logits = fit_head(features[kept], labels[kept], 3, strength).logits(features[7:8])[0]
+            candidates.append(np.exp(logits) / np.exp(logits).sum())
+        # Which strength the others prefer is tested below; here it must be one of them.
+        probabilities += candidates[STRENGTHS.index(result.strength)] / 3
+    assert np.allclose(result.probabilities[7], probabilities, atol=0.02)
+
+
+def test_a_photo_has_no_say_in_its_strength_or_heads(monkeypatch):
+    """With another label, a photo's own probabilities stay the same to the bit; those of others change."""
+    features, labels = blobs(60, distance=0.5)
+    folds = cross_validation.make_folds(labels, None, 5, 1)
+    monkeypatch.setattr(cross_validation, "make_folds", lambda *_: folds)
+    before = cross_validate(features, labels, 3).probabilities
+    held = folds[0] == 2
+    changed = np.where(held, (labels + 1) % 3, labels)
+    after = cross_validate(features, changed, 3).probabilities
+    assert np.array_equal(before[held], after[held])
+    assert not np.allclose(before[~held], after[~held], atol=0.01)
+
+
+def test_what_is_returned_agrees(result):
+    _, labels = blobs(120)
+    assert np.allclose(result.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert result.probabilities.dtype == np.float32
+    assert np.array_equal(result.answers, result.probabilities.argmax(axis=1))
+    assert result.accuracy == (result.answers == labels).mean() == np.trace(result.confusion) / 120
+    assert result.confusion.sum(axis=1).tolist() == [40, 40, 40]
+    assert np.allclose(result.recalls, np.diag(result.confusion) / 40)
+    assert result.interval[0] < result.accuracy < result.interval[1]
+    low, high = result.recall_intervals.T
+    assert (low <= result.recalls).all()
+    assert (result.recalls <= high).all()
+    # A class has a third of the photos, so its interval is wider.
+    assert (high - low > result.interval[1] - result.interval[0]).any()
+    assert result.repeat_accuracies.shape == (3,)
+    assert abs(result.repeat_accuracies.mean() - result.accuracy) < 0.05
+    assert result.strength in STRENGTHS
+
+
+def test_the_same_input_gives_the_same_result(result):
+    again = cross_validate(*blobs(120), 3)
+    for field in fields(result):
+        assert np.array_equal(getattr(result, field.name), getattr(again, field.name))
+
+
+def test_learning_by_heart_is_seen_through():
+    """Labels at random: the heads know their own photos well, and the others not at all."""
+    features, labels = blobs(150, d=300, distance=0)
+    result = cross_validate(features, labels, 3)
+    assert (fit_head(features, labels, 3, 1e-5).logits(features).argmax(axis=1) == labels).mean() > 0.95
+    assert result.interval[0] < 1 / 3
+    assert result.accuracy < 1 / 3 + 4 * (2 / 9 / 150) ** 0.5  # four standard errors
+    assert result.strength == max(STRENGTHS)
+
+
+def test_groups_that_are_copies_do_not_flatter():
+    """Five copies of each photo, random labels: copies on both sides would make every answer right."""
+    features, labels = blobs(30, d=40, distance=0)
+    features, labels, groups = np.repeat(features, 5, axis=0), np.repeat(labels, 5), np.repeat(np.arange(30), 5)
+    apart, together = (cross_validate(features, labels, 3, each) for each in (None, groups))
+    assert apart.accuracy > 0.9
+    assert together.accuracy < 0.65
+    assert np.ptp(together.interval) > 2 * np.ptp(apart.interval)
+
+
+def test_weights_count_in_the_choice_and_the_fits():
+    features, labels = blobs(90, distance=0.3)
+    only_two = cross_validate(features, labels, 3, weights=(labels != 2) + 1e-6)
+    assert (only_two.answers == 2).mean() < 0.05
+
+
+def test_few_photos_and_classes_that_are_held_out_whole():
+    few = cross_validate(*blobs(6, d=50, classes=2), 2)
+    assert few.folds.shape == (10, 6)
+    assert few.interval[1] - few.interval[0] > 0.3
+    features, labels = blobs(30)
+    by_class = cross_validate(features, labels, 4, groups=np.where(labels == 0, 0, np.arange(30) + 1))
+    assert by_class.recalls[0] == 0  # its only group cannot be learned from others
+    assert np.isnan(by_class.recalls[3])
+    assert np.isnan(by_class.recall_intervals[3]).all()
+    with pytest.raises(UserError, match="all photos are in one group"):
+        cross_validate(features, labels, 3, groups=np.zeros(30, int))
