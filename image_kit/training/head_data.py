@@ -154,7 +154,7 @@ def _keys(groups: np.ndarray, names: Sequence[str] | None, hashes: Sequence[str 
 
     So a group stays in its part when photos are added, unless they are near copies of it.
     """
-    own = [(names and hashlib.sha256(names[i].encode()).hexdigest()) or digest for i, digest in enumerate(hashes)]
+    own = list(hashes) if names is None else [hashlib.sha256(name.encode()).hexdigest() for name in names]
     smallest: dict[int, str] = {}
     for group, key, digest in zip(groups.tolist(), own, hashes, strict=True):
         if digest is not None and key is not None:

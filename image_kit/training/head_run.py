@@ -131,7 +131,7 @@ class HeadRun:
         trust, record = self._measure_trust(description, network, weights)
         trained_on = self.data.images["train"].fingerprints
         best = self.folder.file(BEST)
-        save_network(best, description, weights, trained_on, trust)
+        save_network(best, description, weights, np.asarray(trained_on), trust)
         try:
             write_lite_network(self.folder.file(LITE), network, weights, (description, HEAD, trust), best)
         except (ImportError, ValueError) as error:
