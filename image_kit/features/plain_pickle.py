@@ -14,7 +14,7 @@ import numpy as np
 
 # PyTorch's pickles have 60 KB for 386 tensors. A value takes up to 100 times the bytes of its opcode.
 MAX_PICKLE_BYTES = 2**20
-DTYPES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+DTYPES: dict[str, np.dtype] = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
 _ORDERED_DICT, _REBUILD_TENSOR = "collections OrderedDict", "torch._utils _rebuild_tensor_v2"
 _ALLOWED = (_ORDERED_DICT, _REBUILD_TENSOR, *DTYPES)
 
