@@ -36,7 +36,9 @@ def mutated(data: bytes, case: int) -> bytes:
     for _ in range(int(rng.integers(1, MAX_MUTATIONS + 1)) if case else 0):
         end = len(damaged)
         place = int(
-            rng.choice([rng.integers(0, end), rng.integers(0, min(end, 4096)), end - rng.integers(1, min(end, 4096))])
+            rng.choice(
+                [rng.integers(0, end), rng.integers(0, min(end, 4096)), end - rng.integers(1, max(2, min(end, 4096)))]
+            )
         )
         kind, length = rng.integers(0, 6), int(rng.integers(1, 200))
         if kind == 0:

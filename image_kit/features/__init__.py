@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.features.backbones import Backbone as Backbone, load_backbone as load_backbone
+    from image_kit.features.backbone import Backbone as Backbone, identify as identify
+    from image_kit.features.backbones import load_backbone as load_backbone
     from image_kit.features.cross_validation import (
         CrossValidation as CrossValidation,
         cross_validate as cross_validate,
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
         photo_features as photo_features,
         select_part as select_part,
     )
-    from image_kit.features.feature_rows import prepare_rows as prepare_rows, unit_length as unit_length
+    from image_kit.features.feature_rows import prepare_rows as prepare_rows
+    from image_kit.features.golden_features import check_golden as check_golden, golden_image as golden_image
     from image_kit.features.groups import merge_groups as merge_groups, read_groups as read_groups
     from image_kit.features.head import Head as Head, balanced_weights as balanced_weights, fit_head as fit_head
     from image_kit.features.runners import running as running
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "backbones": "Backbone load_backbone",
+        "backbone": "Backbone identify",
+        "backbones": "load_backbone",
+        "cross_validation": "CrossValidation cross_validate",
         "extraction": "PhotoFeatures photo_features select_part",
+        "feature_rows": "prepare_rows",
+        "golden_features": "check_golden golden_image",
         "groups": "merge_groups read_groups",
         "head": "Head balanced_weights fit_head",
-        "cross_validation": "CrossValidation cross_validate",
-        "feature_rows": "prepare_rows unit_length",
         "runners": "running",
         "store": "FeatureStore kept_features_folder",
     },

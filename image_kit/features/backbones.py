@@ -1,43 +1,14 @@
-"""Backbones: networks trained on many photos, without their heads. Their outputs are the features of a photo."""
+"""Find and load the backbone that --backbone names."""
 
-import hashlib
 import importlib.util
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from image_kit.errors import UserError
+from image_kit.features.applications import APPLICATIONS, load_application
+from image_kit.features.backbone import Backbone, identify
 from image_kit.features.efficientnet_lite import VARIANTS, convert
 from image_kit.features.torch_file import read_torch_file
-
-
-@dataclass(frozen=True, eq=False)
-class Backbone:
-    """A network without a head, as plain data, with its weights.
-
-    Attributes:
-        name: as --backbone takes it.
-        image_size: (height, width) in pixels.
-        network: for float32 RGB images (n, height, width, 3) on 0..1; outputs features (n, k).
-        weights: of each entry of the network, float32, in the order of Keras's variables.
-        identity: hex digest of network and weights: equal features come from equal identities.
-        stages: indices of the last entries of the network's stages, for pooled features of earlier stages; may be ().
-        source: where the weights come from, for reports.
-        licence: of the weights, "" if unknown.
-    """
-
-    name: str
-    image_size: tuple[int, int]
-    network: list[dict[str, Any]]
-    weights: list[list[np.ndarray]]
-    identity: str
-    stages: tuple[int, ...] = ()
-    source: str = ""
-    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,32 +52,39 @@ def load_backbone(choice: str) -> Backbone:
     """The backbone that --backbone names.
 
     Args:
-        choice: lite0, lite1 or lite2.
+        choice: lite0, lite1 or lite2, which need no Keras; or the path of a Keras model, see `load_keras_file`; or the
+            name of a network in keras.applications, in any case, see `load_application`.
 
     Raises:
-        UserError: there is no such backbone, its package is not installed, or its file is damaged.
+        UserError: there is no such backbone, its package is not installed, its file is damaged or not usable, or it
+            cannot be downloaded.
     """
-    if choice not in PACKAGES:
-        raise UserError(f"--backbone: must be {', '.join(PACKAGES)}; received {choice!r}")
-    package, variant = PACKAGES[choice], VARIANTS[choice]
-    state = read_torch_file(package.find(), package.sha256, package.name)
-    lite = convert(state, variant)
+    if choice.lower() in PACKAGES:
+        return _load_lite(choice.lower())
+    if Path(choice).suffix in (".keras", ".h5"):
+        from image_kit.features.keras_files import load_keras_file  # imports h5py, 0.1 s that Lite does not need
+
+        return load_keras_file(Path(choice))
+    for name in APPLICATIONS:
+        if choice.lower() == name.lower():
+            return load_application(name)
+    raise UserError(
+        f"--backbone: must be {', '.join(PACKAGES)}, the path of a .keras or .h5 model, or one of "
+        f"{', '.join(APPLICATIONS)}; received {choice!r}"
+    )
+
+
+def _load_lite(name: str) -> Backbone:
+    package, variant = PACKAGES[name], VARIANTS[name]
+    lite = convert(read_torch_file(package.find(), package.sha256, package.name), variant)
     return Backbone(
-        name=choice,
+        name=name,
         image_size=(variant.side, variant.side),
         network=lite.entries,
         weights=lite.weights,
         identity=identify(lite.entries, lite.weights),
         stages=lite.stages,
-        source=f"EfficientNet-{choice.capitalize()}, trained on ImageNet, package {package.name}",
+        package=package.name,
+        source=f"EfficientNet-{name.capitalize()}, trained on ImageNet",
         licence="Apache-2.0",
     )
-
-
-def identify(network: Sequence[dict[str, Any]], weights: Sequence[Sequence[np.ndarray]]) -> str:
-    """64 hex digits that differ when a layer, a setting or a weight differs."""
-    digest = hashlib.sha256(json.dumps(network, sort_keys=True).encode())
-    for array in (each for layer in weights for each in layer):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

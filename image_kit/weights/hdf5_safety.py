@@ -5,12 +5,16 @@ to huge sizes (compression, chunks that were never written). Weights files need 
 """
 
 import math
+import mmap
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 
 MAX_OBJECTS = 20_000  # groups and data sets: a hundred times as many as these networks and their optimizers have
+# A global heap, where HDF5 keeps texts: signature and version, then its size, then objects: index, references, size.
+HEAP, OBJECT = b"GCOL\x01\0\0\0", struct.Struct("<HHIQ")
 
 
 class HostileFile(Exception):
@@ -21,9 +25,11 @@ def count_numbers(path: Path) -> int:
     """How many numbers all data sets of the file contain together. None of them is read.
 
     Raises:
-        HostileFile: the file points into other files, or its data sets claim to be larger than it is.
+        HostileFile: the file points into other files, its data sets claim to be larger than it is, or reading its texts
+            would never end.
         Exception: h5py's, of many kinds, if the file is damaged or is not HDF5.
     """
+    refuse_endless_heaps(path)
     size, elements = path.stat().st_size, 0
     with h5py.File(path, "r") as file:
         claimed = 0
@@ -36,6 +42,35 @@ def count_numbers(path: Path) -> int:
             if claimed > size:
                 raise HostileFile(f"{name} claims to be larger than the file")
     return elements
+
+
+def refuse_endless_heaps(path: Path) -> None:
+    """Raise HostileFile if a global heap is damaged in a way that makes libhdf5 read it without end.
+
+    libhdf5 1.14 adds up the sizes of the objects to find their ends. An empty object of free space, or a size that
+    overflows, leaves it where it is, and not even Ctrl-C ends it.
+    """
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            return  # mmap refuses empty files
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            start = -1
+            while (start := data.find(HEAP, start + 1)) >= 0:
+                _check_heap(data, start)
+
+
+def _check_heap(data: mmap.mmap, start: int) -> None:
+    place = start + 16
+    size = int.from_bytes(data[start + 8 : place], "little")
+    end = min(start + size, len(data))
+    while place + OBJECT.size <= end:
+        index, _, _, length = OBJECT.unpack_from(data, place)
+        # Free space, of index 0, counts its own header, and is the last.
+        if length > size or (index == 0 and length < OBJECT.size):
+            raise HostileFile(f"its texts near byte {place:,} are damaged")
+        if index == 0:
+            return
+        place += OBJECT.size + -(-length // 8) * 8
 
 
 def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:

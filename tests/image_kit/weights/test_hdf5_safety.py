@@ -1,3 +1,5 @@
+import struct
+
 import h5py
 import numpy as np
 import pytest
@@ -79,3 +81,17 @@ def test_what_weights_do_not_need_is_refused_unread(tmp_path, write, message):
         hdf5_safety.count_numbers(path)
     with pytest.raises(UserError, match=rf"a\.weights\.h5: is not a plain weights file.*{message}"):
         read_description(path)
+
+
+@pytest.mark.parametrize(("index", "length"), [(0, 0), (5, 2**64 - 16)], ids=["empty free space", "overflow"])
+def test_texts_that_libhdf5_would_read_without_end_are_refused(index, length, tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["text"] = "weights"
+    assert hdf5_safety.count_numbers(path) == 0
+    data = bytearray(path.read_bytes())
+    first = data.index(b"GCOL") + 16
+    data[first : first + 16] = struct.pack("<HHIQ", index, 0, 0, length)
+    path.write_bytes(data)
+    with pytest.raises(HostileFile, match=f"its texts near byte {first:,} are damaged"):
+        hdf5_safety.count_numbers(path)
