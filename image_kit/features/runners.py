@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.answering import flatbuffer
 from image_kit.errors import UserError
-from image_kit.features.backbones import Backbone
+from image_kit.features.backbone import Backbone
 from image_kit.features.extraction import BackboneRunner
 from image_kit.photos import Preprocessing
 from image_kit.terminal import say

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
         with_progress as with_progress,
     )
     from image_kit.weights.fallback import Fallback as Fallback
-    from image_kit.weights.layout import Weights as Weights
+    from image_kit.weights.hdf5_safety import count_numbers as count_numbers
+    from image_kit.weights.layout import Weights as Weights, keras_order as keras_order
     from image_kit.weights.network import (
         ALLOWED_LAYERS as ALLOWED_LAYERS,
         Network as Network,
@@ -71,7 +72,8 @@ __getattr__ = lazy_names(
         "checksum": "verify_checksum",
         "description": "Description read_description read_trained_on with_progress",
         "fallback": "Fallback",
-        "layout": "Weights",
+        "hdf5_safety": "count_numbers",
+        "layout": "Weights keras_order",
         "network": "ALLOWED_LAYERS Network check_network",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
         "plain_files": "read_network_weights save_network",
