@@ -6,8 +6,10 @@ import numpy as np
 
 from image_kit.errors import UserError
 
-FOLDS = 5  # each head is fitted to 80 % of the photos; ten folds changed no score by more than its noise
-MANY_PHOTOS = 1_000  # from here on one division is precise enough: the photos, not the division, decide the error
+# Each head is fitted to 80 % of the photos. Ten folds, at twice the time, moved the accuracy on ten classes of clothing
+# by .001 to .003, a quarter of its standard error.
+FOLDS = 5
+MANY_PHOTOS = 2_000  # from here on one division is enough: with 1,198 photos, three gave .804, .817 and .824
 
 
 def repeats_for(n: int) -> int:

@@ -12,6 +12,8 @@ from image_kit.features import (
     Backbone,
     FeatureStore,
     PhotoFeatures,
+    check_golden,
+    golden_image,
     kept_features_folder,
     merge_groups,
     photo_features,
@@ -78,8 +80,9 @@ def find_features(
     preprocessing = Preprocessing((*backbone.image_size, 3))
     folder = kept_features_folder() if keeps else None
     with running(backbone, preprocessing) as runner:
-        length = runner.run(np.zeros((1, *preprocessing.image_shape), np.uint8)).shape[1]
-        store = FeatureStore(backbone.identity, str(preprocessing), length, folder)
+        golden = runner.run(golden_image(backbone))
+        check_golden(backbone, golden)
+        store = FeatureStore(backbone.identity, str(preprocessing), golden.shape[1], folder)
         return preprocessing, photo_features(paths, runner, preprocessing, store, show_progress)
 
 

@@ -100,7 +100,7 @@ def test_repeats_differ_and_seeds_do():
 
 
 def test_few_photos_are_divided_more_often():
-    repeats = [repeats_for(n) for n in (6, 99, 100, 999, 1000, 10**6)]
+    repeats = [repeats_for(n) for n in (6, 99, 100, 1999, 2000, 10**6)]
     assert repeats == sorted(repeats, reverse=True)
     assert repeats[-1] == 1
 
