@@ -8,7 +8,8 @@ Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks"
 Split conformal prediction answers with every class whose nonconformity score, 1 - its probability, is at most a
 threshold that nearly all right classes of the calibration images stay below. Sources: Vovk, Gammerman, Shafer,
 "Algorithmic learning in a random world", 2005; Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with
-bounded error levels", JASA 2019. An image can also be refused as unlike the training images (see novelty.py). Both
+bounded error levels", JASA 2019. An image can also be refused as unlike the training images (see novelty.py and
+neighbours.py). Both
 kinds of error together stay within the error rate that the coverage allows, by the union bound. For images drawn like
 the calibration images, P(the right class is in the answer) >= coverage.
 """

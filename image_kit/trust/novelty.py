@@ -4,7 +4,7 @@ A classifier answers every image with one of its classes, often with high confid
 bright, contrasted, sharp and coloured an image is, and how its border looks. It is the squared Mahalanobis distance
 between these statistics and those of the training images. Lee et al. 2018 do the same with a network's features; the
 features of the kit's small networks tell much less (see benchmarks/trust.py). The score cannot tell when an image of
-the same kind shows something else.
+the same kind shows something else. Networks with a pretrained backbone use its features instead (neighbours.py).
 """
 
 from collections.abc import Iterator
