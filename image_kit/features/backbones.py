@@ -84,6 +84,7 @@ def _load_lite(name: str) -> Backbone:
         weights=lite.weights,
         identity=identify(lite.entries, lite.weights),
         stages=lite.stages,
+        bounds=True,
         package=package.name,
         source=f"EfficientNet-{name.capitalize()}, trained on ImageNet",
         licence="Apache-2.0",

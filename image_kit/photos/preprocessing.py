@@ -16,13 +16,16 @@ class Preprocessing:
     Attributes:
         image_shape: (height, width, channels); 3 channels are RGB, 1 is grayscale.
         rescale: factor from uint8 0..255 to the values that the network was trained on.
+        crop: 0 squeezes the whole photo into the image's shape, as Keras does. 1 keeps the photo's aspect ratio and
+            cuts off what does not fit, at both edges alike. Between them, photos are squeezed less and cut less.
     """
 
     image_shape: tuple[int, int, int]
     rescale: float = 1 / 255
+    crop: float = 0.0
 
     def photo(self, source: Path | str | bytes) -> np.ndarray:
-        """Decode a photo and resize it (antialiased bilinear; the aspect ratio is not kept, as in Keras).
+        """Decode a photo and resize it (antialiased bilinear).
 
         Args:
             source: a path, or the bytes of a file.
@@ -41,8 +44,16 @@ class Preprocessing:
         if channels == 1:
             image = image.convert("L")
         if image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
+            image = image.resize((width, height), Image.Resampling.BILINEAR, box=self._seen(*image.size))
         return np.asarray(image).reshape(self.image_shape)
+
+    def _seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of a photo that is resized: left, top, right, bottom in pixels."""
+        # How many times as wide as the image the photo is, in proportion; `crop` of this, as a power, is cut off.
+        wider = width * self.image_shape[0] / (height * self.image_shape[1])
+        seen_width, seen_height = width / max(1.0, wider) ** self.crop, height * min(1.0, wider) ** self.crop
+        left, top = (width - seen_width) / 2, (height - seen_height) / 2
+        return left, top, width - left, height - top
 
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 images (n, height, width, channels) as the float32 input of the network, same shape."""

@@ -113,8 +113,10 @@ class HeadRun:
     def _network(self) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
         """Backbone and head as one network."""
         dense = {"class": "Dense", "units": len(self.data.class_names), "activation": HEAD, "use_bias": True}
-        network = [*self.backbone.network, {"class": "UnitNormalization", "axis": -1}, dense]
-        return network, [*self.backbone.weights, [], [self.head.kernel, self.head.bias]]
+        bounding = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
+        between = [*bounding, {"class": "UnitNormalization", "axis": -1}]
+        network = [*self.backbone.network, *between, dense]
+        return network, [*self.backbone.weights, *([] for _ in between), [self.head.kernel, self.head.bias]]
 
     def _write_network(self) -> dict[str, Any]:
         """Write best.weights.h5 and model.tflite; returns the record of the calibration."""

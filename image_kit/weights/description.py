@@ -69,14 +69,16 @@ class Description:
 
 
 def _read_preprocessing(value: dict[str, Any]) -> Preprocessing:
-    (height, width, channels), rescale = value.pop("image_shape"), value.pop("rescale")
+    (height, width, channels), rescale, crop = value.pop("image_shape"), value.pop("rescale"), value.pop("crop", 0.0)
     if value:
         raise ValueError(f"unknown preprocessing {', '.join(value)}")
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and channels in (1, 3)):
         raise ValueError(f"bad image shape {(height, width, channels)}")
     if not (math.isfinite(rescale) and rescale > 0):
         raise ValueError(f"bad rescale {rescale}")
-    return Preprocessing((int(height), int(width), int(channels)), float(rescale))
+    if not 0 <= crop <= 1:
+        raise ValueError(f"bad crop {crop}")
+    return Preprocessing((int(height), int(width), int(channels)), float(rescale), float(crop))
 
 
 def read_class_names(names: Any) -> tuple[str, ...]:
