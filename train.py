@@ -16,6 +16,7 @@ from image_kit.photo_sets import draw_demo
 from image_kit.photos import list_photos, scan_folder, tune_memory
 from image_kit.recipe import Augmentation, Recipe
 from image_kit.terminal import progress, say
+from image_kit.threads import one_thread_for_algebra
 from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
 from image_kit.weights import BEST, LAST, read_description
 from presets import DEMO_EPOCHS, PRESETS
@@ -290,8 +291,9 @@ def fit_head_on_features(args: argparse.Namespace, settings: Settings, folder: R
             say(line)
         run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
         run.build(lambda: folder or new_folder(args, settings, is_worker=False))
-        run.fit()
-        scores = run.finish()
+        with one_thread_for_algebra():
+            run.fit()
+            scores = run.finish()
     except KeyboardInterrupt:
         say("\nThe features computed so far are kept. Go on with the same command.")
         raise
