@@ -1,7 +1,7 @@
 """What decides a training: a recipe. Its fields are also the options of train.py."""
 
 from argparse import ArgumentTypeError
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
@@ -36,7 +36,10 @@ def size(text: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random transforms of training images. Names, units and defaults are those of Keras's ImageDataGenerator."""
+    """Random transforms of training images. Names, units and defaults are those of Keras's ImageDataGenerator.
+
+    `random_resized_crop` is our own.
+    """
 
     rotation_range: float = option(0.0, "rotate by up to this many degrees, either way", at_least=0, at_most=MAX_RANGE)
     # Keras 3 moves rows for width_shift_range and columns for height_shift_range. We do the same.
@@ -69,6 +72,19 @@ class Augmentation:
     cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
     horizontal_flip: bool = option(False, "mirror left to right with probability 1/2")
     vertical_flip: bool = option(False, "mirror top to bottom with probability 1/2")
+    random_resized_crop: tuple[float, float] | None = option(
+        None,
+        "enlarge a random part of the image, between these two fractions of its area (not Keras's)",
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        above=0,
+        at_most=1,
+    )
+
+    @property
+    def keras_arguments(self) -> dict[str, Any]:
+        """Those fields that Keras's ImageDataGenerator takes, as its keyword arguments."""
+        return {name: value for name, value in asdict(self).items() if name != "random_resized_crop"}
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ GIVEN = {
     "cval": ("128", 128.0),
     "horizontal_flip": ("", True),
     "vertical_flip": ("", True),
+    "random_resized_crop": ("0.35 1", (0.35, 1.0)),
 }
 
 
