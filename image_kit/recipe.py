@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
-OPTIMIZERS = ("adam", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine")
 MAX_SIDE = 2048  # pixels: far more than these networks can use, and the largest that a weights file may claim
 MAX_RANGE = 1e6  # degrees, pixels or factors: beyond any use, and far from overflow
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
@@ -110,6 +111,26 @@ class Recipe:
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)", above=0)
+    learning_rate_schedule: str = option(
+        "constant", "'cosine' lowers the learning rate to 0 along half a cosine", choices=SCHEDULES
+    )
+    warmup_epochs: float = option(
+        0.0, "raise the learning rate from 0 during this many epochs, or a part of one", at_least=0, at_most=MAX_RANGE
+    )
+    weight_decay: float | None = option(
+        None,
+        "shrink kernels by this fraction, times the learning rate, in each step (default: the optimizer's, .004 for "
+        "adamw)",
+        at_least=0,
+        below=1,
+    )
+    label_smoothing: float = option(
+        0.0, "learn this much of an equal share for all classes instead of the label alone", at_least=0, below=1
+    )
+    frozen_layers: int = option(0, "leave the network's first N layers as they are", at_least=0)
+    frozen_statistics: bool = option(
+        False, "batch normalization uses its stored mean and variance in training too, and keeps them"
+    )
     ema_momentum: float = option(
         0.0, "validate and keep a moving average of the weights with this momentum (0: off)", at_least=0, below=1
     )

@@ -20,7 +20,7 @@ SMALLEST_SLICE = 16  # images: the smallest number that was measured
 MOST_WEIGHTS = 680_000
 
 
-def choose_slices(network: keras.Sequential, batch_size: int, cores: int) -> int:
+def choose_slices(network: keras.Model, batch_size: int, cores: int) -> int:
     """How many slices to compute a batch in: one for each core, or 1 where splitting each operation is as fast.
 
     Args:
@@ -28,6 +28,8 @@ def choose_slices(network: keras.Sequential, batch_size: int, cores: int) -> int
         batch_size: images.
         cores: CPU cores that this process may use.
     """
+    if not isinstance(network, keras.Sequential):
+        return 1
     is_small = math.prod(network.input_shape[1:3]) <= LARGEST_IMAGE and batch_size >= cores * SMALLEST_SLICE
     # BatchNormalization takes its statistics from the whole batch.
     has_batch_statistics = any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
