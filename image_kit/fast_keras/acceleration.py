@@ -112,7 +112,9 @@ def _connected(model: keras.Model, copies: dict[keras.Layer, keras.Layer]) -> ke
     def copy_of(layer: keras.Layer) -> keras.Layer:
         return copies[layer] if layer in copies else type(layer).from_config(layer.get_config())
 
-    return _with_weights(model, keras.models.clone_model(model, clone_function=copy_of))
+    copy = keras.models.clone_model(model, clone_function=copy_of)
+    # Not with lists of one input and output, which a user may have given.
+    return _with_weights(model, keras.Model(copy.inputs[0], copy.outputs[0], name=model.name))
 
 
 def _chain(model: keras.Sequential, layers: list[keras.Layer], slices: int) -> keras.Sequential:
