@@ -23,7 +23,7 @@ from image_kit.datasets import TensorBatches, build_batches, load_photos
 from image_kit.features import load_backbone
 from image_kit.machine import cpu_cores
 from image_kit.recipe import Augmentation, Recipe
-from image_kit.training.network import make_model
+from image_kit.training import make_model
 from image_kit.weights import build_network
 
 CLASSES, FROZEN_LAYERS = 10, 43  # the stem and three of seven stages

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.training.network import make_model as make_model
     from image_kit.training.run import Run as Run
     from image_kit.training.run_folder import (
         RunFolder as RunFolder,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "network": "make_model",
         "run": "Run",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
         "settings": "Settings",
