@@ -257,8 +257,13 @@ def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentPars
 def reopen(args: argparse.Namespace) -> RunFolder:
     """The folder of the run to resume. Its settings.json gets the --epochs that were given."""
     folder = RunFolder.open(args.resume)
-    settings = folder.read_settings()
-    settings = replace(settings, recipe=options.resolve(args, settings.recipe))
+    before = folder.read_settings()
+    settings = replace(before, recipe=options.resolve(args, before.recipe))
+    if before.recipe.learning_rate_schedule == "cosine" and settings.recipe.epochs != before.recipe.epochs:
+        raise UserError(
+            f"--epochs: {folder.path} lowers its learning rate to 0 at the end of epoch {before.recipe.epochs}, so it "
+            f"cannot have {settings.recipe.epochs}; start a new run"
+        )
     scored = folder.scored_epochs()
     if scored:
         if scored == len(folder.history) and scored >= settings.recipe.epochs:

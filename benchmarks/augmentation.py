@@ -16,7 +16,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -37,9 +36,9 @@ from image_kit.photos import KerasLoading, open_photo, tune_memory
 from presets import PRESETS, PREVIEW_AUGMENTATION
 
 SIZE, BATCH, ARRAY_BATCH = (300, 300), 16, 256
-RECIPE = {**asdict(PRESETS["elephants_cars"].augmentation), "rescale": 1 / 255}
-PREVIEW = {**asdict(PREVIEW_AUGMENTATION), "rescale": 1 / 255}
-CIFAR = asdict(PRESETS["cifar10"].augmentation)
+RECIPE = {**PRESETS["elephants_cars"].augmentation.keras_arguments, "rescale": 1 / 255}
+PREVIEW = {**PREVIEW_AUGMENTATION.keras_arguments, "rescale": 1 / 255}
+CIFAR = PRESETS["cifar10"].augmentation.keras_arguments
 Epoch = Callable[[], None]
 
 

@@ -1,11 +1,12 @@
 """What decides a training: a recipe. Its fields are also the options of train.py."""
 
 from argparse import ArgumentTypeError
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
-OPTIMIZERS = ("adam", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine")
 MAX_SIDE = 2048  # pixels: far more than these networks can use, and the largest that a weights file may claim
 MAX_RANGE = 1e6  # degrees, pixels or factors: beyond any use, and far from overflow
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
@@ -36,7 +37,10 @@ def size(text: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random transforms of training images. Names, units and defaults are those of Keras's ImageDataGenerator."""
+    """Random transforms of training images. Names, units and defaults are those of Keras's ImageDataGenerator.
+
+    `random_resized_crop` is our own.
+    """
 
     rotation_range: float = option(0.0, "rotate by up to this many degrees, either way", at_least=0, at_most=MAX_RANGE)
     # Keras 3 moves rows for width_shift_range and columns for height_shift_range. We do the same.
@@ -69,6 +73,19 @@ class Augmentation:
     cval: float = option(0.0, "the value that --fill-mode constant fills with, on the 0-255 scale")
     horizontal_flip: bool = option(False, "mirror left to right with probability 1/2")
     vertical_flip: bool = option(False, "mirror top to bottom with probability 1/2")
+    random_resized_crop: tuple[float, float] | None = option(
+        None,
+        "enlarge a random part of the image, between these two fractions of its area (not Keras's)",
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        above=0,
+        at_most=1,
+    )
+
+    @property
+    def keras_arguments(self) -> dict[str, Any]:
+        """Those fields that Keras's ImageDataGenerator takes, as its keyword arguments."""
+        return {name: value for name, value in asdict(self).items() if name != "random_resized_crop"}
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,26 @@ class Recipe:
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)", above=0)
+    learning_rate_schedule: str = option(
+        "constant", "'cosine' lowers the learning rate to 0 along half a cosine", choices=SCHEDULES
+    )
+    warmup_epochs: float = option(
+        0.0, "raise the learning rate from 0 during this many epochs, or a part of one", at_least=0, at_most=MAX_RANGE
+    )
+    weight_decay: float | None = option(
+        None,
+        "shrink kernels by this fraction, times the learning rate, in each step (default: the optimizer's, .004 for "
+        "adamw)",
+        at_least=0,
+        below=1,
+    )
+    label_smoothing: float = option(
+        0.0, "learn this much of an equal share for all classes instead of the label alone", at_least=0, below=1
+    )
+    frozen_layers: int = option(0, "leave the network's first N layers as they are", at_least=0)
+    frozen_statistics: bool = option(
+        False, "batch normalization uses its stored mean and variance in training too, and keeps them"
+    )
     ema_momentum: float = option(
         0.0, "validate and keep a moving average of the weights with this momentum (0: off)", at_least=0, below=1
     )

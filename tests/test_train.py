@@ -294,6 +294,18 @@ def test_only_a_run_scored_after_its_last_epoch_is_complete(tmp_path, monkeypatc
         assert len(train.reopen(args).history) == trained
 
 
+def test_a_cosine_has_the_length_that_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("mnist_cnn", replace(PRESETS["mnist_cnn"], epochs=4, learning_rate_schedule="cosine")))
+    before = run.file("settings.json").read_bytes()
+    parse = train.build_parser().parse_args
+    with pytest.raises(UserError, match="--epochs: runs/a lowers its learning rate to 0 at the end of epoch 4, so it"):
+        train.reopen(parse(["--resume", "runs/a", "--epochs", "6"]))
+    assert run.file("settings.json").read_bytes() == before
+    assert train.reopen(parse(["--resume", "runs/a", "--epochs", "4"])).path == run.path
+
+
 @pytest.mark.slow
 def test_without_photos_it_trains_on_drawings_and_says_so(tmp_path, run_command):
     process = run_command(tmp_path, "train.py", "--image-size", 32, "--epochs", 1)

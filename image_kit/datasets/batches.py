@@ -1,13 +1,12 @@
 """Images and labels in the batches that model.fit takes."""
 
-from dataclasses import asdict
 from typing import Protocol
 
 import keras
 import numpy as np
 
 from image_kit.datasets.image_sets import Data
-from image_kit.generator import BatchMemory, ImageDataGenerator, standardise, transform_batch
+from image_kit.generator import BatchMemory, ImageDataGenerator, RandomCropGenerator, standardise, transform_batch
 from image_kit.recipe import Augmentation
 
 
@@ -170,4 +169,7 @@ def build_batches(
 
 def build_image_generator(augmentation: Augmentation, rescale: float | None = None) -> ImageDataGenerator:
     """The `ImageDataGenerator` that applies an `Augmentation`; `rescale` is a factor for every sample."""
-    return ImageDataGenerator(rescale=rescale, **asdict(augmentation))
+    arguments = {"rescale": rescale, **augmentation.keras_arguments}
+    if augmentation.random_resized_crop is None:
+        return ImageDataGenerator(**arguments)
+    return RandomCropGenerator(**arguments, random_resized_crop=augmentation.random_resized_crop)

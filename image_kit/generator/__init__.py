@@ -9,6 +9,9 @@ from image_kit.generator.captions import (
 from image_kit.generator.image_generator import (
     ImageDataGenerator as ImageDataGenerator,
 )
+from image_kit.generator.random_crop import (
+    RandomCropGenerator as RandomCropGenerator,
+)
 from image_kit.generator.transform import (
     standardise as standardise,
     transform_batch as transform_batch,

@@ -10,6 +10,8 @@ def describe_transform(transform: dict[str, Any]) -> str:
         transform: what `get_random_transform` returns. As in Keras, tx and zx act along the width.
     """
     texts = []
+    if "crop_width" in transform:
+        texts.append(f"crop {transform['crop_width']:.0%} wide, {transform['crop_height']:.0%} high")
     if transform["theta"]:
         texts.append(f"rotation {transform['theta']:.1f}°")
     if transform["tx"] or transform["ty"]:

@@ -16,6 +16,7 @@ import numpy as np
 # period of (side - 1) pixels, and OpenCV has no such mode.
 BORDERS = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_REPLICATE}
 _NEUTRAL = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
+_WHOLE = {"crop_x": 0, "crop_y": 0, "crop_width": 1, "crop_height": 1}  # of our own, see `random_crop.py`
 WARP_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 WARP_CHANNELS = (1, 3, 4)
 # OpenCV stores coordinates as float32. On noise, the worst case, the error is about 2e-5 grey levels (of 255) per pixel
@@ -49,7 +50,8 @@ def affine_matrix(parameters: dict, height: int, width: int) -> np.ndarray | Non
 
     Args:
         parameters: theta and shear in degrees, tx and ty in pixels, zx and zy as factors, flip_horizontal and
-            flip_vertical, as Keras's get_random_transform returns them; missing ones change nothing.
+            flip_vertical, as Keras's get_random_transform returns them; crop_x, crop_y, crop_width and crop_height,
+            of the part of the image that is transformed, as fractions; missing ones change nothing.
 
     Returns:
         float64 (2, 3) in OpenCV's (x, y) order, for WARP_INVERSE_MAP, or None where nothing needs
@@ -57,7 +59,7 @@ def affine_matrix(parameters: dict, height: int, width: int) -> np.ndarray | Non
 
     Source: composition as in keras.src.legacy.preprocessing.image.apply_affine_transform.
     """
-    if all(parameters.get(name, neutral) == neutral for name, neutral in _NEUTRAL.items()):
+    if all(parameters.get(name, neutral) == neutral for name, neutral in (_NEUTRAL | _WHOLE).items()):
         return None
     terms = _affine_terms(parameters, math, height, width)
     return np.array((terms[:3], terms[3:]))
@@ -91,7 +93,19 @@ def _affine_terms(parameters: dict, library, height: int, width: int) -> tuple:
     from_right, from_bottom = flips[0] * (width - 1.0), flips[1] * (height - 1.0)
     x, y = x + xx * from_right + xy * from_bottom, y + yx * from_right + yy * from_bottom
     by_column, by_row = 1.0 - 2.0 * flips[0], 1.0 - 2.0 * flips[1]
-    return xx * by_column, xy * by_row, x, yx * by_column, yy * by_row, y
+    terms = xx * by_column, xy * by_row, x, yx * by_column, yy * by_row, y
+    return _in_part(terms, parameters, height, width) if "crop_width" in parameters else terms
+
+
+def _in_part(terms: tuple, parameters: dict, height: int, width: int) -> tuple:
+    """The six terms when the part of the image that the crop_ parameters name takes the place of the image.
+
+    A pixel is an area: the part's left edge is half a pixel left of the centre of its first pixel.
+    """
+    left, top, across, down = (parameters.get(name, whole) for name, whole in _WHOLE.items())
+    xx, xy, x, yx, yy, y = terms
+    x, y = (x + 0.5) * across - 0.5 + left * width, (y + 0.5) * down - 0.5 + top * height
+    return xx * across, xy * across, x, yx * down, yy * down, y
 
 
 def warp(

@@ -7,6 +7,7 @@ from image_kit.lazy import lazy_names
 if TYPE_CHECKING:
     from image_kit.training.head_data import find_features as find_features, load_head_data as load_head_data
     from image_kit.training.head_run import HeadRun as HeadRun
+    from image_kit.training.network import make_model as make_model
     from image_kit.training.run import Run as Run
     from image_kit.training.run_folder import (
         RunFolder as RunFolder,
@@ -21,6 +22,7 @@ __getattr__ = lazy_names(
     {
         "head_data": "find_features load_head_data",
         "head_run": "HeadRun",
+        "network": "make_model",
         "run": "Run",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
         "settings": "Settings",

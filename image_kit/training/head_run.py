@@ -112,9 +112,14 @@ class HeadRun:
 
     def _network(self) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
         """Backbone and head as one network."""
-        dense = {"class": "Dense", "units": len(self.data.class_names), "activation": HEAD, "use_bias": True}
-        bounding = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
-        between = [*bounding, {"class": "UnitNormalization", "axis": -1}]
+        dense: dict[str, Any] = {
+            "class": "Dense",
+            "units": len(self.data.class_names),
+            "activation": HEAD,
+            "use_bias": True,
+        }
+        bounding: list[dict[str, Any]] = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
+        between: list[dict[str, Any]] = [*bounding, {"class": "UnitNormalization", "axis": -1}]
         network = [*self.backbone.network, *between, dense]
         return network, [*self.backbone.weights, *([] for _ in between), [self.head.kernel, self.head.bias]]
 

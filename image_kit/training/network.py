@@ -13,7 +13,9 @@ from image_kit.fast_keras import (
     slices_in_use,
 )
 from image_kit.recipe import Recipe
-from image_kit.weights import head_of, is_binary
+from image_kit.training.loss import loss_for
+from image_kit.training.optimizer import NOT_DECAYED, make_optimizer
+from image_kit.weights import is_binary
 
 
 def make_model(
@@ -24,46 +26,31 @@ def make_model(
     Args:
         original: in float32, as the caller's function built it. It is not changed.
         images: in the training part.
+
+    Raises:
+        UserError: the recipe freezes all layers.
     """
-    optimizer = make_optimizer(recipe)
     policy = hardware.policy
     steps = -(-images // recipe.batch_size)
+    optimizer = make_optimizer(recipe, steps)
+    frozen = recipe.frozen_layers, recipe.frozen_statistics
     per_call = choose_steps_per_execution(recipe.image_shape, recipe.batch_size, steps)
     # Keras 3.15 runs several steps in one call on one device only; two give "must feed a value for placeholder".
     if recipe.plain_keras or distribution.is_shared:
         per_call = 1
     if recipe.plain_keras:
-        model = copied(original)
+        model = copied(original, *frozen)
     else:
         # The process may have been set up for another network.
         slices = min(slices_in_use(), choose_slices(original, recipe.batch_size, hardware.cores))
-        model = accelerate(original, policy, 1 if distribution.is_shared else slices)
+        model = accelerate(original, policy, 1 if distribution.is_shared else slices, *frozen)
         optimizer = faster_optimizer(optimizer)
+    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss_for(original), metrics=["accuracy"], steps_per_execution=per_call)
+    loss = loss_for(original, recipe.label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=per_call)
     return model
-
-
-def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The Keras optimizer that the recipe names, with Keras's defaults unless the recipe sets a value."""
-    optimizer = keras.optimizers.get(recipe.optimizer)
-    if recipe.learning_rate is not None:
-        optimizer.learning_rate = recipe.learning_rate
-    if recipe.ema_momentum:
-        optimizer.use_ema, optimizer.ema_momentum = True, recipe.ema_momentum
-    return optimizer
-
-
-def loss_for(network: keras.Model) -> keras.losses.Loss:
-    """The loss that follows from the head, so that nobody can combine them wrongly.
-
-    One sigmoid unit: binary cross-entropy. Softmax: sparse categorical cross-entropy. Linear: the same from logits.
-    """
-    from_logits = head_of(network) == "logits"
-    if is_binary(network):
-        return keras.losses.BinaryCrossentropy(from_logits=from_logits)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
 
 def make_variables(model: keras.Model) -> None:

@@ -32,6 +32,7 @@ from image_kit.training.consistency import check_same_on_every_machine, start_li
 from image_kit.training.epoch_times import EpochTimes
 from image_kit.training.finish import finish_run
 from image_kit.training.network import class_weights, make_model, make_variables
+from image_kit.training.optimizer import peak_learning_rate
 from image_kit.training.resume import load_last_epoch
 from image_kit.training.run_folder import RunFolder, versions
 from image_kit.training.settings import Settings
@@ -119,7 +120,7 @@ class Run:
 
     def _announce(self) -> None:
         """Print the hardware and the network, and record the hardware in environment.json."""
-        learning_rate = float(self.model.optimizer.learning_rate.numpy())
+        learning_rate = peak_learning_rate(self.model.optimizer)
         sentence = self.hardware.sentence() + self.distribution.sentence(self.recipe.batch_size, learning_rate)
         say(sentence)
         self.folder.write_environment(computing=sentence, device=self.hardware.device, cores=self.hardware.cores)

@@ -50,8 +50,9 @@ class Settings:
             values = json.loads(text)
             recipe = values.pop("recipe")
             augmentation = recipe.pop("augmentation")
-            if augmentation["brightness_range"]:
-                augmentation["brightness_range"] = tuple(augmentation["brightness_range"])
+            for name in ("brightness_range", "random_resized_crop"):
+                if augmentation.get(name):
+                    augmentation[name] = tuple(augmentation[name])
             recipe["image_size"] = tuple(recipe["image_size"])
             return cls(recipe=Recipe(**recipe, augmentation=Augmentation(**augmentation)), **values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

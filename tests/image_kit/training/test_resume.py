@@ -10,6 +10,7 @@ import pytest
 from image_kit.answering import lite_model
 from image_kit.answering.lite_model import LITE
 from image_kit.errors import UserError
+from image_kit.recipe import Augmentation
 from image_kit.training import callbacks, finish
 from image_kit.training.run_folder import RunFolder
 from image_kit.weights import saving, trust_data
@@ -113,3 +114,42 @@ def test_a_moving_average_survives_a_resume(photos):
         ours, theirs = (saving.load_weights(run.file(file))[0].get_weights() for run in (halves, whole))
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+FINE_TUNING = replace(
+    RECIPE,
+    epochs=3,
+    optimizer="adamw",
+    weight_decay=0.05,
+    learning_rate_schedule="cosine",
+    warmup_epochs=0.5,
+    label_smoothing=0.1,
+    frozen_layers=1,
+    frozen_statistics=True,
+    augmentation=Augmentation(random_resized_crop=(0.3, 1.0), horizontal_flip=True),
+)
+
+
+@pytest.mark.slow
+def test_a_fine_tuning_that_was_killed_ends_in_the_same_bits(photos, monkeypatch):
+    """The schedule follows from the optimizer's step, which the weights file has."""
+    whole, run = new_run("whole", FINE_TUNING), new_run("crashed", FINE_TUNING)
+    run_it(whole, photos, FINE_TUNING)
+    save = callbacks.save_weights
+
+    def crash_before_last_of_epoch_2(model, path, description, marks):
+        if path.name == LAST and description.epoch == 2:
+            raise KeyboardInterrupt
+        save(model, path, description, marks)
+
+    monkeypatch.setattr(callbacks, "save_weights", crash_before_last_of_epoch_2)
+    with pytest.raises(KeyboardInterrupt):
+        run_it(run, photos, FINE_TUNING)
+    monkeypatch.setattr(callbacks, "save_weights", save)
+    run_it(RunFolder.open(run.path), photos, FINE_TUNING)
+    with h5py.File(whole.file(LAST)) as expected, h5py.File(run.file(LAST)) as resumed:
+        names = []
+        expected.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert any(name.startswith("optimizer/") for name in names)
+        for name in names:
+            np.testing.assert_array_equal(resumed[name][()], expected[name][()], err_msg=name)
