@@ -187,11 +187,23 @@ def coloured_photos():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, run_command):
-    """A folder in which `train.py photos` ran once: photos/, runs/first/; returns (folder, completed process)."""
+    """A folder in which `train.py photos --preset elephants_cars` ran once: photos/, runs/first/; returns (folder, completed process)."""
     folder = tmp_path_factory.mktemp("trained")
     write_coloured_photos(folder / "photos", {"cats": 50, "dogs": 40})
     (folder / "photos/cats/broken.jpg").write_bytes(b"no photo")
-    options = ("--image-size", 32, "--epochs", 3, "--batch-size", 8, "--run", "first", "--score-each-epoch")
+    options = (
+        "--preset",
+        "elephants_cars",
+        "--image-size",
+        32,
+        "--epochs",
+        3,
+        "--batch-size",
+        8,
+        "--run",
+        "first",
+        "--score-each-epoch",
+    )
     process = run_command(folder, "train.py", "photos", *options, "--class-weights", "balanced", "--tensorboard")
     process.left = {path.name for path in folder.iterdir()}  # before other tests write here too
     return folder, process

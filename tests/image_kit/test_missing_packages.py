@@ -96,7 +96,7 @@ def test_a_command_that_needs_tensorflow_is_one_line(run_script, trained, tmp_pa
     folder, _ = trained
     code = f"""{without("tensorflow", "keras")}
 import runpy
-sys.argv = ["train.py", {str(folder / "photos")!r}]
+sys.argv = ["train.py", {str(folder / "photos")!r}, "--preset", "elephants_cars"]
 import train
 from image_kit import terminal
 terminal.run(train.main)

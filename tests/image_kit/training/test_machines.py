@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 # Three programs would be too slow to start again and again: one test tells the whole story.
-OPTIONS = ("photos", "--model", "one_conv", "--image-size", 16, "--batch-size", 7, "--optimizer", "rmsprop")
+OPTIONS = (
+    "photos",
+    "--preset",
+    "elephants_cars",
+    "--model",
+    "one_conv",
+    "--image-size",
+    16,
+    "--batch-size",
+    7,
+    "--optimizer",
+    "rmsprop",
+)
 OPTIONS += ("--learning-rate", 1e-4, "--class-weights", "balanced", "--precision", "float32", "--epochs", 200)
 # train.py, and a line on stdout that says which weights this machine ended with.
 TELLING = f"""
@@ -126,7 +138,16 @@ time.sleep(600)
 def test_ctrl_c_ends_a_machine_that_waits_for_another(tmp_path, start, coloured_photos):
     coloured_photos(tmp_path / "photos", {"train/cats": 2, "train/dogs": 2, "val/cats": 1, "val/dogs": 1})
     (tmp_path / "reading.py").write_text(READING)
-    chief, other = start_two(tmp_path, start, ("train.py", tmp_path / "reading.py"), "photos", "--image-size", 32)
+    chief, other = start_two(
+        tmp_path,
+        start,
+        ("train.py", tmp_path / "reading.py"),
+        "photos",
+        "--preset",
+        "elephants_cars",
+        "--image-size",
+        32,
+    )
     try:
         for line in chief.stderr:
             if line.startswith("validation: "):  # the last before it meets the other
