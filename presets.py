@@ -15,7 +15,18 @@ PRESETS = {
         model="pretrained",  # not in models.py: the backbone, and a head that is fitted to its features
         backbone="lite0",
         image_size=(256, 256),  # pixels, those of lite0; another backbone has its own
-        class_weights="none",
+        # --fine-tune trains so; the head itself needs none of it.
+        batch_size=32,
+        optimizer="adamw",
+        learning_rate=0.0005,
+        weight_decay=0.05,
+        learning_rate_schedule="cosine",
+        warmup_epochs=1,
+        label_smoothing=0.1,
+        frozen_layers=43,  # the first 3 of 7 stages
+        frozen_statistics=True,
+        augment=True,
+        augmentation=Augmentation(random_resized_crop=(0.35, 1.0), horizontal_flip=True),
         parameters=3_373_534,
         measured="",
         minutes="0.1",

@@ -25,11 +25,14 @@ if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
     from image_kit.compute import Distribution
     from image_kit.features import Backbone
+    from image_kit.training import HeadRun
 
 NETWORKS = NamedNetworks("models")  # the functions of models.py
 FOLDER_PRESET = "pretrained"  # its recipe trains a user's own folder
 # Options of the recipe that decide something about a head on pretrained features.
-HEAD_OPTIONS = ("backbone", "class_weights", "seed")
+HEAD_OPTIONS = ("backbone", "class_weights", "seed", "fine_tune")
+# Options that decide nothing about fine-tuning either.
+FIXED_OPTIONS = ("model", "grayscale", "image_size", "epochs", "ema_momentum")
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
 EXAMPLES = """examples:
@@ -203,9 +206,12 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
 def check_head_options(args: argparse.Namespace, recipe: Recipe) -> None:
     """Raise UserError on options that decide nothing about a head on features, or about anything else."""
     given = {**options.given(args, Recipe), **options.given(args, Augmentation)}
-    idle = [options.flag(name) for name in given if name not in HEAD_OPTIONS]
-    idle += [f"--{name}" for name in ("tensorboard", "profile") if getattr(args, name)]
-    idle += ["--score-each-epoch"] if args.score_each_epoch else []
+    if recipe.fine_tune:
+        idle = [options.flag(name) for name in given if name in FIXED_OPTIONS]
+    else:
+        of_training = ("tensorboard", "profile", "score_each_epoch")
+        idle = [options.flag(name) for name in given if name not in HEAD_OPTIONS]
+        idle += [options.flag(name) for name in of_training if getattr(args, name)]
     of_features = {"--groups": args.groups, "--no-cache": args.no_cache, "--features-only": args.features_only}
     if recipe.backbone and idle:
         raise UserError(
@@ -298,12 +304,29 @@ def fit_head_on_features(args: argparse.Namespace, settings: Settings, folder: R
         run.build(lambda: folder or new_folder(args, settings, is_worker=False))
         with one_thread_for_algebra():
             run.fit()
-            scores = run.finish()
+            scores = fine_tune(run, args.device) if settings.recipe.fine_tune else run.finish()
     except KeyboardInterrupt:
         say("\nThe features computed so far are kept. Go on with the same command.")
         raise
     print(run.sentence())
-    print_scores({name: each for name, each in scores.items() if name != "cross-validation"}, settings, run.folder)
+    print_scores(scores, settings, run.folder)
+
+
+def fine_tune(run: "HeadRun", device: str) -> dict[str, "Scores"]:
+    """Train backbone and head on from the fitted head, and keep what is better on photos that are held back."""
+    from image_kit.compute import set_up  # TensorFlow's three seconds, which a head alone need not wait for
+
+    distribution = choose_devices(device, None)
+    hardware = set_up(run.recipe.precision, run.recipe.seed)
+    from image_kit.training import FineTuning  # imports keras, after set_up
+
+    tuning = FineTuning(run, hardware, distribution)
+    try:
+        tuning.train()
+        return tuning.finish()
+    except KeyboardInterrupt:
+        say(how_to_go_on(run.folder, distribution))
+        raise
 
 
 def keep_features(folder: Path, backbone: "Backbone", part: str | None) -> None:

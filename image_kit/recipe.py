@@ -6,6 +6,7 @@ from typing import Any
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+AUTO = -1  # of fine_tune: as many epochs as there is gain, and time
 SCHEDULES = ("constant", "cosine")
 MAX_SIDE = 2048  # pixels: far more than these networks can use, and the largest that a weights file may claim
 MAX_RANGE = 1e6  # degrees, pixels or factors: beyond any use, and far from overflow
@@ -33,6 +34,15 @@ def size(text: str) -> tuple[int, int]:
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise ArgumentTypeError(f"must be a whole number of pixels or HEIGHTxWIDTH, received {text!r}")
     return int(sides[0]), int(sides[-1])
+
+
+def fine_tune_epochs(text: str) -> int:
+    """Parse a number of epochs, or "auto" to AUTO. Raises ArgumentTypeError on anything else."""
+    if text == "auto":
+        return AUTO
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
+        raise ArgumentTypeError(f"must be a number of epochs or auto, received {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,15 @@ class Recipe:
     augment: bool = option(False, "apply the preset's random transforms to the training images")
     early_stopping: int | None = option(
         None, "stop when the validation loss has not improved for this many epochs", at_least=1
+    )
+    max_minutes: float | None = option(
+        None, "stop after the epoch in which the training has taken this many minutes", above=0
+    )
+    fine_tune: int = option(
+        0,
+        "after the head is fitted, train the backbone too, for N epochs or as long as there is gain (auto); 0: do not",
+        type=fine_tune_epochs,
+        metavar="N|auto",
     )
     class_weights: str = option(
         "none", "'balanced' makes rare classes count as much as frequent ones", choices=("none", "balanced")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.training.fine_tuning import FineTuning as FineTuning
     from image_kit.training.head_data import find_features as find_features, load_head_data as load_head_data
     from image_kit.training.head_run import HeadRun as HeadRun
     from image_kit.training.network import make_model as make_model
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "fine_tuning": "FineTuning",
         "head_data": "find_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model",

@@ -10,14 +10,20 @@ from image_kit.answering import KerasClassifier, score_images
 from image_kit.datasets import Data
 from image_kit.errors import UserError
 from image_kit.pictures import plot_test_scores
+from image_kit.recipe import Recipe
 from image_kit.training.run_folder import RunFolder
 from image_kit.weights import BEST, LAST, save_weights, with_progress
 
 
-def has_stopped(history: list[dict[str, float]], patience: int | None) -> bool:
-    """Whether the validation loss has not improved for `patience` epochs. The history alone decides."""
-    losses = [row["val_loss"] for row in history]
-    return bool(patience and losses and len(losses) - 1 - losses.index(min(losses)) >= patience)
+def has_stopped(history: list[dict[str, float]], recipe: Recipe) -> bool:
+    """Whether the validation loss has not improved for `early_stopping` epochs, or `max_minutes` are over.
+
+    The history alone decides, so a resumed run stops where the original did.
+    """
+    losses, patience = [row["val_loss"] for row in history], recipe.early_stopping
+    if patience and losses and len(losses) - 1 - losses.index(min(losses)) >= patience:
+        return True
+    return recipe.max_minutes is not None and sum(row["seconds"] for row in history) >= 60 * recipe.max_minutes
 
 
 class RandomLayerSeeds(keras.callbacks.Callback):
@@ -90,13 +96,13 @@ class StopEarly(keras.callbacks.Callback):
     It watches the validation loss, which turns before the accuracy that `Checkpoints` keeps the best of.
     """
 
-    def __init__(self, folder: RunFolder, patience: int):
+    def __init__(self, folder: RunFolder, recipe: Recipe):
         super().__init__()
         self.folder = folder
-        self.patience = patience
+        self.recipe = recipe
 
     def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training = has_stopped(self.folder.history, self.patience)
+        self.model.stop_training = has_stopped(self.folder.history, self.recipe)
 
 
 class ScoreEachEpoch(keras.callbacks.Callback):

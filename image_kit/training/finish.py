@@ -1,5 +1,8 @@
 """The end of a run: calibrate the best weights, score the test images once, write the remaining files."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from image_kit.answering import LITE, KerasClassifier, Scores, score, score_images, write_lite_model
@@ -14,17 +17,21 @@ from image_kit.trust import measure_trust
 from image_kit.weights import BEST, Fallback, add_trust
 
 
-def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[str, Scores]:
+def finish_run(
+    folder: RunFolder, data: Data, networks: NamedNetworks | None, facts: Mapping[str, Any] | None = None
+) -> dict[str, Scores]:
     """Calibrate, score and export the best weights, and write curves.png, model.tflite and metrics.json.
 
     Args:
-        networks: for best weights by an older version of the kit, which store only the network's name.
+        networks: for best weights by an older version of the kit, which store only the network's name; None for a
+            network with a pretrained backbone, whose features tell what is unlike the training images.
+        facts: what else metrics.json tells.
 
     Returns:
         The test scores, see `score_test_images`.
     """
     best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
-    trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"])
+    trust, calibration = measure_trust(best, data.parts["train"], data.parts["validation"], by_features=not networks)
     best.trust = trust
     add_trust(folder.file(BEST), trust)
     plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
@@ -44,6 +51,7 @@ def finish_run(folder: RunFolder, data: Data, networks: NamedNetworks) -> dict[s
             "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,
             "look_alikes": data.look_alikes,
+            **(facts or {}),
             "minutes_of_training": round(sum(row["seconds"] for row in folder.history) / 60, 2),
         },
     )

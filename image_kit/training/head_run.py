@@ -1,7 +1,7 @@
 """One run that fits a head to features of a frozen backbone: build -> fit -> finish, without TensorFlow or Keras."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -95,23 +95,46 @@ class HeadRun:
         )
         self.head = fit_head(rows, labels, classes, self.validation.strength, weights)
 
-    def finish(self) -> dict[str, Scores]:
+    def finish(self, facts: Mapping[str, Any] | None = None) -> dict[str, Scores]:
         """Calibrate, score the test photos, and write all files.
 
+        Args:
+            facts: what else metrics.json tells.
+
         Returns:
-            "out of fold", the scores of the cross-validation; and those of the test photos, if there are any.
+            The test scores, see `score_test_images`.
         """
+        cross_validation = self.write_cross_validation()
+        calibration = self._write_network()
+        scores = self._score_test_photos()
+        write_json(  # last: the run is complete
+            self.folder.file(METRICS), {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
+        )
+        return scores
+
+    def write_cross_validation(self) -> dict[str, Any]:
+        """Write answers.csv and confusion_matrix.png; returns what metrics.json tells of the cross-validation."""
         data, train = self.data, self.data.images["train"]
         out_of_fold = score(self.validation.probabilities, train.labels, data.class_names)
         write_predictions(self.folder.file(ANSWERS), self.validation.probabilities, train, data.class_names)
-        calibration = self._write_network()
-        scores = {"cross-validation": out_of_fold, **self._score_test_photos()}
         self._draw(out_of_fold)
-        write_json(self.folder.file(METRICS), self._metrics(scores, calibration))  # last: the run is complete
-        return scores
+        validation = self.validation
+        return {
+            "backbone": {key: getattr(self.backbone, key) for key in ("name", "identity", "source", "licence")},
+            "cross_validation": {
+                **out_of_fold.as_dict(),
+                "interval": validation.interval,
+                "folds": int(validation.folds.max()) + 1,
+                "repeats": len(validation.folds),
+                "repeat_accuracies": validation.repeat_accuracies,
+                "groups": len(np.unique(data.groups[data.parts["train"]])),
+                "strength": validation.strength,
+            },
+        }
 
-    def _network(self) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
-        """Backbone and head as one network."""
+    def network(self, head: Head | None = None) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
+        """Backbone and head, the fitted one or another, as one network and its weights."""
+        head = head or self.head
         dense: dict[str, Any] = {
             "class": "Dense",
             "units": len(self.data.class_names),
@@ -121,11 +144,11 @@ class HeadRun:
         bounding: list[dict[str, Any]] = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
         between: list[dict[str, Any]] = [*bounding, {"class": "UnitNormalization", "axis": -1}]
         network = [*self.backbone.network, *between, dense]
-        return network, [*self.backbone.weights, *([] for _ in between), [self.head.kernel, self.head.bias]]
+        return network, [*self.backbone.weights, *([] for _ in between), [head.kernel, head.bias]]
 
     def _write_network(self) -> dict[str, Any]:
         """Write best.weights.h5 and model.tflite; returns the record of the calibration."""
-        network, weights = self._network()
+        network, weights = self.network()
         description = Description(
             "pretrained",
             self.data.class_names,
@@ -200,23 +223,10 @@ class HeadRun:
         )
 
     def _metrics(self, scores: dict[str, Scores], calibration: dict[str, Any]) -> dict[str, Any]:
-        validation = self.validation
-        by_name = {name: each.as_dict() for name, each in scores.items()}
-        cross = by_name.pop("cross-validation")
-        cross |= {
-            "interval": validation.interval,
-            "folds": int(validation.folds.max()) + 1,
-            "repeats": len(validation.folds),
-            "repeat_accuracies": validation.repeat_accuracies,
-            "groups": len(np.unique(self.data.groups[self.data.parts["train"]])),
-            "strength": validation.strength,
-        }
         return {
             "epochs": 0,
-            "backbone": {key: getattr(self.backbone, key) for key in ("name", "identity", "source", "licence")},
-            "cross_validation": cross,
             "calibration": calibration,
-            **{"test": None, **by_name},
+            **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
             "images": {part: len(chosen) for part, chosen in self.data.parts.items()},
             "unreadable": self.data.unreadable,
             "look_alikes": self.data.look_alikes,

@@ -7,6 +7,7 @@ steps. What differs is decided in `build`; `fit` and `finish` follow it.
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -39,6 +40,14 @@ from image_kit.training.settings import Settings
 from image_kit.weights import Description, check_supported, is_binary, network_of
 
 
+class Networks(Protocol):
+    """What builds networks: `NamedNetworks`, for example."""
+
+    def build(self, name: str, image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
+        """A float32 network; its weights are those that the training begins with."""
+        ...
+
+
 class Run:
     """One training run.
 
@@ -62,7 +71,7 @@ class Run:
         self,
         settings: Settings,
         data: Data,
-        networks: NamedNetworks,
+        networks: Networks,
         hardware: Hardware,
         distribution: Distribution = ALONE,
         preset: str | None = None,
@@ -71,7 +80,7 @@ class Run:
         Args:
             settings: including the recipe.
             data: with test images or without.
-            networks: the functions that build networks, the recipe's among them.
+            networks: build the recipe's network by its name.
             hardware: from `set_up_training`.
             distribution: from `compute.distribute`.
             preset: the preset's name; None for a user's own folder.
@@ -165,8 +174,8 @@ class Run:
                 self.callbacks.append(ScoreEachEpoch(self.folder, self.data, self.classifier))
             if settings.tensorboard:
                 self.callbacks.append(keras.callbacks.TensorBoard(self.folder.file("tensorboard")))
-        if recipe.early_stopping:
-            self.callbacks.append(StopEarly(self.folder, recipe.early_stopping))
+        if recipe.early_stopping or recipe.max_minutes:
+            self.callbacks.append(StopEarly(self.folder, recipe))
         if recipe.ema_momentum:
             # Last: in on_test_end the callbacks above still see the averaged weights that were validated. In
             # on_epoch_end the weights being trained are back.
@@ -180,7 +189,7 @@ class Run:
             MachineLost: another machine of this training stopped.
         """
         recipe = self.recipe
-        is_over = has_stopped(self.folder.history, recipe.early_stopping)
+        is_over = has_stopped(self.folder.history, recipe)
         with (
             _real_cause(self.train_batches, self.validation_batches),
             self.distribution.fitting(),
@@ -210,7 +219,8 @@ class Run:
         Returns:
             The test scores, see `score_test_images`; {} on a worker.
         """
-        return finish_run(self.folder, self.data, self.networks) if self.distribution.is_chief else {}
+        networks = self.networks if isinstance(self.networks, NamedNetworks) else None
+        return finish_run(self.folder, self.data, networks) if self.distribution.is_chief else {}
 
 
 @contextlib.contextmanager
