@@ -39,6 +39,8 @@ from image_kit.training.run_folder import RunFolder, versions
 from image_kit.training.settings import Settings
 from image_kit.weights import Description, check_supported, is_binary, network_of
 
+MOST_LAYERS_SHOWN = 40  # of longer networks the table fills screens and tells little
+
 
 class Networks(Protocol):
     """What builds networks: `NamedNetworks`, for example."""
@@ -134,7 +136,11 @@ class Run:
         say(sentence)
         self.folder.write_environment(computing=sentence, device=self.hardware.device, cores=self.hardware.cores)
         say(f"Writing to {self.folder.path}/")
-        self.classifier.model.summary(line_length=80, print_fn=lambda text, **_: say(text))
+        network = self.classifier.model
+        if len(network.layers) <= MOST_LAYERS_SHOWN:
+            network.summary(line_length=80, print_fn=lambda text, **_: say(text))
+        else:
+            say(f" Total params: {network.count_params():,} in {len(network.layers)} layers")
 
     def _load_last_epoch(self) -> None:
         """Go to where a resumed run was left; a new one begins at epoch 0."""
