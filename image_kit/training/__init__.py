@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.training.head_data import find_features as find_features, load_head_data as load_head_data
+    from image_kit.training.head_data import (
+        find_features as find_features,
+        keep_features as keep_features,
+        load_head_data as load_head_data,
+    )
     from image_kit.training.head_run import HeadRun as HeadRun
     from image_kit.training.run import Run as Run
     from image_kit.training.run_folder import (
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "head_data": "find_features load_head_data",
+        "head_data": "find_features keep_features load_head_data",
         "head_run": "HeadRun",
         "run": "Run",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
