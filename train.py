@@ -1,22 +1,21 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit import options, terminal
-from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
+from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, set_up, unused_gpu
 from image_kit.datasets import Data, load_arrays, load_photos
-from image_kit.errors import MachineLost, UserError
+from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
-from image_kit.photo_sets import draw_demo
-from image_kit.photos import list_photos, scan_folder, tune_memory
-from image_kit.recipe import Augmentation, Recipe
-from image_kit.terminal import progress, say
-from image_kit.threads import one_thread_for_algebra
+from image_kit.photo_sets import photos_or_drawings
+from image_kit.photos import scan_folder, tune_memory
+from image_kit.recipe import Recipe
+from image_kit.terminal import progress, say, telling_how_to_go_on
 from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
 from image_kit.weights import BEST, LAST, read_description
 from presets import DEMO_EPOCHS, PRESETS
@@ -24,17 +23,13 @@ from presets import DEMO_EPOCHS, PRESETS
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
     from image_kit.compute import Distribution
-    from image_kit.features import Backbone
     from image_kit.training import HeadRun
 
 NETWORKS = NamedNetworks("models")  # the functions of models.py
 FOLDER_PRESET = "pretrained"  # its recipe trains a user's own folder
-# Options of the recipe that decide something about a head on pretrained features.
-HEAD_OPTIONS = ("backbone", "class_weights", "seed", "fine_tune")
-# Options that decide nothing about fine-tuning either.
-FIXED_OPTIONS = ("model", "grayscale", "image_size", "epochs", "ema_momentum")
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
+reading = partial(progress, label="reading")  # a bar for photos that are read
 EXAMPLES = """examples:
   python train.py                          elephants and cars (draws a demo set if there are no photos)
   python train.py fashion_mnist            any preset of --list
@@ -81,23 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: all GPUs, or the CPU if there are none; gpu: only the first GPU",
     )
-    head = parser.add_argument_group("pretrained features")
-    head.add_argument(
-        "--groups",
-        metavar="CSV",
-        type=Path,
-        help="file,group: photos of a group stay together in split and folds, "
-        "such as those of one film, person or shop",
-    )
-    head.add_argument(
-        "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
-    )
-    head.add_argument(
-        "--features-only", action="store_true", help="compute and keep the features of the photos, and stop"
-    )
-    head.add_argument(
-        "--part", metavar="K/N", help="with --features-only: the K-th of N parts, one for each machine or process"
-    )
+    options.add_head_options(parser)
     options.add_recipe_options(parser, NETWORKS.names())
     return parser
 
@@ -112,16 +91,20 @@ def main() -> None:
     cluster = cluster_from_environment()  # several machines (TF_CONFIG); None: this machine trains alone
     is_worker = join(cluster)
 
-    settings, folder = (None, None) if args.resume else (new_settings(args, is_worker), None)
     if args.resume:
         check_resume_options(args, parser)
         folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
         settings = None if is_worker else folder.read_settings()
+    else:
+        folder, settings = None, new_settings(args, is_worker)
     if settings and settings.recipe.backbone:
-        return fit_head_on_features(args, settings, folder)
-    distribution = choose_devices(args.device, cluster)
+        return fit_head(args, settings, cluster, folder)
+    distribution = distribute(args.device, cluster)
+    if unused := unused_gpu(args.device):
+        say(unused)
     if args.resume:
-        settings = read_chiefs_settings(folder, distribution)
+        # Of several machines only the chief has the folder, and sends its settings.
+        settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
 
     # Before TensorFlow's first operation: its threads cannot be changed later.
     hardware = set_up_training(settings.recipe, NETWORKS, distribution)
@@ -133,18 +116,11 @@ def main() -> None:
 
     preset = settings.name if settings.name in PRESETS else None
     run = Run(settings, data, NETWORKS, hardware, distribution, preset)
-
-    def open_folder() -> RunFolder:
-        """Called after the model is built, so that an error before leaves no empty folder."""
-        return folder or new_folder(args, settings, is_worker)
-
-    run.build(open_folder)
-    try:
+    # The folder is made after the model is built, so that an error before leaves no empty one.
+    run.build(lambda: folder or new_folder(args, settings, is_worker))
+    with telling_how_to_go_on(lambda: how_to_go_on(run.folder, distribution)):
         run.fit()
         scores = run.finish()
-    except (KeyboardInterrupt, MachineLost):
-        say(how_to_go_on(run.folder, distribution))
-        raise
     if distribution.is_chief:
         print_scores(scores, settings, run.folder)
 
@@ -166,12 +142,13 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
     if is_preset and args.preset:
         raise UserError(f"--preset: is for a folder of photos, and {name} is a preset; give one of them")
-    recipe = options.resolve(args, PRESETS[name if is_preset else args.preset or FOLDER_PRESET])
+    preset = PRESETS[name if is_preset else args.preset or FOLDER_PRESET]
+    options.check_head_options(args, fits_head=bool(preset.backbone))
+    recipe = options.resolve(args, preset)
     check_options(args, recipe, is_worker)
-    check_head_options(args, recipe)
     photos, is_demo = None, False
     if recipe.dataset == "photos":
-        photos, is_demo = choose_photos() if is_preset else (Path(name), False)
+        photos, is_demo = photos_or_drawings(PHOTOS, DEMO) if is_preset else (Path(name), False)
         scan_folder(photos)
     if is_demo and args.epochs is None:
         recipe = replace(recipe, epochs=DEMO_EPOCHS)
@@ -197,47 +174,6 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
         raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that contains NAME.npz")
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
-    if recipe.plain_keras and recipe.precision not in ("auto", "float32"):
-        raise UserError(
-            f"--plain-keras: always trains in float32, received --precision {recipe.precision}; give one of them"
-        )
-
-
-def check_head_options(args: argparse.Namespace, recipe: Recipe) -> None:
-    """Raise UserError on options that decide nothing about a head on features, or about anything else."""
-    given = {**options.given(args, Recipe), **options.given(args, Augmentation)}
-    if recipe.fine_tune:
-        idle = [options.flag(name) for name in given if name in FIXED_OPTIONS]
-    else:
-        of_training = ("tensorboard", "profile", "score_each_epoch")
-        idle = [options.flag(name) for name in given if name not in HEAD_OPTIONS]
-        idle += [options.flag(name) for name in of_training if getattr(args, name)]
-    of_features = {"--groups": args.groups, "--no-cache": args.no_cache, "--features-only": args.features_only}
-    if recipe.backbone and idle:
-        raise UserError(
-            f"{idle[0]}: decides nothing about a head on pretrained features; leave it out, or train a tutorial's "
-            "network instead: add --preset elephants_cars"
-        )
-    if not recipe.backbone:
-        for flag, value in of_features.items():
-            if value:
-                raise UserError(f"{flag}: is for the preset {FOLDER_PRESET}; leave it out, or change the preset")
-    if args.part and not args.features_only:
-        raise UserError("--part: needs --features-only, which computes features and fits no head; add it")
-
-
-def choose_photos() -> tuple[Path, bool]:
-    """The folder that the photo presets train on, and whether it contains drawings: made if there are no photos."""
-    if PHOTOS.is_dir() and list_photos(PHOTOS):
-        return PHOTOS, False
-    say(
-        f"No photos in {PHOTOS}/, so this trains on DRAWINGS of elephants and cars in {DEMO}/.\n"
-        "For a real classifier put photos into data/elephants_cars/{train,validation,test}/{elephants,cars}/, "
-        "or see: python data/prepare.py --help"
-    )
-    if not DEMO.is_dir():
-        draw_demo(DEMO)
-    return DEMO, True
 
 
 def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) -> RunFolder:
@@ -263,11 +199,18 @@ def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentPars
 def reopen(args: argparse.Namespace) -> RunFolder:
     """The folder of the run to resume. Its settings.json gets the --epochs that were given."""
     folder = RunFolder.open(args.resume)
-    before = folder.read_settings()
-    settings = replace(before, recipe=options.resolve(args, before.recipe))
-    if before.recipe.learning_rate_schedule == "cosine" and settings.recipe.epochs != before.recipe.epochs:
+    settings = folder.read_settings()
+    if settings.recipe.backbone:
+        options.check_head_options(args, fits_head=True)
+        if args.epochs:
+            raise UserError("--epochs: cannot change when fine-tuning is resumed; start a new run")
+        if folder.is_scored():
+            raise UserError(f"--resume: {folder.path} is complete; start a new run for other photos or options")
+    before = settings.recipe
+    settings = replace(settings, recipe=options.resolve(args, before))
+    if before.learning_rate_schedule == "cosine" and settings.recipe.epochs != before.epochs:
         raise UserError(
-            f"--epochs: {folder.path} lowers its learning rate to 0 at the end of epoch {before.recipe.epochs}, so it "
+            f"--epochs: {folder.path} lowers its learning rate to 0 at the end of epoch {before.epochs}, so it "
             f"cannot have {settings.recipe.epochs}; start a new run"
         )
     scored = folder.scored_epochs()
@@ -281,84 +224,55 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     return folder
 
 
-def read_chiefs_settings(folder: RunFolder, distribution: "Distribution") -> Settings:
-    """The settings of the run to resume. Of several machines only the chief has the folder, and sends its settings."""
-    return folder.read_settings(distribution.from_chief(folder.settings_text()))
+def fit_head(args: argparse.Namespace, settings: Settings, cluster: Cluster | None, folder: RunFolder | None) -> None:
+    """Fit a head to features of photos: features -> build -> fit -> finish. TensorFlow is not needed.
 
-
-def fit_head_on_features(args: argparse.Namespace, settings: Settings, folder: RunFolder | None) -> None:
-    """Fit a head to the features of photos: features -> build -> fit -> finish. TensorFlow is not needed."""
+    Args:
+        folder: of the run to resume; None for a new run.
+    """
+    if cluster:
+        raise UserError(
+            "TF_CONFIG: one machine fits a head; unset it. Several machines can compute the features beforehand: see "
+            "--features-only"
+        )
     # scipy takes .3 s, which --help and --list need not wait for.
     from image_kit.features import load_backbone
-    from image_kit.training import HeadRun, load_head_data
+    from image_kit.training import HeadRun, keep_features, load_head_data
 
     photos, backbone = shortened(settings.folder), load_backbone(settings.recipe.backbone)
-    if args.features_only:
-        return keep_features(photos, backbone, args.part)
-    groups = Path(settings.groups) if settings.groups else None
-    try:
+    kept = "The features computed so far are kept. Go on with the same command." if settings.keep_features else ""
+    with telling_how_to_go_on(lambda: kept):
+        if args.features_only:
+            return print(keep_features(photos, backbone, args.part, reading))
+        groups = shortened(settings.groups) if settings.groups else None
         data = load_head_data(photos, backbone, groups, settings.keep_features, reading)
-        for line in data.describe():
-            say(line)
-        run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
-        run.build(lambda: folder or new_folder(args, settings, is_worker=False))
-        with one_thread_for_algebra():
-            run.fit()
-            scores = fine_tune(run, args.device) if settings.recipe.fine_tune else run.finish()
-    except KeyboardInterrupt:
-        say("\nThe features computed so far are kept. Go on with the same command.")
-        raise
-    print(run.sentence())
+    for line in data.describe():
+        say(line)
+    run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
+    run.build(lambda: folder or new_folder(args, settings, is_worker=False))
+    with telling_how_to_go_on(lambda: f"Go on with: python train.py --resume {run.folder.path}"):
+        run.fit()
+        scores = fine_tune(run, args.device) if settings.recipe.fine_tune else run.finish()
     print_scores(scores, settings, run.folder)
 
 
 def fine_tune(run: "HeadRun", device: str) -> dict[str, "Scores"]:
-    """Train backbone and head on from the fitted head, and keep what is better on photos that are held back."""
-    from image_kit.compute import set_up  # TensorFlow's three seconds, which a head alone need not wait for
-
-    distribution = choose_devices(device, None)
+    """Train backbone and head on from the fitted head. What is better on photos that are held back is kept."""
+    distribution = distribute(device, None)
+    if unused := unused_gpu(device):
+        say(unused)
     hardware = set_up(run.recipe.precision, run.recipe.seed)
     from image_kit.training import FineTuning  # imports keras, after set_up
 
     tuning = FineTuning(run, hardware, distribution)
-    try:
-        tuning.train()
-        return tuning.finish()
-    except KeyboardInterrupt:
-        say(how_to_go_on(run.folder, distribution))
-        raise
+    tuning.train()
+    return tuning.finish()
 
 
-def keep_features(folder: Path, backbone: "Backbone", part: str | None) -> None:
-    """Compute the features of a folder's photos, or of a part of them, and keep them in the cache folder."""
-    from image_kit.features import kept_features_folder, select_part  # as above
-    from image_kit.training import find_features
-
-    paths = list(scan_folder(folder).paths)
-    _, found = find_features(select_part(paths, part) if part else paths, backbone, True, reading)
-    for path, reason in found.errors.items():
-        say(f"left out, cannot be read: {path} ({reason})")
-    print(f"features: {found.computed:,} photos computed, {found.known:,} known, in {kept_features_folder()}")
-
-
-def reading(photos: Iterable) -> Iterable:
-    """A progress bar for photos that are read."""
-    return progress(photos, label="reading")
-
-
-def shortened(folder: str) -> Path:
-    """The folder as a path that is easier to read in messages, if it lies below the current one."""
-    path = Path(folder)
+def shortened(absolute: str) -> Path:
+    """A path that is easier to read in messages, if it lies below the current folder."""
+    path = Path(absolute)
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def choose_devices(device: str, cluster: Cluster | None) -> "Distribution":
-    """Choose what computes: the CPU, GPUs or several machines. Tells the user about a GPU that stays unused."""
-    distribution = distribute(device, cluster)
-    unused = unused_gpu(device)
-    if unused:
-        say(unused)
-    return distribution
 
 
 def load(settings: Settings) -> Data:
@@ -378,7 +292,7 @@ def how_to_go_on(folder: RunFolder, distribution: "Distribution") -> str:
     description = read_description(last) if last.is_file() else None
     done = description.epoch if description else 0
     everywhere = " on every machine" if distribution.machines > 1 else ""
-    return f"\nEpochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
+    return f"Epochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
 
 
 def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFolder) -> None:
@@ -386,7 +300,7 @@ def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFol
     for name, each in scores.items():
         images = name.replace("look_alikes", "look-alikes").replace("_", " ")
         print(f"{images}{' (drawings)' if settings.is_demo else ''}: {each.sentence()}")
-    if not scores and not settings.recipe.backbone:
+    if not scores:
         print("no test images: no test score")
     print(f"weights: {folder.file(BEST)}")
 

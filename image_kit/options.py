@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from image_kit.errors import UserError
@@ -20,6 +21,13 @@ BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "below": (operator.lt, "below"),
 }
 METAVARS = {int: "N", float: "X"}  # text has its own in the field
+# Options that decide something about a head on pretrained features: those of the recipe, and those of `add_head_options`.
+HEAD_RECIPE = ("backbone", "class_weights", "seed", "fine_tune")
+# Options that decide nothing about fine-tuning either: the backbone, and --fine-tune itself, decide these.
+NOT_FINE_TUNED = ("model", "grayscale", "image_size", "epochs", "ema_momentum")
+HEAD_ONLY = ("groups", "no_cache", "features_only", "part")
+# Options of a training through TensorFlow only.
+TENSORFLOW_ONLY = ("tensorboard", "profile", "score_each_epoch", "device")
 
 
 def add_recipe_options(parser: argparse.ArgumentParser, networks: Sequence[str]) -> None:
@@ -58,6 +66,52 @@ def _add_options(group: argparse._ArgumentGroup, recipe: type, **choices: Sequen
             group.add_argument(f"--{field.name}", **{**settings, "help": argparse.SUPPRESS})
 
 
+def add_head_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of features and of the head on them that are no fields of a recipe."""
+    group = parser.add_argument_group("pretrained features")
+    group.add_argument(
+        "--groups",
+        metavar="CSV",
+        type=Path,
+        help="file,group: photos of a group stay together in split and folds, "
+        "such as those of one film, person or shop",
+    )
+    group.add_argument(
+        "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
+    )
+    group.add_argument(
+        "--features-only", action="store_true", help="compute and keep the features of the photos, and stop"
+    )
+    group.add_argument(
+        "--part", metavar="K/N", help="with --features-only: the K-th of N parts, one for each machine or process"
+    )
+
+
+def check_head_options(args: argparse.Namespace, fits_head: bool) -> None:
+    """Raise UserError on options that decide nothing about what is to be trained, or that contradict each other.
+
+    Args:
+        fits_head: whether a head on pretrained features is fitted; otherwise a network is trained.
+    """
+    changed = {name for name, value in vars(args).items() if value not in (None, False, "auto")}
+    if fits_head:
+        idle = {*given(args, Recipe), *given(args, Augmentation)} - set(HEAD_RECIPE)
+        idle = idle & set(NOT_FINE_TUNED) if args.fine_tune else idle | (changed & set(TENSORFLOW_ONLY))
+        for name in sorted(idle):
+            raise UserError(
+                f"{flag(name)}: decides nothing about a head on pretrained features; leave it out, or train a "
+                "tutorial's network instead: add --preset elephants_cars"
+            )
+    else:
+        for name in (*HEAD_ONLY, "backbone", "fine_tune"):
+            if name in changed:
+                raise UserError(f"{flag(name)}: is for the preset pretrained; leave it out, or change the preset")
+    if args.part and not args.features_only:
+        raise UserError("--part: needs --features-only, which computes features and fits no head; add it")
+    if args.no_cache and args.features_only:
+        raise UserError("--no-cache: contradicts --features-only, which keeps features; give one of them")
+
+
 def flag(name: str) -> str:
     """The option of a field: "batch_size" -> "--batch-size"."""
     return f"--{name.replace('_', '-')}"
@@ -82,13 +136,17 @@ def resolve(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     given transforms are applied. Any transform switches augmentation on.
 
     Raises:
-        UserError: a value out of range, or --no-augment together with a transform.
+        UserError: a value out of range, --no-augment together with a transform, or --plain-keras with a precision.
     """
     changes = _checked(given(args, Recipe), Recipe)
     transforms = given(args, Augmentation)
     if transforms and changes.get("augment") is False:
         raise UserError(f"--no-augment: contradicts {flag(next(iter(transforms)))}; give one of them")
     resolved = replace(recipe, **changes)
+    if resolved.plain_keras and resolved.precision not in ("auto", "float32"):
+        raise UserError(
+            f"--plain-keras: always trains in float32, received --precision {resolved.precision}; give one of them"
+        )
     if transforms:
         base = resolved.augmentation if resolved.augment else Augmentation()
         resolved = replace(resolved, augment=True, augmentation=resolve_augmentation(args, base))

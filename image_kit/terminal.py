@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import UserError, naming_missing_packages
+from image_kit.errors import MachineLost, UserError, naming_missing_packages
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -136,6 +136,17 @@ def _prepare_streams() -> None:
         elif hasattr(stream, "reconfigure"):  # a notebook's stream takes any text as it is
             # For file names that are not valid text, or have letters that the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def telling_how_to_go_on(message: Callable[[], str]) -> Iterator[None]:
+    """Print a message if Ctrl-C, or the loss of another machine, ends the body."""
+    try:
+        yield
+    except (KeyboardInterrupt, MachineLost):
+        if text := message():
+            say(f"\n{text}")
+        raise
 
 
 def fail(error: UserError | str) -> None:

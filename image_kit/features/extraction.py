@@ -47,6 +47,7 @@ class PhotoFeatures:
         values: features, float16 (n, length); zeros where there is no hash.
         signatures: of all photos, for `find_look_alikes`; zeros where there is no hash.
         computed, known: how many different photos went through the backbone, and how many were kept from earlier.
+        is_kept: whether the store has kept the computed ones.
     """
 
     hashes: list[str | None]
@@ -55,6 +56,7 @@ class PhotoFeatures:
     signatures: Signatures
     computed: int = 0
     known: int = 0
+    is_kept: bool = True
 
 
 def photo_features(
@@ -174,4 +176,6 @@ class _Extraction:
                 self._values[index], self._signatures.rows[index] = self._values[first], self._signatures.rows[first]
         errors = {self._paths[index]: reason for index, reason in sorted(self._reasons.items())}
         computed = sum(self._hashes[index] is not None for index in self._first.values()) - self._known
-        return PhotoFeatures(self._hashes, errors, self._values, self._signatures, computed, self._known)
+        return PhotoFeatures(
+            self._hashes, errors, self._values, self._signatures, computed, self._known, self._store.can_write
+        )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_kit.answering import flatbuffer
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.features.backbone import Backbone
 from image_kit.features.extraction import BackboneRunner
 from image_kit.photos import Preprocessing
@@ -49,19 +48,16 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
         UserError: it cannot be run.
     """
     try:
-        from image_kit.answering import LiteNetwork  # imports LiteRT, which may be missing
-    except (ImportError, UserError):
-        say("LiteRT is not installed, so TensorFlow computes the features, in three times the time")
-        yield _keras_runner(backbone, preprocessing)
+        from image_kit.answering import LiteNetwork, flatbuffer  # import LiteRT, which may be missing
+
+        content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
+        network = LiteNetwork(content, preprocessing.rescale)
+    except (UserError, ValueError) as error:  # not installed, or without a layer of the backbone
+        say(f"{first_line(error)}; TensorFlow computes the features instead, in three times the time")
+        from image_kit.weights import build_with_weights  # imports keras, which LiteRT's features need not wait for
+
+        model = build_with_weights(backbone.network, backbone.weights, preprocessing.image_shape)
+        yield KerasRunner(model, preprocessing)
         return
-    content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
-    with LiteNetwork(content, preprocessing.rescale) as network:
+    with network:
         yield LiteRunner(network)
-
-
-def _keras_runner(backbone: Backbone, preprocessing: Preprocessing) -> KerasRunner:
-    from image_kit.weights import build_network  # imports keras, which LiteRT's features need not wait for
-
-    model = build_network(backbone.network, preprocessing.image_shape)
-    model.set_weights([array for arrays in backbone.weights for array in arrays])
-    return KerasRunner(model, preprocessing)

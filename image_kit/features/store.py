@@ -48,6 +48,7 @@ class FeatureStore:
 
     Attributes:
         length: as given.
+        can_write: whether features are kept: False without a folder, and once the folder could not be written.
         damaged: shards in which damage was found; what is damaged is computed again.
     """
 
@@ -58,7 +59,7 @@ class FeatureStore:
         self._format = ShardFormat(kind, 2 * (length + SIGNATURE_VALUES))
         self._root = folder
         self._folder = folder / kind.hex()[:32] if folder else None
-        self._can_write = folder is not None
+        self.can_write = folder is not None
         self._lock = threading.RLock()
         self._counts: dict[Path, int] = {}  # photos of each shard that has been indexed
         self._places: dict[bytes, tuple[Path, int]] = {}  # digest of a photo -> shard, row
@@ -93,7 +94,7 @@ class FeatureStore:
         """Keep the features of a photo, float16 as `read` returns them; written to the folder soon."""
         row = values.astype("<f2").tobytes() + signature.astype("<f2").tobytes()
         with self._lock:
-            if not self._can_write:
+            if not self.can_write:
                 return
             self._pending[bytes.fromhex(photo_hash)] = row
             now = time.monotonic()
@@ -118,7 +119,7 @@ class FeatureStore:
         try:
             self._format.write(path, self._pending)
         except OSError as error:
-            self._can_write = False
+            self.can_write = False
             reason = error.strerror or error
             _say_once(f"{self._root}: cannot be written ({reason}), so features of photos are not kept")
         self._unseen_bytes += len(self._pending) * self._format.row_bytes
@@ -131,7 +132,7 @@ class FeatureStore:
         """
         with self._lock:
             if (
-                self._can_write and self._folder and os.path.isdir(self._folder)
+                self.can_write and self._folder and os.path.isdir(self._folder)
             ):  # pathlib's raises where it may not look
                 for path in self.damaged:  # otherwise the index might find the damaged row again, not its successor
                     with contextlib.suppress(OSError):

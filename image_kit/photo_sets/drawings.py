@@ -13,7 +13,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from image_kit.errors import UserError
 from image_kit.files import new_folder
 from image_kit.photo_sets.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pick
-from image_kit.terminal import progress
+from image_kit.photos import list_photos
+from image_kit.terminal import progress, say
 
 WIDTH, HEIGHT = 640, 427  # pixels, the size of Pixabay's small photos that tutorial 1 uses
 DEMO_COUNTS = {"train": 200, "validation": 80, "test": 200}  # images of each class, as in tutorial 1
@@ -113,3 +114,17 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror or error}; give another folder") from None
     return folder
+
+
+def photos_or_drawings(photos: Path, demo: Path) -> tuple[Path, bool]:
+    """`photos` if there are any in this folder; else `demo`, drawn if it is missing; and whether these are drawings."""
+    if photos.is_dir() and list_photos(photos):
+        return photos, False
+    say(
+        f"No photos in {photos}/, so this trains on DRAWINGS of elephants and cars in {demo}/.\n"
+        f"For a real classifier put photos into {photos}/{{train,validation,test}}/{{elephants,cars}}/, "
+        "or see: python data/prepare.py --help"
+    )
+    if not demo.is_dir():
+        draw_demo(demo)
+    return demo, True

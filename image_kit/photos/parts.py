@@ -1,7 +1,7 @@
 """Splits the photos of a folder into train, validation and test by their content."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from image_kit.errors import UserError
 from image_kit.photos.folders import LAYOUT_HELP, PARTS, VALIDATION_FRACTION, PhotoFolder
@@ -12,6 +12,8 @@ SPLIT_BELOW = {"train": 0.70, "validation": 0.85, "test": 1.0}
 MINIMUM_PHOTOS = {"train": 2, "validation": 1, "test": 0}  # of each class
 # From here on a test part is cut for a head on features. Of fewer photos, cross-validation says more than 15 % of them.
 FEWEST_TO_CUT_TEST = 1_000
+FEWEST_GROUPS_TO_CUT_TEST = 20  # 15 % of fewer groups, such as shops, are three or less: their score says little
+FEWEST_TO_VALIDATE = 2  # of each class: one is held out, one is learned
 
 
 def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[list[str | None], list[str]]:
@@ -37,7 +39,7 @@ def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[lis
         for digest, stated in zip(hashes, photos.parts, strict=True)
     ]
     notes = _leave_out_all_copies(photos, parts, hashes)
-    _check_counts(photos, parts, MINIMUM_PHOTOS)
+    _check_counts(photos, parts)
     return parts, notes
 
 
@@ -47,7 +49,8 @@ def assign_cross_validated_parts(
     """Assign every photo to train or test, for a head that is cross-validated and needs no validation part.
 
     The validation part of a folder is added to train. A folder that is not divided into parts gets a test part only
-    from FEWEST_TO_CUT_TEST photos on.
+    from FEWEST_TO_CUT_TEST photos and FEWEST_GROUPS_TO_CUT_TEST groups on. The cut leaves at least FEWEST_TO_VALIDATE
+    photos of each class in train.
 
     Args:
         photos, hashes: as in `assign_parts`.
@@ -60,19 +63,53 @@ def assign_cross_validated_parts(
     Raises:
         UserError: a class has too few photos in train.
     """
-    readable = sum(digest is not None for digest in hashes)
-    cuts_test = readable >= FEWEST_TO_CUT_TEST
+    known = [key for digest, key in zip(hashes, keys, strict=True) if digest is not None]
+    cuts_test = len(known) >= FEWEST_TO_CUT_TEST and len(set(known)) >= FEWEST_GROUPS_TO_CUT_TEST
     parts: list[str | None] = []
     for digest, key, stated in zip(hashes, keys, photos.parts, strict=True):
         if digest is None or key is None:
             parts.append(None)
-        elif stated is None:
-            parts.append("test" if cuts_test and _choose_part(key, None, False) == "test" else "train")
+        elif stated is None and cuts_test:
+            parts.append("test" if _choose_part(key, None, False) == "test" else "train")
         else:
             parts.append("test" if stated == "test" else "train")
     notes = _leave_out_all_copies(photos, parts, hashes)
-    _check_counts(photos, parts, {"train": 2, "test": 0})
+    if cuts_test:
+        _return_to_train(photos, parts, keys)
+    _check_head_counts(photos, parts, hashes)
     return parts, notes
+
+
+def _return_to_train(photos: PhotoFolder, parts: list[str | None], keys: Sequence[str | None]) -> None:
+    """Where the cut has left too few photos of a class in train, move groups of it back, those with small keys first.
+
+    So a rare class never makes the cut fail. Stated parts are not changed.
+    """
+    for label in range(len(photos.class_names)):
+        own = [index for index, each in enumerate(photos.labels) if each == label and parts[index]]
+        lost = sorted({keys[index] or "" for index in own if parts[index] == "test" and photos.parts[index] is None})
+        while lost and sum(parts[index] == "train" for index in own) < FEWEST_TO_VALIDATE:
+            key = lost.pop(0)
+            for index, each in enumerate(keys):
+                if each == key and parts[index] == "test":
+                    parts[index] = "train"
+
+
+def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> None:
+    classes_of: dict[str, set[int]] = defaultdict(set)
+    for digest, label in zip(hashes, photos.labels, strict=True):
+        if digest is not None:
+            classes_of[digest].add(label)
+    for label, name in enumerate(photos.class_names):
+        own = [index for index, each in enumerate(photos.labels) if each == label]
+        count = sum(parts[index] == "train" for index in own)
+        if count < FEWEST_TO_VALIDATE:
+            shared = sum(len(classes_of.get(hashes[index] or "", ())) > 1 for index in own)
+            also = f" ({shared} more are in another class too, and left out of both)" if shared else ""
+            raise UserError(
+                f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}; at least "
+                f"{FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
+            )
 
 
 def _choose_part(digest: str, stated: str | None, cuts_validation: bool) -> str:
@@ -106,9 +143,9 @@ def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[i
     return [f"the same photo is in two parts, kept in {kept} only: {names}"] if moved else []
 
 
-def _check_counts(photos: PhotoFolder, parts: list[str | None], minimums: Mapping[str, int]) -> None:
+def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
     counts = Counter(zip(parts, photos.labels, strict=True))
-    for part, minimum in minimums.items():
+    for part, minimum in MINIMUM_PHOTOS.items():
         for label, name in enumerate(photos.class_names):
             if counts[part, label] < minimum:
                 raise UserError(

@@ -6,7 +6,11 @@ from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from image_kit.training.fine_tuning import FineTuning as FineTuning
-    from image_kit.training.head_data import find_features as find_features, load_head_data as load_head_data
+    from image_kit.training.head_data import (
+        find_features as find_features,
+        keep_features as keep_features,
+        load_head_data as load_head_data,
+    )
     from image_kit.training.head_run import HeadRun as HeadRun
     from image_kit.training.network import make_model as make_model
     from image_kit.training.run import Run as Run
@@ -22,7 +26,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "fine_tuning": "FineTuning",
-        "head_data": "find_features load_head_data",
+        "head_data": "find_features keep_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model",
         "run": "Run",

@@ -23,7 +23,8 @@ from image_kit.training.finish import finish_run
 from image_kit.training.head_run import HeadRun
 from image_kit.training.run import Run
 from image_kit.training.run_folder import RunFolder
-from image_kit.weights import BEST, Fallback, build_network, save_weights
+from image_kit.training.whole_network import join
+from image_kit.weights import BEST, Fallback, Network, Weights, build_with_weights, save_weights
 
 # Of the training photos' groups, one in six is held back to decide. The division belongs to the photos, not the seed.
 HELD_BACK = 6
@@ -39,14 +40,12 @@ AUTO_EPOCHS, AUTO_PATIENCE, AUTO_MINUTES = 12, 3, 15  # of --fine-tune auto: at 
 class StartedNetwork:
     """What `Run` needs of `NamedNetworks`: builds backbone and head with the weights that fine-tuning begins with."""
 
-    def __init__(self, network: list, weights: list[list[np.ndarray]]):
-        self._network, self._weights = network, [array for arrays in weights for array in arrays]
+    def __init__(self, network: Network, weights: Weights):
+        self._network, self._weights = network, weights
 
     def build(self, name: str, image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
         """The network, float32; `name` and `n_classes` are those that it was made for."""
-        model = build_network(self._network, image_shape)
-        model.set_weights(self._weights)
-        return model
+        return build_with_weights(self._network, self._weights, image_shape)
 
 
 class FineTuning:
@@ -70,7 +69,7 @@ class FineTuning:
         head = fit_head(rows[~held], labels[~held], classes, START_STRENGTH)
         best = fit_head(rows[~held], labels[~held], classes, run.validation.strength)
         self.frozen = float((best.logits(rows[held]).argmax(axis=1) == labels[held]).mean())
-        self._networks = StartedNetwork(*run.network(head))
+        self._networks = StartedNetwork(*join(run.backbone, head))
 
     def _divide(self, held: np.ndarray) -> Data:
         """The photos as a training takes them: decoded once, in memory as long as they fit."""
@@ -147,8 +146,8 @@ class FineTuning:
         facts["kept"] = "fine-tuned" if self.is_better else "frozen"
         if not self.is_better:
             return self._run.finish({"fine_tuning": facts})
-        cross_validation = self._run.write_cross_validation()
-        return finish_run(self._run.folder, self.data, None, {**cross_validation, "fine_tuning": facts})
+        scores, cross_validation = self._run.write_cross_validation()
+        return scores | finish_run(self._run.folder, self.data, None, {**cross_validation, "fine_tuning": facts})
 
 
 def _select(images: ImageSet, chosen: np.ndarray, store: PhotoStore) -> ImageSet:

@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.datasets import ImageSet, describe_counts, describe_unreadable, select_photos
+from image_kit.errors import UserError
 from image_kit.features import (
     Backbone,
     FeatureStore,
     PhotoFeatures,
     check_golden,
+    classes_in_one_group,
     golden_image,
     kept_features_folder,
     merge_groups,
     photo_features,
     read_groups,
     running,
+    select_part,
 )
 from image_kit.photos import (
     PhotoFolder,
@@ -29,6 +32,7 @@ from image_kit.photos import (
     note_other_files,
     scan_folder,
 )
+from image_kit.terminal import say
 
 # Photos are squeezed halfway to the square of the backbone's images, and cut the other half of the way: .82 of clothing
 # by other senders is right so, .80 if squeezed alone, .82 if cut alone to the middle 7/8 (docs/results.md).
@@ -90,6 +94,34 @@ def find_features(
         return preprocessing, photo_features(paths, runner, preprocessing, store, show_progress)
 
 
+def keep_features(
+    folder: Path, backbone: Backbone, part: str | None, show_progress: Callable[[Iterable], Iterable] = iter
+) -> str:
+    """Compute the features of a folder's photos and keep them in the cache folder. Names photos that cannot be read.
+
+    Args:
+        part: of the photos only, see `select_part`; None for all of them.
+        show_progress: see `find_features`.
+
+    Returns:
+        How many were computed, in one sentence.
+
+    Raises:
+        UserError: they cannot be kept; or see `scan_folder` and `select_part`.
+    """
+    paths = scan_folder(folder).paths
+    _, found = find_features(select_part(paths, part) if part else paths, backbone, True, show_progress)
+    for line in describe_unreadable(found.errors):
+        say(line)
+    if not found.is_kept:
+        raise UserError(f"--features-only: the features could not be kept in {kept_features_folder()}")
+    return f"{_describe_features(found)}, in {kept_features_folder()}"
+
+
+def _describe_features(found: PhotoFeatures) -> str:
+    return f"features: {found.computed:,} photos computed, {found.known:,} known"
+
+
 def load_head_data(
     folder: Path,
     backbone: Backbone,
@@ -106,44 +138,40 @@ def load_head_data(
         keeps, show_progress: see `find_features`.
 
     Raises:
-        UserError: see `scan_folder`, `read_groups` and `assign_cross_validated_parts`.
+        UserError: all photos to train on are in one group; or see `scan_folder`, `read_groups` and
+            `assign_cross_validated_parts`.
     """
     photos = scan_folder(folder)
     names = read_groups(groups_file, folder, photos.paths) if groups_file else None
     preprocessing, found = find_features(photos.paths, backbone, keeps, show_progress)
-    readable = np.flatnonzero([digest is not None for digest in found.hashes])
-    near_copies = found.signatures.find_all_pairs(readable)
-    groups = merge_groups(names, near_copies, len(photos.paths))
+    labels, groups = np.asarray(photos.labels, np.int32), _find_groups(found, names)
     assigned, left_out = assign_cross_validated_parts(photos, found.hashes, _keys(groups, names, found.hashes))
-    part_of, labels = np.asarray(assigned, object), np.asarray(photos.labels, np.int32)
-    parts = {part: np.flatnonzero(part_of == part) for part in ("train", "test")}
-    parts = {part: chosen for part, chosen in parts.items() if len(chosen)}
+    part_of = np.asarray(assigned, object)
+    parts = {part: np.flatnonzero(part_of == part) for part in ("train", "test") if part in assigned}
     store = PhotoStore(photos.paths, preprocessing, budget=0)  # only pictures need pixels
-    images = {part: select_photos(store, chosen, labels, found.hashes) for part, chosen in parts.items()}
     look_alikes, look_alike_notes = find_look_alikes(found.signatures, photos.paths, part_of)
-    notes = [
-        f"{folder}: {describe_layout(photos, parts)}",
-        *note_other_files(folder, photos.paths),
-        *describe_unreadable(found.errors),
-        *left_out,
-        *_describe_groups(groups, parts["train"], names is not None),
-        *look_alike_notes,
-        f"features: {found.computed:,} photos computed, {found.known:,} known",
-    ]
-    unreadable = {str(path): reason for path, reason in found.errors.items()}
+    train = parts["train"]
     return HeadData(
-        photos.class_names,
-        preprocessing,
-        np.tanh(found.values) if backbone.bounds else found.values,
-        labels,
-        groups,
-        parts,
-        images,
-        notes,
-        unreadable,
-        {"test": look_alikes["test"]} if "test" in look_alikes else {},
-        found.computed,
-        found.known,
+        class_names=photos.class_names,
+        preprocessing=preprocessing,
+        features=np.tanh(found.values) if backbone.bounds else found.values,
+        labels=labels,
+        groups=groups,
+        parts=parts,
+        images={part: select_photos(store, chosen, labels, found.hashes) for part, chosen in parts.items()},
+        notes=[
+            f"{folder}: {describe_layout(photos, parts)}",
+            *note_other_files(folder, photos.paths),
+            *describe_unreadable(found.errors),
+            *left_out,
+            *_describe_groups(groups[train], labels[train], photos.class_names, groups_file),
+            *look_alike_notes,
+            _describe_features(found),
+        ],
+        unreadable={str(path): reason for path, reason in found.errors.items()},
+        look_alikes={"test": look_alikes["test"]} if "test" in look_alikes else {},
+        computed=found.computed,
+        known=found.known,
     )
 
 
@@ -154,6 +182,12 @@ def describe_layout(photos: PhotoFolder, parts: dict[str, np.ndarray]) -> str:
     if "test" in parts:
         return "a folder for each class, split 85/15 into train and test by content"
     return "a folder for each class; too few photos for a test part, so all are cross-validated"
+
+
+def _find_groups(found: PhotoFeatures, names: Sequence[str] | None) -> np.ndarray:
+    """The group of each photo, int (n,): near copies belong together, and photos whose groups have the same name."""
+    readable = np.flatnonzero([digest is not None for digest in found.hashes])
+    return merge_groups(names, found.signatures.find_all_pairs(readable), len(found.hashes))
 
 
 def _keys(groups: np.ndarray, names: Sequence[str] | None, hashes: Sequence[str | None]) -> list[str | None]:
@@ -169,9 +203,24 @@ def _keys(groups: np.ndarray, names: Sequence[str] | None, hashes: Sequence[str 
     return [None if digest is None else smallest[group] for group, digest in zip(groups.tolist(), hashes, strict=True)]
 
 
-def _describe_groups(groups: np.ndarray, train: np.ndarray, from_file: bool) -> list[str]:
-    sizes = np.unique(groups[train], return_counts=True)[1]
-    if from_file:
-        return [f"groups: {len(sizes):,}; the photos of a group stay together"]
+def _describe_groups(
+    groups: np.ndarray, labels: np.ndarray, class_names: Sequence[str], groups_file: Path | None
+) -> list[str]:
+    """Notes on the groups of the training photos. Raises UserError if there is one group only."""
+    sizes = np.unique(groups, return_counts=True)[1]
     together = int(sizes[sizes > 1].sum())
-    return [f"{together:,} photos look like another one; such photos stay together in the folds"] if together else []
+    if len(sizes) == 1:
+        if groups_file:
+            raise UserError(f"{groups_file}: puts all photos to train on into one group; cross-validation needs two")
+        raise UserError("all photos to train on look alike, so none can be held out as new; add photos that differ")
+    notes = [f"{together:,} photos look like another one; such photos stay together in the folds"] if together else []
+    if groups_file:
+        notes = [f"groups: {len(sizes):,}; the photos of a group stay together"]
+    return [
+        *notes,
+        *(
+            f"class {class_names[label]!r}: all photos are in one group, so cross-validation asks about them without "
+            "having learned the class; add photos of other groups"
+            for label in classes_in_one_group(labels, groups)
+        ),
+    ]

@@ -2,20 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from image_kit.answering import (
-    LITE,
-    Classifier,
-    LiteNetwork,
-    Scores,
-    flatbuffer,
-    score,
-    write_lite_network,
-    write_predictions,
-)
+from image_kit.answering import LITE, Scores, score, write_lite_network, write_predictions
 from image_kit.errors import first_line
 from image_kit.features import (
     Backbone,
@@ -28,35 +20,25 @@ from image_kit.features import (
 )
 from image_kit.files import write_json
 from image_kit.terminal import say
+from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
 from image_kit.training.run_folder import METRICS, RunFolder, versions
 from image_kit.training.settings import Settings
+from image_kit.training.whole_network import HEAD, answering, join
 from image_kit.trust import (
+    Calibration,
     Trust,
     cross_novelty_scores,
     expected_calibration_error,
     fit_cross_calibration,
     fit_feature_novelty,
     record_answers,
+    to_probabilities,
     with_temperature,
 )
 from image_kit.weights import BEST, Description, save_network
 
 ANSWERS, MATRIX = "answers.csv", "confusion_matrix.png"
-HEAD = "softmax"
-
-
-class _WholeNetwork(Classifier):
-    """Backbone and head in LiteRT, before there is a file of them."""
-
-    def __init__(self, description: Description, network: LiteNetwork):
-        super().__init__(description, HEAD)
-        self._network = network
-
-    def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Classifier.run`."""
-        outputs, features = self._network.run(batch)
-        return outputs, features
 
 
 class HeadRun:
@@ -85,6 +67,7 @@ class HeadRun:
         say(f"Writing to {self.folder.path}/")
         self.folder.write_environment(backbone=f"{self.backbone.name}: {self.backbone.source}")
 
+    @one_thread_for_algebra()
     def fit(self) -> None:
         """Cross-validate heads on the training photos, and fit the final one to all of them."""
         chosen, classes = self.data.parts["train"], len(self.data.class_names)
@@ -95,6 +78,7 @@ class HeadRun:
         )
         self.head = fit_head(rows, labels, classes, self.validation.strength, weights)
 
+    @one_thread_for_algebra()
     def finish(self, facts: Mapping[str, Any] | None = None) -> dict[str, Scores]:
         """Calibrate, score the test photos, and write all files.
 
@@ -102,53 +86,47 @@ class HeadRun:
             facts: what else metrics.json tells.
 
         Returns:
-            The test scores, see `score_test_images`.
+            "cross-validation", the scores of the training photos by heads that do not know them; and those of the test
+            photos, see `score_test_images`.
         """
-        cross_validation = self.write_cross_validation()
-        calibration = self._write_network()
-        scores = self._score_test_photos()
-        write_json(  # last: the run is complete
-            self.folder.file(METRICS), {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
-        )
+        scores, cross_validation = self.write_cross_validation()
+        calibration = self._calibrate()
+        self._write_network(calibration)
+        scores |= self._score_test_photos(calibration.temperature)
+        metrics = {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
+        write_json(self.folder.file(METRICS), metrics)  # last: the run is complete
         return scores
 
-    def write_cross_validation(self) -> dict[str, Any]:
-        """Write answers.csv and confusion_matrix.png; returns what metrics.json tells of the cross-validation."""
-        data, train = self.data, self.data.images["train"]
-        out_of_fold = score(self.validation.probabilities, train.labels, data.class_names)
-        write_predictions(self.folder.file(ANSWERS), self.validation.probabilities, train, data.class_names)
-        self._draw(out_of_fold)
-        validation = self.validation
-        return {
+    def write_cross_validation(self) -> tuple[dict[str, Scores], dict[str, Any]]:
+        """Write answers.csv and confusion_matrix.png.
+
+        Returns:
+            "cross-validation", as `finish` returns it; and what metrics.json tells of it.
+        """
+        train, names = self.data.images["train"], self.data.class_names
+        write_predictions(self.folder.file(ANSWERS), self.validation.probabilities, train, names)
+        held_out = score(self.validation.probabilities, train.labels, names)
+        # Its own interval takes photos for independent, which those of one fold or group are not.
+        held_out = replace(held_out, interval=self.validation.interval)
+        self._draw(held_out)
+        facts = {
             "backbone": {key: getattr(self.backbone, key) for key in ("name", "identity", "source", "licence")},
-            "cross_validation": {
-                **out_of_fold.as_dict(),
-                "interval": validation.interval,
-                "folds": int(validation.folds.max()) + 1,
-                "repeats": len(validation.folds),
-                "repeat_accuracies": validation.repeat_accuracies,
-                "groups": len(np.unique(data.groups[data.parts["train"]])),
-                "strength": validation.strength,
-            },
+            "cross_validation": held_out.as_dict() | self._describe_validation(),
         }
+        return {"cross-validation": held_out}, facts
 
-    def network(self, head: Head | None = None) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
-        """Backbone and head, the fitted one or another, as one network and its weights."""
-        head = head or self.head
-        dense: dict[str, Any] = {
-            "class": "Dense",
-            "units": len(self.data.class_names),
-            "activation": HEAD,
-            "use_bias": True,
-        }
-        bounding: list[dict[str, Any]] = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
-        between: list[dict[str, Any]] = [*bounding, {"class": "UnitNormalization", "axis": -1}]
-        network = [*self.backbone.network, *between, dense]
-        return network, [*self.backbone.weights, *([] for _ in between), [head.kernel, head.bias]]
+    def _calibrate(self) -> Calibration:
+        """From the answers to photos that were held out."""
+        chosen = self.data.parts["train"]
+        features, labels = self.data.features[chosen], self.data.labels[chosen]
+        novelty_scores = cross_novelty_scores(features, self.validation.folds)
+        return fit_cross_calibration(
+            self.validation.probabilities, labels, novelty_scores, fit_feature_novelty(features)
+        )
 
-    def _write_network(self) -> dict[str, Any]:
-        """Write best.weights.h5 and model.tflite; returns the record of the calibration."""
-        network, weights = self.network()
+    def _write_network(self, calibration: Calibration) -> None:
+        """Write best.weights.h5 and model.tflite."""
+        network, weights = join(self.backbone, self.head)
         description = Description(
             "pretrained",
             self.data.class_names,
@@ -158,44 +136,22 @@ class HeadRun:
             versions=versions(),
             network=network,
         )
-        trust, record = self._measure_trust(description, network, weights)
-        trained_on = self.data.images["train"].fingerprints
+        with answering(description, weights) as classifier:
+            trust = Trust(calibration, record_answers(classifier))
         best = self.folder.file(BEST)
-        save_network(best, description, weights, np.asarray(trained_on), trust)
+        save_network(best, description, weights, np.asarray(self.data.images["train"].fingerprints), trust)
         try:
             write_lite_network(self.folder.file(LITE), network, weights, (description, HEAD, trust), best)
         except (ImportError, ValueError) as error:
             say(f"{first_line(error)}; predict.py answers through TensorFlow instead")
-        return record
 
-    def _measure_trust(self, description: Description, network: list, weights: list) -> tuple[Trust, dict[str, Any]]:
-        chosen = self.data.parts["train"]
-        features, labels = self.data.features[chosen], self.data.labels[chosen]
-        probabilities = self.validation.probabilities
-        novelty_scores = cross_novelty_scores(features, self.validation.folds)
-        calibration = fit_cross_calibration(probabilities, labels, novelty_scores, fit_feature_novelty(features))
-        content = flatbuffer(network, weights, self.data.preprocessing.image_shape)
-        with LiteNetwork(content) as running:
-            golden = record_answers(_WholeNetwork(description, running))
-        record = {
-            "images": len(labels),
-            "temperature": calibration.temperature,
-            "validation_ece_before": expected_calibration_error(probabilities, labels),
-            "validation_ece_after": expected_calibration_error(
-                with_temperature(probabilities, calibration.temperature), labels
-            ),
-        }
-        self._temperature = calibration.temperature
-        return Trust(calibration, golden), record
-
-    def _score_test_photos(self) -> dict[str, Scores]:
+    def _score_test_photos(self, temperature: float) -> dict[str, Scores]:
         """As `score_test_images`, from the features."""
         if "test" not in self.data.parts:
             return {}
         chosen, images = self.data.parts["test"], self.data.images["test"]
         logits = self.head.logits(self.data.features[chosen])
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = with_temperature(exponentials / exponentials.sum(axis=1, keepdims=True), self._temperature)
+        probabilities = with_temperature(to_probabilities(logits, "logits"), temperature)
         scores = {"test": score(probabilities, images.labels, self.data.class_names)}
         is_new = np.array([name not in self.data.look_alikes.get("test", {}) for name in images.names])
         if is_new.any() and not is_new.all():
@@ -203,32 +159,42 @@ class HeadRun:
             scores["test_without_look_alikes"] = some
         return scores
 
-    def _draw(self, out_of_fold: Scores) -> None:
+    def _draw(self, scores: Scores) -> None:
+        path = self.folder.file(MATRIX)
         try:
             from image_kit.pictures import plot_confusion_matrix  # matplotlib takes .5 s
 
-            path = self.folder.file(MATRIX)
-            plot_confusion_matrix(out_of_fold.confusion, out_of_fold.class_names, path, self.sentence())
+            title = f"cross-validation: {scores.sentence()}"
+            plot_confusion_matrix(scores.confusion, scores.class_names, path, title)
         except Exception as error:  # matplotlib, Pillow and fonts fail in many ways
-            say(f"{self.folder.file(MATRIX)}: could not be drawn ({first_line(error)}); the run is complete without it")
+            say(f"{path}: could not be drawn ({first_line(error)}); the run is complete without it")
 
-    def sentence(self) -> str:
-        """The result of the cross-validation in one line."""
-        low, high = (100 * bound for bound in self.validation.interval)
-        right = int((self.validation.answers == self.data.images["train"].labels).sum())
-        n = len(self.validation.answers)
-        return (
-            f"cross-validation: {right:,} of {n:,} correct: {100 * self.validation.accuracy:.1f} % "
-            f"(95 % interval {low:.1f} to {high:.1f})"
-        )
-
-    def _metrics(self, scores: dict[str, Scores], calibration: dict[str, Any]) -> dict[str, Any]:
+    def _metrics(self, scores: dict[str, Scores], calibration: Calibration) -> dict[str, Any]:
+        tested = {name: each.as_dict() for name, each in scores.items() if name != "cross-validation"}
         return {
             "epochs": 0,
-            "calibration": calibration,
-            **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
+            "calibration": self._describe_calibration(calibration.temperature),
+            **{"test": None, **tested},
             "images": {part: len(chosen) for part, chosen in self.data.parts.items()},
             "unreadable": self.data.unreadable,
             "look_alikes": self.data.look_alikes,
             "seconds": round(time.monotonic() - self._began, 2),
+        }
+
+    def _describe_validation(self) -> dict[str, Any]:
+        return {
+            "folds": int(self.validation.folds.max()) + 1,
+            "repeats": len(self.validation.folds),
+            "repeat_accuracies": self.validation.repeat_accuracies,
+            "groups": len(np.unique(self.data.groups[self.data.parts["train"]])),
+            "strength": self.validation.strength,
+        }
+
+    def _describe_calibration(self, temperature: float) -> dict[str, Any]:
+        before, labels = self.validation.probabilities, self.data.images["train"].labels
+        return {
+            "images": len(labels),
+            "temperature": temperature,
+            "validation_ece_before": expected_calibration_error(before, labels),
+            "validation_ece_after": expected_calibration_error(with_temperature(before, temperature), labels),
         }

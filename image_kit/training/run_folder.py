@@ -5,7 +5,7 @@ import csv
 import json
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -14,12 +14,16 @@ from image_kit.training.settings import Settings
 from image_kit.weights import RUNS
 
 SETTINGS, ENVIRONMENT, HISTORY, METRICS = "settings.json", "environment.json", "history.csv", "metrics.json"
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "opencv-python-headless", "h5py")
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "opencv-python-headless", "h5py")
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that decide a result."""
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    """The versions of Python and of the packages that decide a result, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):  # a head needs no TensorFlow, a tutorial's network no LiteRT
+            found[package] = version(package)
+    return found
 
 
 def check_new_name(name: str) -> None:
@@ -87,12 +91,19 @@ class RunFolder:
         """The settings in settings.json, or in a text with the same form. Raises UserError if they are damaged."""
         return Settings.from_json(self.settings_text() if text is None else text, self.file(SETTINGS))
 
+    def is_scored(self) -> bool:
+        """Whether metrics.json is there, which is a run's last step."""
+        return self._read_scored_epochs() is not None
+
     def scored_epochs(self) -> int:
-        """How many epochs were complete when the test images were scored, a run's last step; 0 if never scored."""
+        """How many epochs were complete when the test images were scored; 0 if never scored, and of a head alone."""
+        return self._read_scored_epochs() or 0
+
+    def _read_scored_epochs(self) -> int | None:
         try:
             return json.loads(self.file(METRICS).read_text(encoding="utf-8"))["epochs"]
         except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it will be written again
-            return 0
+            return None
 
     def write_environment(self, **facts: object) -> None:
         """Write environment.json: versions, machine and git commit, and what the caller knows about the device."""

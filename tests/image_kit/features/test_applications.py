@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from image_kit.features.applications import APPLICATIONS, as_backbone
-from tests.fixtures.backbones import build_backbone
+from image_kit.weights import build_with_weights
 
 # One of each preprocessing and kind of layer that is quick to build; the others differ in size.
 QUICK = {
@@ -70,7 +70,9 @@ def test_features_are_those_of_keras(name):
     model = build(weights=None, include_top=False, pooling="avg", input_shape=(SIDE, SIDE, 3))
     expected = model(QUICK[name].preprocess_input(IMAGES.copy()), training=False).numpy()
     backbone = as_backbone(model, name, SIDE, APPLICATIONS[name][1])
-    features = build_backbone(backbone.network, backbone.weights, backbone.image_size)(IMAGES / 255, training=False)
+    features = build_with_weights(backbone.network, backbone.weights, (*backbone.image_size, 3))(
+        IMAGES / 255, training=False
+    )
     assert expected.std() > 0
     np.testing.assert_allclose(features, expected, atol=1e-4 * np.abs(expected).max())
 

@@ -6,8 +6,7 @@ import pytest
 from image_kit.errors import UserError
 from image_kit.features import check_golden, golden_image, load_backbone
 from image_kit.features.efficientnet_lite import VARIANTS, convert
-from image_kit.weights import check_network
-from tests.fixtures.backbones import build_backbone
+from image_kit.weights import build_with_weights, check_network
 
 LITE = ("lite0", "lite1", "lite2")
 # Parameters without the head of 1,281,000; Keras counts moving means and variances too.
@@ -34,7 +33,7 @@ def test_layers_parameters_and_stages(backbone):
 
 
 def test_keras_computes_the_golden_features(backbone):
-    model = build_backbone(backbone.network, backbone.weights, backbone.image_size)
+    model = build_with_weights(backbone.network, backbone.weights, (*backbone.image_size, 3))
     image = golden_image(backbone).astype(np.float32) / 255
     features = model.predict(image, verbose=0)
     assert features.shape == (1, 1280)

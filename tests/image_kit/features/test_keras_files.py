@@ -12,8 +12,7 @@ from keras import layers
 from image_kit.errors import UserError
 from image_kit.features import load_backbone
 from image_kit.photos import Preprocessing
-from image_kit.weights import Description, network_of, save_weights
-from tests.fixtures.backbones import build_backbone
+from image_kit.weights import Description, build_with_weights, network_of, save_weights
 from tests.fuzz_files import mutated
 
 SHAPE = (36, 32, 3)
@@ -24,7 +23,7 @@ IMAGES = rng.integers(0, 256, (2, *SHAPE)).astype(np.float32)
 def features_of(backbone):
     """What the backbone computes of IMAGES, through Keras."""
     assert backbone.image_size == SHAPE[:2]
-    model = build_backbone(backbone.network, backbone.weights, backbone.image_size)
+    model = build_with_weights(backbone.network, backbone.weights, (*backbone.image_size, 3))
     return model(IMAGES / 255).numpy()
 
 
