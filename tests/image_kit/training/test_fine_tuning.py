@@ -1,0 +1,133 @@
+"""Fine-tuning continues from the fitted head, is kept only if held-back photos say so, and repeats bit for bit."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from image_kit.training.fine_tuning import AVERAGED, HELD_BACK
+from image_kit.weights import read_description
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, coloured_photos):
+    """A folder with photos/, whose classes differ by colour, and two backbones for 32x32 pixels.
+
+    A head on sees_all.keras tells the classes apart. A head on sees_green.keras tells cats from dogs only by chance.
+    """
+    import keras
+
+    folder = tmp_path_factory.mktemp("fine_tuning")
+    coloured_photos(folder / "photos", {"birds": 30, "cats": 30, "dogs": 30})
+    keras.utils.set_random_seed(0)
+    layers = [
+        *(keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False), keras.layers.BatchNormalization()),
+        *(keras.layers.ReLU(), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5)),
+    ]
+    model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    model.save(folder / "sees_all.keras")
+    (kernel,) = layers[0].get_weights()
+    layers[0].set_weights([kernel * np.array([0, 1, 0], np.float32)[:, None]])
+    model.save(folder / "sees_green.keras")
+    return folder
+
+
+def fine_tune(run, backbone, *options):
+    """The arguments of train.py."""
+    return ("train.py", "photos", "--backbone", backbone, "--run", run, "--fine-tune", EPOCHS, *options)
+
+
+FILES = {
+    *("settings.json", "environment.json", "history.csv", "first_batch.png", "last.weights.h5", "best.weights.h5"),
+    *("answers.csv", "confusion_matrix.png", "metrics.json", "model.tflite"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(workplace, run_command):
+    """The folder of a run that nothing disturbed, and its process."""
+    process = run_command(
+        workplace, *fine_tune("whole", "sees_all.keras"), IMAGE_CLASSIFICATION_KIT_CACHE=str(workplace / "c")
+    )
+    assert process.returncode == 0, process.stderr
+    return workplace / "runs/whole", process
+
+
+@pytest.mark.slow
+def test_what_a_run_leaves_and_says(whole):
+    folder, process = whole
+    assert {path.name for path in folder.iterdir()} == FILES
+    metrics = json.loads((folder / "metrics.json").read_text())
+    facts = metrics["fine_tuning"]
+    assert facts["held_back"] == 90 // HELD_BACK
+    assert (facts["kept"], facts["frozen"]) == ("frozen", 1.0)  # nothing is better than that
+    assert f"fine-tuned {100 * facts['fine_tuned']:.1f} %" in process.stderr
+    assert len((folder / "history.csv").read_text().splitlines()) == 1 + EPOCHS
+    assert process.stdout.startswith("cross-validation: ")
+
+
+def weights_of(path):
+    """Every array of a weights file, by its path in it."""
+    arrays = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_ends_with_the_same_weights(workplace, whole, start, run_command):
+    cache = {"IMAGE_CLASSIFICATION_KIT_CACHE": str(workplace / "c")}
+    process = start(workplace, *fine_tune("cut", "sees_all.keras"), **cache)
+    history = workplace / "runs/cut/history.csv"
+    while process.poll() is None and not (history.is_file() and len(history.read_text().splitlines()) == 2):
+        pass
+    process.kill()
+    process.communicate()
+    resumed = run_command(workplace, "train.py", "--resume", "runs/cut", **cache)
+    assert resumed.returncode == 0, resumed.stderr
+    expected, got = (weights_of(workplace / "runs" / run / "best.weights.h5") for run in ("whole", "cut"))
+    assert expected.keys() == got.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(got[name], values, err_msg=name)
+    again = run_command(workplace, "train.py", "--resume", "runs/cut", **cache)
+    assert (again.returncode, "is complete" in again.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_the_fine_tuned_network_is_kept_where_it_is_better(workplace, run_command):
+    cache = {"IMAGE_CLASSIFICATION_KIT_CACHE": str(workplace / "c")}
+    options = ("--learning-rate", 0.05, "--warmup-epochs", 0, "--label-smoothing", 0)
+    process = run_command(workplace, *fine_tune("better", "sees_green.keras", *options), **cache)
+    assert process.returncode == 0, process.stderr
+    folder = workplace / "runs/better"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    facts = metrics["fine_tuning"]
+    assert facts["kept"] == "fine-tuned"
+    assert facts["fine_tuned"] > facts["frozen"]
+    assert metrics["epochs"] == EPOCHS
+    assert metrics["cross_validation"]["total"] == 90
+    assert AVERAGED in read_description(folder / "best.weights.h5").metrics
+    assert {path.name for path in folder.iterdir()} == FILES | {"curves.png"}
+    answered = run_command(
+        workplace, "predict.py", "photos/cats/000.jpg", "--weights", "runs/better", "--json", **cache
+    )
+    assert json.loads(answered.stdout)["path"] == "photos/cats/000.jpg"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--fine-tune", "many"), "must be a number of epochs or auto"),
+        (("--fine-tune", "2", "--epochs", "3"), "--epochs: decides nothing"),
+        (("--fine-tune", "2", "--image-size", "64"), "--image-size: decides nothing"),
+        (("--preset", "elephants_cars", "--fine-tune", "2"), "--fine-tune: is for the preset pretrained"),
+        (("--learning-rate", "0.1"), "--learning-rate: decides nothing"),
+    ],
+)
+def test_options_that_do_not_fit(workplace, run_command, options, message):
+    process = run_command(workplace, "train.py", "photos", *options)
+    assert process.returncode == 2
+    assert message in process.stderr
