@@ -21,7 +21,7 @@ BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "below": (operator.lt, "below"),
 }
 METAVARS = {int: "N", float: "X"}  # text has its own in the field
-# Options that decide something about a head on pretrained features: those of the recipe, and those of `add_head_options`.
+# Options that decide something about a head on pretrained features: of the recipe, and of `add_head_options`.
 HEAD_RECIPE = ("backbone", "class_weights", "seed")
 HEAD_ONLY = ("groups", "no_cache", "features_only", "part")
 # Options of a training through TensorFlow only.

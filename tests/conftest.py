@@ -187,7 +187,7 @@ def coloured_photos():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, run_command):
-    """A folder in which `train.py photos --preset elephants_cars` ran once: photos/, runs/first/; returns (folder, completed process)."""
+    """A folder in which tutorial 1 was trained once: photos/, runs/first/; returns (folder, completed process)."""
     folder = tmp_path_factory.mktemp("trained")
     write_coloured_photos(folder / "photos", {"cats": 50, "dogs": 40})
     (folder / "photos/cats/broken.jpg").write_bytes(b"no photo")
