@@ -15,7 +15,12 @@ from PIL import Image
 from image_kit.cache_folder import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.fixtures.benchmarks", "tests.fixtures.photo_sets", "tests.fixtures.pictures"]
+pytest_plugins = [
+    "tests.fixtures.benchmarks",
+    "tests.fixtures.heads",
+    "tests.fixtures.photo_sets",
+    "tests.fixtures.pictures",
+]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
