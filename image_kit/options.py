@@ -21,7 +21,7 @@ BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "below": (operator.lt, "below"),
 }
 METAVARS = {int: "N", float: "X"}  # text has its own in the field
-# Options that decide something about a head on pretrained features: those of the recipe, and those of `add_head_options`.
+# Options that decide something about a head on pretrained features: of the recipe, and of `add_head_options`.
 HEAD_RECIPE = ("backbone", "class_weights", "seed", "fine_tune")
 # Options that decide nothing about fine-tuning either: the backbone, and --fine-tune itself, decide these.
 NOT_FINE_TUNED = ("model", "grayscale", "image_size", "epochs", "ema_momentum")

@@ -15,7 +15,12 @@ from PIL import Image
 from image_kit.cache_folder import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.fixtures.benchmarks", "tests.fixtures.photo_sets", "tests.fixtures.pictures"]
+pytest_plugins = [
+    "tests.fixtures.benchmarks",
+    "tests.fixtures.heads",
+    "tests.fixtures.photo_sets",
+    "tests.fixtures.pictures",
+]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -187,7 +192,7 @@ def coloured_photos():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, run_command):
-    """A folder in which `train.py photos --preset elephants_cars` ran once: photos/, runs/first/; returns (folder, completed process)."""
+    """A folder in which tutorial 1 was trained once: photos/, runs/first/; returns (folder, completed process)."""
     folder = tmp_path_factory.mktemp("trained")
     write_coloured_photos(folder / "photos", {"cats": 50, "dogs": 40})
     (folder / "photos/cats/broken.jpg").write_bytes(b"no photo")

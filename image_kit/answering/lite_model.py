@@ -52,10 +52,11 @@ def append_members(path: Path, description: Description, head: str, weights_sha2
         "flatbuffer_sha256": (flatbuffer_sha256 := sha256(path, length)),
     }
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(DESCRIPTION, description.to_json())
-        archive.writestr(ORIGIN, json.dumps(origin))
+        # ZipInfo has a fixed date, so that equal runs end in equal files; a name alone would get the time.
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), description.to_json())
+        archive.writestr(zipfile.ZipInfo(ORIGIN), json.dumps(origin))
         if trust:
-            archive.writestr(TRUST, trust.to_bytes())
+            archive.writestr(zipfile.ZipInfo(TRUST), trust.to_bytes())
     return flatbuffer_sha256
 
 

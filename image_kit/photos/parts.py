@@ -105,10 +105,10 @@ def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Seq
         count = sum(parts[index] == "train" for index in own)
         if count < FEWEST_TO_VALIDATE:
             shared = sum(len(classes_of.get(hashes[index] or "", ())) > 1 for index in own)
-            also = f" ({shared} more are in another class too, and left out of both)" if shared else ""
+            also = f" ({shared} in another class too are left out of both)" if shared else ""
             raise UserError(
-                f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}; at least "
-                f"{FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
+                f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}; "
+                f"at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
             )
 
 

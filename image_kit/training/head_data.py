@@ -147,7 +147,9 @@ def load_head_data(
     labels, groups = np.asarray(photos.labels, np.int32), _find_groups(found, names)
     assigned, left_out = assign_cross_validated_parts(photos, found.hashes, _keys(groups, names, found.hashes))
     part_of = np.asarray(assigned, object)
-    parts = {part: np.flatnonzero(part_of == part) for part in ("train", "test") if part in assigned}
+    parts: dict[str, np.ndarray] = {
+        part: np.flatnonzero(part_of == part) for part in ("train", "test") if part in assigned
+    }
     store = PhotoStore(photos.paths, preprocessing, budget=0)  # only pictures need pixels
     look_alikes, look_alike_notes = find_look_alikes(found.signatures, photos.paths, part_of)
     train = parts["train"]

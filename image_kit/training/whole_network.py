@@ -19,9 +19,9 @@ HEAD = "softmax"
 
 def join(backbone: Backbone, head: Head) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
     """The network of images that ends in the head, and its weights; both as in `Backbone`."""
-    dense = {"class": "Dense", "units": len(head.bias), "activation": HEAD, "use_bias": True}
+    dense: dict[str, Any] = {"class": "Dense", "units": len(head.bias), "activation": HEAD, "use_bias": True}
     bounding = [{"class": "Activation", "activation": "tanh"}] if backbone.bounds else []
-    between = [*bounding, {"class": "UnitNormalization", "axis": -1}]
+    between: list[dict[str, Any]] = [*bounding, {"class": "UnitNormalization", "axis": -1}]
     weights = [*backbone.weights, *([] for _ in between), [head.kernel, head.bias]]
     return [*backbone.network, *between, dense], weights
 

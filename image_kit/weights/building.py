@@ -142,7 +142,7 @@ def _tuples(value: Any) -> Any:
 
 
 def build_with_weights(network: Network, weights: Weights, image_shape: tuple[int, int, int]) -> "keras.Model":
-    """The Keras model of a network, as `build_network`, with the weights of its entries, as `check_weights` knows them."""
+    """The Keras model of a network, as `build_network`, with these weights for its entries."""
     import keras  # see network_of
 
     model = build_network(network, image_shape)

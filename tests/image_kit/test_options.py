@@ -17,6 +17,7 @@ OPTIONS = [(kind, field) for kind in (Recipe, Augmentation) for field in fields(
 # An argument for each option, and what it sets.
 GIVEN = {
     "model": ("one_conv", "one_conv"),
+    "backbone": ("lite1", "lite1"),
     "image_size": ("64x96", (64, 96)),
     "grayscale": ("", True),
     "optimizer": ("sgd", "sgd"),

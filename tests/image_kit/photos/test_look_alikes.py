@@ -146,3 +146,27 @@ def test_a_folder_says_which_of_its_photos_look_alike(tmp_path, budget):
     copy, photo = str(tmp_path / "validation/b/copy.jpg"), str(tmp_path / "train/b/0.png")
     assert data.look_alikes == {"validation": {copy: photo}}
     assert f"1, for example {copy} like {photo}; " in data.notes[-1]
+
+
+def test_every_pair_is_found_once_and_by_its_indices():
+    first, second = scene(1), scene(2)
+    photos = [first, scene(3), second, first.resize((60, 45)), recompressed(first), second.resize((90, 60)), scene(4)]
+    signatures = seen(photos)
+    assert sorted(signatures.find_all_pairs(np.arange(7))) == [(0, 3), (0, 4), (2, 5), (3, 4)]
+    assert signatures.find_all_pairs(np.array([1, 2, 4, 5])) == [(2, 5)]
+    assert signatures.find_all_pairs(np.array([], int)) == []
+
+
+def test_pairs_of_many_blocks_are_those_of_one(monkeypatch):
+    signatures = seen([*map(scene, range(50)), *(scene(seed).resize((60, 45)) for seed in range(10))])
+    pairs = sorted(signatures.find_all_pairs(np.arange(60)))
+    assert pairs == [(seed, 50 + seed) for seed in range(10)]
+    monkeypatch.setattr(look_alikes, "BLOCK", 60 * 7)
+    assert sorted(signatures.find_all_pairs(np.arange(60))) == pairs
+
+
+def test_photos_of_one_kind_have_no_pairs_and_plain_ones_are_no_pair():
+    page = scene(1)
+    assert seen([page] * 40).find_all_pairs(np.arange(40)) == []
+    plain = [Image.new("RGB", (60, 40), colour) for colour in ("red", "red", "white")]
+    assert seen(plain).find_all_pairs(np.arange(3)) == []

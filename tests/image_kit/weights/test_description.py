@@ -37,6 +37,7 @@ def test_every_member_is_checked_when_read():
             Preprocessing,
             st.tuples(st.integers(1, 2048), st.integers(1, 2048), st.sampled_from([1, 3])),
             st.floats(1e-9, 1e9),
+            st.floats(0, 1),
         ),
         st.none() | st.text(),
         st.integers(0),
