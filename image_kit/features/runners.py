@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_kit.answering import flatbuffer
 from image_kit.errors import UserError
 from image_kit.features.backbone import Backbone
 from image_kit.features.extraction import BackboneRunner
 from image_kit.photos import Preprocessing
 from image_kit.terminal import say
+from image_kit.weights import keras_order
 
 if TYPE_CHECKING:
     import keras
@@ -49,12 +49,20 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
         UserError: it cannot be run.
     """
     try:
-        from image_kit.answering import LiteNetwork  # imports LiteRT, which may be missing
+        # They import LiteRT, which may be missing.
+        from image_kit.answering import LiteNetwork, Unsupported, flatbuffer, refuse_unsafe_network
     except (ImportError, UserError):
         say("LiteRT is not installed, so TensorFlow computes the features, in three times the time")
         yield _keras_runner(backbone, preprocessing)
         return
-    content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
+    try:
+        content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
+    except Unsupported as error:
+        say(f"TensorFlow computes the features, in three times the time ({error})")
+        yield _keras_runner(backbone, preprocessing)
+        return
+    if not backbone.package:  # from any file
+        refuse_unsafe_network(content, backbone.name)
     with LiteNetwork(content, preprocessing.rescale) as network:
         yield LiteRunner(network)
 
@@ -63,5 +71,5 @@ def _keras_runner(backbone: Backbone, preprocessing: Preprocessing) -> KerasRunn
     from image_kit.weights import build_network  # imports keras, which LiteRT's features need not wait for
 
     model = build_network(backbone.network, preprocessing.image_shape)
-    model.set_weights([array for arrays in backbone.weights for array in arrays])
+    model.set_weights([array for index in keras_order(backbone.network) for array in backbone.weights[index]])
     return KerasRunner(model, preprocessing)

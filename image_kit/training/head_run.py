@@ -24,6 +24,7 @@ from image_kit.features import (
     balanced_weights,
     cross_validate,
     fit_head,
+    join_network,
     prepare_rows,
 )
 from image_kit.files import write_json
@@ -110,17 +111,9 @@ class HeadRun:
         write_json(self.folder.file(METRICS), self._metrics(scores, calibration))  # last: the run is complete
         return scores
 
-    def _network(self) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
-        """Backbone and head as one network."""
-        dense = {"class": "Dense", "units": len(self.data.class_names), "activation": HEAD, "use_bias": True}
-        bounding = [{"class": "Activation", "activation": "tanh"}] if self.backbone.bounds else []
-        between = [*bounding, {"class": "UnitNormalization", "axis": -1}]
-        network = [*self.backbone.network, *between, dense]
-        return network, [*self.backbone.weights, *([] for _ in between), [self.head.kernel, self.head.bias]]
-
     def _write_network(self) -> dict[str, Any]:
         """Write best.weights.h5 and model.tflite; returns the record of the calibration."""
-        network, weights = self._network()
+        network, weights = join_network(self.backbone, self.head)
         description = Description(
             "pretrained",
             self.data.class_names,
