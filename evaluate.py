@@ -6,20 +6,21 @@ changes which class is the most probable.
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from image_kit import files as atomic, terminal as command_line
+from image_kit.answering import Scores, score, write_predictions
 from image_kit.datasets import ImageSet, UnseenPhotos, load_arrays, load_unseen_photos, shift_image_set
 from image_kit.errors import UserError, first_line
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
 from image_kit.terminal import progress, say
-from image_kit.weights import add_weights_options, fallback_from, find_weights
+from image_kit.weights import add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
@@ -46,6 +47,9 @@ def parse() -> argparse.Namespace:
         "--output", metavar="DIR", type=Path, help=f"new folder for the results (default: a new one in {EVALUATIONS}/)"
     )
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as one JSON object")
     args = parser.parse_args()
     if args.what not in ARRAY_PRESETS and not Path(args.what).is_dir():
@@ -56,39 +60,89 @@ def parse() -> argparse.Namespace:
     return args
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Images with a network's answers; probabilities are float32 (n, classes)."""
+
+    images: ImageSet
+    unreadable: dict[str, str]
+    probabilities: np.ndarray
+    scores: Scores
+
+
 def main() -> None:
     """Load the weights and the images, score them, write the results and print the scores."""
     args = parse()
     tune_memory()
+    weights = find_weights(args.weights, args.what if args.what in ARRAY_PRESETS else None)
+    scored = score_features(args, weights) or score_pixels(args, weights)
+    probabilities, images, scores = scored.probabilities, scored.images, scored.scores
+    facts = {"weights": str(weights), "images": args.what, "unreadable": scored.unreadable, "shift": args.shift}
+    result = {**facts, **scores.as_dict()}
+    output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
+    with atomic.new_folder(output) as unfinished:
+        write_predictions(unfinished / "predictions.csv", probabilities, images, scores.class_names)
+        atomic.write_json(unfinished / "scores.json", result)
+    print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
+    draw_pictures(output, probabilities, images, scores)
+    say(f"Confusion matrix, mistakes and predictions are in {output}/")
+
+
+def score_features(args: argparse.Namespace, weights: Path) -> Scored | None:
+    """Score photos by the features of a pretrained backbone, without Keras; None if the network is not of that kind.
+
+    What is known of a photo is looked up. The features of a moved image are not known, so those go the other way.
+    """
+    if args.what in ARRAY_PRESETS or args.shift:
+        return None
+    description = fallback_from(args, NamedNetworks("models"), PRESETS).describe(weights)
+    # LiteRT takes 0.1 s, which --help and a wrong option must not wait for.
+    from image_kit.features import load_unseen_features, open_head_classifier
+
+    with open_head_classifier(weights, description) as classifier:
+        if classifier is None:
+            return None
+        seen, keeps = read_trained_on(weights), not args.no_cache
+        photos, features = load_unseen_features(Path(args.what), classifier, seen, keeps, reading)
+        say_notes(weights, photos)
+        probabilities, images = classifier.probabilities_of(features), photos.images
+        return Scored(
+            images, photos.unreadable, probabilities, score(probabilities, images.labels, classifier.class_names)
+        )
+
+
+def score_pixels(args: argparse.Namespace, weights: Path) -> Scored:
+    """Score images by running the whole network in Keras."""
     is_array = args.what in ARRAY_PRESETS
-    weights = find_weights(args.weights, args.what if is_array else None)
+    if args.no_cache:
+        raise UserError("--no-cache: is for unmoved photos and a network on pretrained features; leave it out")
     from image_kit.compute import set_up
 
     set_up("float32")
     # TensorFlow and keras take 3 s, which --help and a wrong option must not wait for.
-    from image_kit.answering import KerasClassifier, score_images, write_predictions
-    from image_kit.weights import read_description
+    from image_kit.answering import KerasClassifier, score_images
 
     says_itself = read_description(weights) is not None
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
     fallback = replace(fallback_from(args, NamedNetworks("models"), PRESETS), preset=preset_name)
     classifier = KerasClassifier.load(weights, fallback)
     photos = load_test_set(args, classifier, weights) if is_array else load_photos(args, classifier, weights)
-    for line in (f"weights: {weights}", *photos.notes):
-        say(line)
+    say_notes(weights, photos)
     images = shift_image_set(photos.images, args.shift) if args.shift else photos.images
     if args.shift:
         say(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
-    probabilities, scores = score_images(classifier, images)
-    facts = {"weights": str(weights), "images": args.what, "unreadable": photos.unreadable, "shift": args.shift}
-    result = {**facts, **scores.as_dict()}
-    output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
-    with atomic.new_folder(output) as unfinished:
-        write_predictions(unfinished / "predictions.csv", probabilities, images, classifier.class_names)
-        atomic.write_json(unfinished / "scores.json", result)
-    print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
-    draw_pictures(output, probabilities, images, scores)
-    say(f"Confusion matrix, mistakes and predictions are in {output}/")
+    return Scored(images, photos.unreadable, *score_images(classifier, images))
+
+
+def say_notes(weights: Path, photos: UnseenPhotos) -> None:
+    """Tell which weights and which images are scored, and what was left out."""
+    for line in (f"weights: {weights}", *photos.notes):
+        say(line)
+
+
+def reading(photos: Iterable) -> Iterable:
+    """A progress bar for photos that are read."""
+    return progress(photos, label="reading")
 
 
 def load_test_set(args: argparse.Namespace, classifier, weights: Path) -> UnseenPhotos:
@@ -101,15 +155,8 @@ def load_test_set(args: argparse.Namespace, classifier, weights: Path) -> Unseen
 
 def load_photos(args: argparse.Namespace, classifier, weights: Path) -> UnseenPhotos:
     """The photos of a folder that the network was not trained on."""
-    from image_kit.weights import read_trained_on
-
-    return load_unseen_photos(
-        Path(args.what),
-        classifier.class_names,
-        classifier.preprocessing,
-        read_trained_on(weights),
-        lambda items: progress(items, label="reading"),
-    )
+    names, preprocessing = classifier.class_names, classifier.preprocessing
+    return load_unseen_photos(Path(args.what), names, preprocessing, read_trained_on(weights), reading)
 
 
 def draw_pictures(output: Path, probabilities: np.ndarray, images: ImageSet, scores) -> None:

@@ -3,9 +3,13 @@
 import csv
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
+
+from tests.conftest import ROOT, finish, start_process
+from tests.fixtures.head_runs import fit_head_run
 
 
 def rows_of(path):
@@ -77,6 +81,71 @@ def test_predict_and_evaluate_give_a_photo_the_same_probabilities(trained, new_p
         assert answer["path"] == row["image"]
         assert answer["label"] == row["predicted"]
         assert answer["probabilities"]["cats"] == pytest.approx(float(row["p(cats)"]), abs=2e-6)
+
+
+@pytest.fixture(scope="module")
+def head_run(tmp_path_factory, coloured_photos):
+    """A folder with runs/head, whose head was fitted to the features of a tiny backbone."""
+    folder = tmp_path_factory.mktemp("head")
+    coloured_photos(folder / "photos", {"cats": 20, "dogs": 16})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fit_head_run(folder / "photos", "head")
+    return folder
+
+
+def test_a_head_is_scored_by_features_as_predict_answers(head_run, new_photos, run_command):
+    command = ("evaluate.py", new_photos, "--weights", "runs/head", "--output")
+    first, second = (run_command(head_run, *command, name) for name in ("one", "two"))
+    assert first.returncode == second.returncode == 0, first.stderr
+    assert "features: 16 photos computed, 0 known" in first.stderr
+    assert "features: 0 photos computed, 16 known" in second.stderr
+    assert "1 unreadable photos left out" in second.stderr
+    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "scores.json"}
+    assert {path.name for path in (head_run / "two").iterdir()} == names
+    assert (head_run / "one/predictions.csv").read_bytes() == (head_run / "two/predictions.csv").read_bytes()
+    rows = rows_of(head_run / "two/predictions.csv")
+    process = run_command(head_run, "predict.py", *(row["image"] for row in rows), "--weights", "runs/head", "--json")
+    answers = [json.loads(line) for line in process.stdout.splitlines()]
+    assert [answer["path"] for answer in answers] == [row["image"] for row in rows]
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer["probabilities"]["cats"] == pytest.approx(float(row["p(cats)"]), abs=1e-3)
+    scores = json.loads((head_run / "two/scores.json").read_text())
+    assert scores["correct"] == sum(row["label"] == answer["label"] for row, answer in zip(rows, answers, strict=True))
+    assert list(scores["unreadable"]) == [str(new_photos / "dogs/broken.png")]
+
+
+def test_a_head_is_scored_without_tensorflow_and_keras(head_run, new_photos):
+    options = (new_photos, "--weights", "runs/head", "--no-cache", "--json", "--output", "quick")
+    process = start_process(sys.executable, "-X", "importtime", ROOT / "evaluate.py", *options, folder=head_run)
+    done = finish(process, 60)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["total"] == 16
+    assert "features: 16 photos computed, 0 known" in done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "h5py" in imported
+    assert not {"tensorflow", "keras"} & imported
+
+
+@pytest.mark.slow
+def test_moved_photos_have_no_known_features(head_run, new_photos, run_command):
+    command = ("evaluate.py", new_photos, "--weights", "runs/head", "--json", "--output")
+    still = run_command(head_run, *command, "still")
+    moved = run_command(head_run, *command, "moved", "--shift", 5)
+    assert moved.returncode == 0, moved.stderr
+    assert "every image moved by 5 pixels" in moved.stderr
+    assert json.loads(moved.stdout)["loss"] != pytest.approx(json.loads(still.stdout)["loss"], rel=1e-3)
+    refused = run_command(head_run, *command, "no", "--shift", 5, "--no-cache")
+    assert refused.returncode == 2
+    assert "--no-cache: is for unmoved photos and a network on pretrained features; leave it out" in refused.stderr
+
+
+def test_photos_that_a_head_was_fitted_to_are_left_out(head_run, run_command):
+    process = run_command(head_run, "evaluate.py", "photos", "--weights", "runs/head", "--output", "seen")
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1] == (
+        "evaluate.py: error: photos: no photo to score (0 unreadable, 36 seen in training); give new ones"
+    )
 
 
 def test_shift_moves_the_test_images_of_an_array_preset(tmp_path, run_command, tiny_arrays):

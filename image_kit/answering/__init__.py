@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     )
     from image_kit.answering.classifier import (
         Classifier as Classifier,
+        refuse_not_finite as refuse_not_finite,
     )
     from image_kit.answering.inference import (
         answer_photos as answer_photos,
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from image_kit.answering.lite_network import (
         LiteNetwork as LiteNetwork,
     )
+    from image_kit.answering.lite_trial import (
+        refuse_unsafe_network as refuse_unsafe_network,
+    )
     from image_kit.answering.lite_writer import (
+        Unsupported as Unsupported,
         flatbuffer as flatbuffer,
     )
     from image_kit.answering.predictions import (
@@ -48,13 +53,14 @@ __getattr__ = lazy_names(
     __name__,
     {
         "answers": "Answer write_answers",
-        "classifier": "Classifier",
+        "classifier": "Classifier refuse_not_finite",
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model write_lite_network",
         "lite_model": "LITE",
         "lite_network": "LiteNetwork",
-        "lite_writer": "flatbuffer",
+        "lite_trial": "refuse_unsafe_network",
+        "lite_writer": "Unsupported flatbuffer",
         "predictions": "write_predictions",
         "scores": "Scores most_confident_mistakes score score_images wilson_interval",
     },

@@ -55,8 +55,7 @@ class Classifier:
         starts = range(0, len(images), self.batch_size)
         parts = [self.run(self.preprocessing.batch(images[start : start + self.batch_size])) for start in starts]
         outputs, features = map(np.concatenate, zip(*parts, strict=True))
-        if not np.isfinite(outputs).all():
-            raise UserError("the network's answer is NaN or infinite; its weights are damaged, use other weights")
+        refuse_not_finite(outputs)
         return outputs, features
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -95,3 +94,9 @@ class Classifier:
         if not len(images):
             return np.empty((0, len(self.class_names)), np.float32)
         return to_probabilities(self.outputs_and_features(images)[0], self.head)
+
+
+def refuse_not_finite(outputs: np.ndarray) -> None:
+    """Raise UserError if an output of a network is NaN or infinite."""
+    if not np.isfinite(outputs).all():
+        raise UserError("the network's answer is NaN or infinite; its weights are damaged, use other weights")

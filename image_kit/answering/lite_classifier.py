@@ -42,7 +42,7 @@ class LiteClassifier(Classifier):
         with native_stderr_held_back():  # LiteRT prints which kernels it uses, and warnings
             try:
                 interpreter = Interpreter(**source_of(model.path), num_threads=cpu_cores())
-                _refuse_large_tensors(interpreter)
+                refuse_large_tensors(interpreter)
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
                 self._input = _find_input(self._runner, model)
@@ -79,7 +79,7 @@ def source_of(path: Path) -> dict[str, Any]:
     return {"model_path": str(path)}
 
 
-def _refuse_large_tensors(interpreter: Interpreter) -> None:
+def refuse_large_tensors(interpreter: Interpreter) -> None:
     """Raise ValueError if the network's tensors for one image would need more than MAX_BYTES."""
     tensors = interpreter.get_tensor_details()
     total = sum(np.dtype(each["dtype"]).itemsize * math.prod(map(int, each["shape"])) for each in tensors)

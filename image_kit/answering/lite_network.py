@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from image_kit.answering.lite_classifier import source_of
+from image_kit.answering.lite_classifier import refuse_large_tensors, source_of
 from image_kit.compute import native_stderr_held_back
 from image_kit.machine import cpu_cores
 from image_kit.threads import threads
@@ -21,8 +21,8 @@ CHUNK = 4
 class LiteNetwork:
     """A network in LiteRT with one interpreter of one thread for each core, which is faster than one with all threads.
 
-    The file must be from a source that is trusted: LiteRT is native code, and nothing is tried here beforehand. Close
-    the network, or use it in a `with` statement, to free its memory.
+    LiteRT is native code. A file that is not from a trusted source must have passed `refuse_unsafe_network`. Close the
+    network, or use it in a `with` statement, to free its memory.
 
     Attributes:
         image_shape: (height, width, channels) of the images.
@@ -36,7 +36,8 @@ class LiteNetwork:
             rescale: a factor for uint8 images, as in `Preprocessing`.
 
         Raises:
-            ValueError: LiteRT cannot load it.
+            ValueError: LiteRT cannot load it, or it would take too much memory.
+            RuntimeError: its layers do not fit each other.
         """
         self._rescale = np.float32(rescale)
         source = source_of(flatbuffer) if isinstance(flatbuffer, Path) else {"model_content": bytes(flatbuffer)}
@@ -45,6 +46,7 @@ class LiteNetwork:
         self._free: queue.LifoQueue[tuple[Interpreter, int] | None] = queue.LifoQueue()
         with native_stderr_held_back():  # LiteRT prints which kernels it uses
             interpreters = [Interpreter(**source, num_threads=1) for _ in range(cpu_cores())]
+            refuse_large_tensors(interpreters[0])
             interpreters[0].allocate_tensors()  # the first time, it prints more
         self._count = len(interpreters)
         for interpreter in interpreters:

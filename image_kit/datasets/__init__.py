@@ -39,8 +39,11 @@ if TYPE_CHECKING:
         TensorBatches as TensorBatches,
     )
     from image_kit.datasets.unseen_photos import (
+        LabelledPhotos as LabelledPhotos,
         UnseenPhotos as UnseenPhotos,
+        list_labelled_photos as list_labelled_photos,
         load_unseen_photos as load_unseen_photos,
+        select_unseen as select_unseen,
     )
 
 __getattr__ = lazy_names(
@@ -52,6 +55,6 @@ __getattr__ = lazy_names(
         "loading": "load_arrays load_photos",
         "shifting": "shift_image_set",
         "tensor_batches": "TensorBatches",
-        "unseen_photos": "UnseenPhotos load_unseen_photos",
+        "unseen_photos": "LabelledPhotos UnseenPhotos list_labelled_photos load_unseen_photos select_unseen",
     },
 )

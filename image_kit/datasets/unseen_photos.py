@@ -1,6 +1,6 @@
 """Labelled photos that a trained network has never seen, to score it on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,21 @@ import numpy as np
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
 from image_kit.photos import PhotoStore, Preprocessing, find_test_folder, list_classes, note_other_files
+
+
+@dataclass(frozen=True)
+class LabelledPhotos:
+    """The photos of a folder with one folder for each class.
+
+    Attributes:
+        folder: that folder.
+        paths: the photos.
+        labels: of each photo, an index into the class names.
+    """
+
+    folder: Path
+    paths: list[Path]
+    labels: list[int]
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,34 @@ def load_unseen_photos(
     Raises:
         UserError: the network does not know a class, or there is no photo to score.
     """
-    folder = find_test_folder(folder)
-    paths, labels = _list_labelled(folder, class_names)
-    store = PhotoStore(paths, preprocessing)
+    photos = list_labelled_photos(folder, class_names)
+    store = PhotoStore(photos.paths, preprocessing)
     hashes, errors = store.decode_all(show_progress)
+    return select_unseen(photos, store, hashes, errors, trained_on)[0]
+
+
+def select_unseen(
+    photos: LabelledPhotos,
+    store: PhotoStore,
+    hashes: Sequence[str | None],
+    errors: Mapping[Path | str, str],
+    trained_on: np.ndarray,
+) -> tuple[UnseenPhotos, np.ndarray]:
+    """Leave out unreadable photos, photos seen in training, and copies of others.
+
+    Args:
+        photos: from `list_labelled_photos`.
+        store: of the same photos; the result's images come from it.
+        hashes, errors: what `PhotoStore.decode_all` returns about them.
+        trained_on: see `load_unseen_photos`.
+
+    Returns:
+        The photos that are left; and their indices among all, int (n,).
+
+    Raises:
+        UserError: there is no photo to score.
+    """
+    folder, paths = photos.folder, photos.paths
     fingerprints = to_fingerprints(hashes)
     readable = np.array([digest is not None for digest in hashes])
     seen = readable & np.isin(fingerprints, trained_on)
@@ -64,11 +103,13 @@ def load_unseen_photos(
         notes.append(f"{seen.sum()} photos left out: the network was trained or validated on them")
     if copies.any():
         notes.append(f"{copies.sum()} copies of other photos left out")
-    images = select_photos(store, chosen, np.asarray(labels, np.int32), hashes)
-    return UnseenPhotos(images, notes, {str(path): reason for path, reason in errors.items()})
+    images = select_photos(store, chosen, np.asarray(photos.labels, np.int32), hashes)
+    return UnseenPhotos(images, notes, {str(path): reason for path, reason in errors.items()}), chosen
 
 
-def _list_labelled(folder: Path, class_names: tuple[str, ...]) -> tuple[list[Path], list[int]]:
+def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> LabelledPhotos:
+    """The photos of a folder's test part, or of its class folders. Arguments and errors as `load_unseen_photos`."""
+    folder = find_test_folder(folder)
     listed = list_classes(folder)
     unknown = [name for name, photos in listed.items() if photos and name not in class_names]
     if unknown:
@@ -77,4 +118,4 @@ def _list_labelled(folder: Path, class_names: tuple[str, ...]) -> tuple[list[Pat
     if not pairs:
         raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
     paths, labels = zip(*pairs, strict=True)
-    return list(paths), list(labels)
+    return LabelledPhotos(folder, list(paths), list(labels))

@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     from image_kit.features.golden_features import check_golden as check_golden, golden_image as golden_image
     from image_kit.features.groups import merge_groups as merge_groups, read_groups as read_groups
     from image_kit.features.head import Head as Head, balanced_weights as balanced_weights, fit_head as fit_head
+    from image_kit.features.head_classifier import (
+        HeadClassifier as HeadClassifier,
+        load_unseen_features as load_unseen_features,
+        open_head_classifier as open_head_classifier,
+    )
+    from image_kit.features.head_files import join_network as join_network, split_network as split_network
     from image_kit.features.runners import running as running
     from image_kit.features.store import (
         FeatureStore as FeatureStore,
         kept_features_folder as kept_features_folder,
+        open_store as open_store,
     )
 
 __getattr__ = lazy_names(
@@ -39,7 +46,9 @@ __getattr__ = lazy_names(
         "golden_features": "check_golden golden_image",
         "groups": "merge_groups read_groups",
         "head": "Head balanced_weights fit_head",
+        "head_classifier": "HeadClassifier load_unseen_features open_head_classifier",
+        "head_files": "join_network split_network",
         "runners": "running",
-        "store": "FeatureStore kept_features_folder",
+        "store": "FeatureStore kept_features_folder open_store",
     },
 )

@@ -37,6 +37,10 @@ class Backbone:
     source: str = ""
     licence: str = ""
 
+    def bound(self, features: np.ndarray) -> np.ndarray:
+        """Features (n, k) as the head gets them, but for their length."""
+        return np.tanh(features) if self.bounds else features
+
 
 def identify(network: Sequence[dict[str, Any]], weights: Sequence[Sequence[np.ndarray]]) -> str:
     """64 hex digits that differ when a layer, a setting or a weight differs."""

@@ -47,17 +47,28 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
     Raises:
         UserError: it cannot be run.
     """
-    try:
-        from image_kit.answering import LiteNetwork, flatbuffer  # import LiteRT, which may be missing
-
-        content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
-        network = LiteNetwork(content, preprocessing.rescale)
-    except (UserError, ValueError) as error:  # not installed, or without a layer of the backbone
-        say(f"{first_line(error)}; TensorFlow computes the features instead, in three times the time")
+    started = _start(backbone, preprocessing)
+    if isinstance(started, str):
+        say(f"{started}; TensorFlow computes the features instead, in three times the time")
         from image_kit.weights import build_with_weights  # imports keras, which LiteRT's features need not wait for
 
         model = build_with_weights(backbone.network, backbone.weights, preprocessing.image_shape)
         yield KerasRunner(model, preprocessing)
         return
-    with network:
-        yield LiteRunner(network)
+    with started:
+        yield LiteRunner(started)
+
+
+def _start(backbone: Backbone, preprocessing: Preprocessing) -> "LiteNetwork | str":
+    """The backbone in LiteRT, or why LiteRT cannot run it: it is not installed, or knows no such layer."""
+    try:
+        from image_kit.answering import LiteNetwork, flatbuffer, refuse_unsafe_network  # import LiteRT
+    except UserError as error:
+        return first_line(error)
+    try:
+        content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
+    except ValueError as error:
+        return first_line(error)
+    if not backbone.package:  # from any file
+        refuse_unsafe_network(content, backbone.name)
+    return LiteNetwork(content, preprocessing.rescale)

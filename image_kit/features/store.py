@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from image_kit import cache_folder
+from image_kit.features.backbone import Backbone
 from image_kit.features.shard_upkeep import merge, merge_small, remove_abandoned, remove_least_used
 from image_kit.features.shards import SUFFIX, DamagedShard, ShardFormat, is_shard
-from image_kit.photos import SIGNATURE_VALUES
+from image_kit.photos import SIGNATURE_VALUES, Preprocessing
 from image_kit.terminal import say
 
 # To be raised when photos are decoded or resized to other pixels than before, so that old features are not used.
@@ -35,6 +36,11 @@ TRIM_EVERY = 100 * 10**6  # bytes written between two looks at the folder's size
 def kept_features_folder() -> Path:
     """Where features are kept, in the user's cache folder; it may not exist yet."""
     return cache_folder.folder() / "features"
+
+
+def open_store(backbone: Backbone, preprocessing: Preprocessing, length: int, keeps: bool) -> "FeatureStore":
+    """The store of a backbone's features, in the user's cache folder, or in memory only if not `keeps`."""
+    return FeatureStore(backbone.identity, str(preprocessing), length, kept_features_folder() if keeps else None)
 
 
 class FeatureStore:

@@ -15,7 +15,7 @@ import numpy as np
 from image_kit.answering import KerasClassifier, Scores, score_images
 from image_kit.compute import ALONE, Distribution, Hardware
 from image_kit.datasets import Data, ImageSet
-from image_kit.features import fit_head, make_folds
+from image_kit.features import fit_head, join_network, make_folds
 from image_kit.photos import PhotoStore, Subset
 from image_kit.recipe import AUTO, Recipe
 from image_kit.terminal import say
@@ -23,7 +23,6 @@ from image_kit.training.finish import finish_run
 from image_kit.training.head_run import HeadRun
 from image_kit.training.run import Run
 from image_kit.training.run_folder import RunFolder
-from image_kit.training.whole_network import join
 from image_kit.weights import BEST, Fallback, Network, Weights, build_with_weights, save_weights
 
 # Of the training photos' groups, one in six is held back to decide. The division belongs to the photos, not the seed.
@@ -69,7 +68,7 @@ class FineTuning:
         head = fit_head(rows[~held], labels[~held], classes, START_STRENGTH)
         best = fit_head(rows[~held], labels[~held], classes, run.validation.strength)
         self.frozen = float((best.logits(rows[held]).argmax(axis=1) == labels[held]).mean())
-        self._networks = StartedNetwork(*join(run.backbone, head))
+        self._networks = StartedNetwork(*join_network(run.backbone, head))
 
     def _divide(self, held: np.ndarray) -> Data:
         """The photos as a training takes them: decoded once, in memory as long as they fit."""

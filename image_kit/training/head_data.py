@@ -11,13 +11,13 @@ from image_kit.datasets import ImageSet, describe_counts, describe_unreadable, s
 from image_kit.errors import UserError
 from image_kit.features import (
     Backbone,
-    FeatureStore,
     PhotoFeatures,
     check_golden,
     classes_in_one_group,
     golden_image,
     kept_features_folder,
     merge_groups,
+    open_store,
     photo_features,
     read_groups,
     running,
@@ -86,11 +86,10 @@ def find_features(
         show_progress: wraps the iterable of finished photos, to show a progress bar.
     """
     preprocessing = Preprocessing((*backbone.image_size, 3), crop=CROP)
-    folder = kept_features_folder() if keeps else None
     with running(backbone, preprocessing) as runner:
         golden = runner.run(golden_image(backbone))
         check_golden(backbone, golden)
-        store = FeatureStore(backbone.identity, str(preprocessing), golden.shape[1], folder)
+        store = open_store(backbone, preprocessing, golden.shape[1], keeps)
         return preprocessing, photo_features(paths, runner, preprocessing, store, show_progress)
 
 
@@ -156,7 +155,7 @@ def load_head_data(
     return HeadData(
         class_names=photos.class_names,
         preprocessing=preprocessing,
-        features=np.tanh(found.values) if backbone.bounds else found.values,
+        features=backbone.bound(found.values),
         labels=labels,
         groups=groups,
         parts=parts,

@@ -16,6 +16,7 @@ from image_kit.features import (
     balanced_weights,
     cross_validate,
     fit_head,
+    join_network,
     prepare_rows,
 )
 from image_kit.files import write_json
@@ -24,7 +25,7 @@ from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
 from image_kit.training.run_folder import METRICS, RunFolder, versions
 from image_kit.training.settings import Settings
-from image_kit.training.whole_network import HEAD, answering, join
+from image_kit.training.whole_network import HEAD, answering
 from image_kit.trust import (
     Calibration,
     Trust,
@@ -126,7 +127,7 @@ class HeadRun:
 
     def _write_network(self, calibration: Calibration) -> None:
         """Write best.weights.h5 and model.tflite."""
-        network, weights = join(self.backbone, self.head)
+        network, weights = join_network(self.backbone, self.head)
         description = Description(
             "pretrained",
             self.data.class_names,

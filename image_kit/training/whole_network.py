@@ -1,29 +1,19 @@
-"""Backbone and head as one network, and what answers with it before there is a file of it."""
+"""What answers with backbone and head before there is a file of them."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from image_kit.answering import Classifier
 from image_kit.errors import UserError
-from image_kit.features import Backbone, Head
 from image_kit.weights import Description
 
 if TYPE_CHECKING:
     from image_kit.answering import LiteNetwork
 
 HEAD = "softmax"
-
-
-def join(backbone: Backbone, head: Head) -> tuple[list[dict[str, Any]], list[list[np.ndarray]]]:
-    """The network of images that ends in the head, and its weights; both as in `Backbone`."""
-    dense: dict[str, Any] = {"class": "Dense", "units": len(head.bias), "activation": HEAD, "use_bias": True}
-    bounding = [{"class": "Activation", "activation": "tanh"}] if backbone.bounds else []
-    between: list[dict[str, Any]] = [*bounding, {"class": "UnitNormalization", "axis": -1}]
-    weights = [*backbone.weights, *([] for _ in between), [head.kernel, head.bias]]
-    return [*backbone.network, *between, dense], weights
 
 
 @contextlib.contextmanager

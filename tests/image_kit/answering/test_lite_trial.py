@@ -101,3 +101,12 @@ def test_the_trial_finds_the_library_wherever_python_looks(cache, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"none\.tflite: no such file"):
         lite_trial.refuse_unsafe(Path("none.tflite"), SOUND)
+
+
+def test_a_network_without_a_description_is_tried_as_well(cache):
+    with pytest.raises(UserError, match=r"^mine: contains no network that LiteRT can run \(.*\)$"):
+        lite_trial.refuse_unsafe_network(memoryview(b"nonsense"), "mine")
+    crash = (Path(__file__).parents[1] / "weights/corpus/crash.tflite").read_bytes()
+    with pytest.raises(UserError, match=r"^mine: "):
+        lite_trial.refuse_unsafe_network(memoryview(crash), "mine")
+    assert not (cache / lite_trial.TRIED).exists()
