@@ -16,14 +16,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # predict.py runs on the CPU
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from common import ROOT, cpu_name, median_and_range
 from photo_files import make_photos
+from processes import Took, run
 
 from image_kit.machine import cpu_cores
 
@@ -49,16 +48,6 @@ loading = {"labels": None, "shuffle": False, "image_size": (300, 300), "batch_si
 images = keras.utils.image_dataset_from_directory(folder, **loading).map(lambda batch: batch / 255)
 print(len(model.predict(images.prefetch(2), verbose=0)))
 """
-
-
-@dataclass(frozen=True)
-class Took:
-    """What one process took: seconds by the clock, seconds of all cores, and megabytes of memory at most."""
-
-    seconds: float
-    cpu_seconds: float
-    megabytes: float
-    output: str
 
 
 def main() -> None:
@@ -127,19 +116,6 @@ def check_parity(commands: dict[str, list[str]], folder: Path) -> None:
     assert abs(keras_elephants - ours["elephants"]) < 1e-3, (keras_elephants, ours)
     count = len(list((folder / "photos").rglob("*.jpg")))
     assert int(run(commands["Keras, all"]).output) == len(run(commands["ours, all"]).output.splitlines()) == count
-
-
-def run(command: list[str]) -> Took:
-    """Start a process, wait for it, and return what it took. Raises CalledProcessError if it fails."""
-    start = time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, output)
-    return Took(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
 
 
 def report_cold(took: dict[str, list[Took]]) -> None:

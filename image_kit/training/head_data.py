@@ -77,15 +77,20 @@ class HeadData:
 
 
 def find_features(
-    paths: Sequence[Path], backbone: Backbone, keeps: bool, show_progress: Callable[[Iterable], Iterable] = iter
+    paths: Sequence[Path],
+    backbone: Backbone,
+    keeps: bool,
+    show_progress: Callable[[Iterable], Iterable] = iter,
+    crop: float = CROP,
 ) -> tuple[Preprocessing, PhotoFeatures]:
     """The features of photos, known or computed now; and the preprocessing that they were computed with.
 
     Args:
         keeps: whether features are kept in the cache folder, and looked up there.
         show_progress: wraps the iterable of finished photos, to show a progress bar.
+        crop: see `Preprocessing`; training always takes the default, which benchmarks compare with others.
     """
-    preprocessing = Preprocessing((*backbone.image_size, 3), crop=CROP)
+    preprocessing = Preprocessing((*backbone.image_size, 3), crop=crop)
     with running(backbone, preprocessing) as runner:
         golden = runner.run(golden_image(backbone))
         check_golden(backbone, golden)
