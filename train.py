@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit import options, terminal
-from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, set_up, unused_gpu
+from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
 from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
@@ -23,7 +23,6 @@ from presets import DEMO_EPOCHS, PRESETS
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
     from image_kit.compute import Distribution
-    from image_kit.training import HeadRun
 
 NETWORKS = NamedNetworks("models")  # the functions of models.py
 FOLDER_PRESET = "pretrained"  # its recipe trains a user's own folder
@@ -200,26 +199,10 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     """The folder of the run to resume. Its settings.json gets the --epochs that were given."""
     folder = RunFolder.open(args.resume)
     settings = folder.read_settings()
-    if settings.recipe.backbone:
+    if settings.recipe.backbone and not settings.recipe.fine_tune:
         options.check_head_options(args, fits_head=True)
-        if args.epochs:
-            raise UserError("--epochs: cannot change when fine-tuning is resumed; start a new run")
-        if folder.is_scored():
-            raise UserError(f"--resume: {folder.path} is complete; start a new run for other photos or options")
-    before = settings.recipe
-    settings = replace(settings, recipe=options.resolve(args, before))
-    if before.learning_rate_schedule == "cosine" and settings.recipe.epochs != before.epochs:
-        raise UserError(
-            f"--epochs: {folder.path} lowers its learning rate to 0 at the end of epoch {before.epochs}, so it "
-            f"cannot have {settings.recipe.epochs}; start a new run"
-        )
-    scored = folder.scored_epochs()
-    if scored:
-        if scored == len(folder.history) and scored >= settings.recipe.epochs:
-            raise UserError(
-                f"--resume: {folder.path} is complete with {scored} epochs; add --epochs with a larger number"
-            )
-        say("This run was complete and scored; its test images will be scored a second time.")
+    before, settings = settings.recipe, replace(settings, recipe=options.resolve(args, settings.recipe))
+    folder.refuse_to_resume(before, settings.recipe)
     folder.write_settings(settings)
     return folder
 
@@ -252,21 +235,8 @@ def fit_head(args: argparse.Namespace, settings: Settings, cluster: Cluster | No
     run.build(lambda: folder or new_folder(args, settings, is_worker=False))
     with telling_how_to_go_on(lambda: f"Go on with: python train.py --resume {run.folder.path}"):
         run.fit()
-        scores = fine_tune(run, args.device) if settings.recipe.fine_tune else run.finish()
+        scores = run.fine_tune(args.device) if settings.recipe.fine_tune else run.finish()
     print_scores(scores, settings, run.folder)
-
-
-def fine_tune(run: "HeadRun", device: str) -> dict[str, "Scores"]:
-    """Train backbone and head on from the fitted head. What is better on photos that are held back is kept."""
-    distribution = distribute(device, None)
-    if unused := unused_gpu(device):
-        say(unused)
-    hardware = set_up(run.recipe.precision, run.recipe.seed)
-    from image_kit.training import FineTuning  # imports keras, after set_up
-
-    tuning = FineTuning(run, hardware, distribution)
-    tuning.train()
-    return tuning.finish()
 
 
 def shortened(absolute: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from image_kit.answering import LITE, Scores, score, write_lite_network, write_predictions
+from image_kit.compute import distribute, set_up, unused_gpu
 from image_kit.errors import first_line
 from image_kit.features import (
     Backbone,
@@ -97,6 +98,25 @@ class HeadRun:
         metrics = {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
         write_json(self.folder.file(METRICS), metrics)  # last: the run is complete
         return scores
+
+    def fine_tune(self, device: str) -> dict[str, Scores]:
+        """Train backbone and head on, and finish with what is better on photos that are held back.
+
+        Args:
+            device: one of DEVICES.
+
+        Returns:
+            As `finish`.
+        """
+        distribution = distribute(device)
+        if unused := unused_gpu(device):
+            say(unused)
+        hardware = set_up(self.recipe.precision, self.recipe.seed)
+        from image_kit.training.fine_tuning import FineTuning  # imports keras, which set_up must do
+
+        tuning = FineTuning(self, hardware, distribution)
+        tuning.train()
+        return tuning.finish()
 
     def write_cross_validation(self) -> tuple[dict[str, Scores], dict[str, Any]]:
         """Write answers.csv and confusion_matrix.png.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import first_free, replacing, write_json
+from image_kit.recipe import Recipe
+from image_kit.terminal import say
 from image_kit.training.settings import Settings
 from image_kit.weights import RUNS
 
@@ -90,6 +92,28 @@ class RunFolder:
     def read_settings(self, text: str | None = None) -> Settings:
         """The settings in settings.json, or in a text with the same form. Raises UserError if they are damaged."""
         return Settings.from_json(self.settings_text() if text is None else text, self.file(SETTINGS))
+
+    def refuse_to_resume(self, before: Recipe, now: Recipe) -> None:
+        """Raise UserError if this run is complete, or cannot have the epochs that it is asked for.
+
+        Args:
+            before: the run's recipe.
+            now: with another number of epochs, perhaps.
+        """
+        if before.backbone and self.is_scored():
+            raise UserError(f"--resume: {self.path} is complete; start a new run for other photos or options")
+        if before.learning_rate_schedule == "cosine" and now.epochs != before.epochs:
+            raise UserError(
+                f"--epochs: {self.path} lowers its learning rate to 0 at its last epoch, so their number cannot "
+                "change; start a new run"
+            )
+        scored = self.scored_epochs()
+        if scored and scored == len(self.history) and scored >= now.epochs:
+            raise UserError(
+                f"--resume: {self.path} is complete with {scored} epochs; add --epochs with a larger number"
+            )
+        if scored:
+            say("This run was complete and scored; its test images will be scored a second time.")
 
     def is_scored(self) -> bool:
         """Whether metrics.json is there, which is a run's last step."""
