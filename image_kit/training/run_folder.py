@@ -104,8 +104,8 @@ class RunFolder:
             raise UserError(f"--resume: {self.path} is complete; start a new run for other photos or options")
         if before.learning_rate_schedule == "cosine" and now.epochs != before.epochs:
             raise UserError(
-                f"--epochs: {self.path} lowers its learning rate to 0 at its last epoch, so their number cannot "
-                "change; start a new run"
+                f"--epochs: {self.path} lowers its learning rate to 0 at the end of epoch {before.epochs}, so it "
+                f"cannot have {now.epochs}; start a new run"
             )
         scored = self.scored_epochs()
         if scored and scored == len(self.history) and scored >= now.epochs:
