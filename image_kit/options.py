@@ -94,6 +94,8 @@ def check_head_options(args: argparse.Namespace, fits_head: bool) -> None:
         fits_head: whether a head on pretrained features is fitted; otherwise a network is trained.
     """
     changed = {name for name, value in vars(args).items() if value not in (None, False, "auto")}
+    if args.backbone == "":
+        raise UserError("--backbone: must not be empty; leave it out, or name one")
     if fits_head:
         idle = {*given(args, Recipe), *given(args, Augmentation)} - set(HEAD_RECIPE)
         idle = idle & set(NOT_FINE_TUNED) if args.fine_tune else idle | (changed & set(TENSORFLOW_ONLY))

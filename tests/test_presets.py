@@ -6,6 +6,7 @@ import pytest
 
 import presets
 from image_kit import recipe
+from image_kit.features import load_backbone
 from image_kit.recipe import Augmentation, Recipe
 from presets import PRESETS
 from tests.fixtures.networks import NETWORKS
@@ -35,7 +36,16 @@ RECIPES = {
 
 
 def test_every_preset_is_in_the_table():
-    assert list(PRESETS) == list(RECIPES)
+    assert list(PRESETS) == ["pretrained", *RECIPES]
+
+
+def test_a_head_on_features_says_what_it_is_made_of():
+    preset = PRESETS["pretrained"]
+    backbone = load_backbone(preset.backbone)
+    assert (preset.dataset, preset.image_shape) == ("photos", (*backbone.image_size, 3))
+    head = 2 * (1_280 + 1)  # of two classes, as for the tutorials' photos
+    assert preset.parameters == sum(array.size for arrays in backbone.weights for array in arrays) + head
+    assert [name for name in PRESETS if PRESETS[name].backbone] == ["pretrained"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -66,7 +76,7 @@ def test_an_augmentation_of_nothing_is_the_default_of_keras():
 
 def test_choices_contain_every_preset():
     for preset in PRESETS.values():
-        assert preset.model in NETWORKS.names()
+        assert preset.backbone or preset.model in NETWORKS.names()
         assert preset.optimizer in recipe.OPTIMIZERS
         assert preset.precision in recipe.PRECISIONS
         assert preset.augmentation.fill_mode in recipe.FILL_MODES

@@ -139,10 +139,10 @@ print(type(lite).__name__, float(np.abs(lite.uncalibrated(images) - keras_says).
     assert float(difference) < 1e-4  # of probabilities, in float32 by two libraries
     photo = "photos/cats/000.jpg"
     answer = run_command(folder, "predict.py", photo, "--weights", "runs/first", "--json")
-    assert json.loads(answer.stdout)["class"] == "cats", answer.stderr
-    explained = run_command(folder, "predict.py", photo, "--weights", "runs/first", "--explain", "explained.png")
+    assert json.loads(answer.stdout)["label"] == "cats", answer.stderr
+    explained = run_command(folder, "predict.py", photo, "--weights", "runs/first", "--explain", "--output", "seen.png")
     assert explained.returncode == 0, explained.stderr
-    assert list(folder.glob("explained*.png"))
+    assert list(folder.glob("seen*.png"))
     shutil.copytree(folder / "photos/dogs", folder / "new/dogs")
     (folder / "new/dogs/000.jpg").write_bytes((folder / "new/dogs/000.jpg").read_bytes() + b"\0")  # another hash
     scored = run_command(folder, "evaluate.py", "new", "--weights", "runs/first", "--json")

@@ -1,0 +1,138 @@
+"""A head's run that is interrupted, killed, resumed, divided among processes or started twice at once."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, finish, start_process
+from tests.fixtures.heads import RUN_FILES, bytes_of
+
+# train.py, in which a step takes as long as a test needs.
+SLOW = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+import train
+from image_kit import terminal
+from image_kit.features.runners import LiteRunner
+from image_kit.training import HeadRun
+STEP
+sys.argv = ["train.py", *sys.argv[1:]]
+terminal.run(train.main)
+"""
+WAITS = "HeadRun.{name} = lambda *_: print('waiting', flush=True) or time.sleep(600)"
+COUNTS = """
+run = LiteRunner.run
+def slowly(self, images):
+    time.sleep(0.02)
+    print("computed", flush=True)
+    return run(self, images)
+LiteRunner.run = slowly
+"""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals"),
+]
+
+
+@pytest.fixture
+def pets(tmp_path, coloured_photos, monkeypatch):
+    """tmp_path, with photos/ of 40 cats and dogs each, and an empty cache folder."""
+    coloured_photos(tmp_path / "photos", {"cats": 40, "dogs": 40})
+    monkeypatch.setenv("IMAGE_CLASSIFICATION_KIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def start_slow(folder, step, *arguments):
+    return start_process(sys.executable, "-c", SLOW.replace("STEP", step), *arguments, folder=folder)
+
+
+def wait_for(process, line, count=1):
+    for _ in range(count):
+        assert process.stdout.readline() == f"{line}\n", process.communicate()
+
+
+def known(err):
+    (line,) = [line for line in err.splitlines() if line.startswith("features: ")]
+    return int(line.split()[4])
+
+
+@pytest.mark.parametrize("step", ["fit", "_calibrate", "_write_network", "_draw"])
+def test_a_killed_run_is_resumed_to_the_same_bytes(pets, fit_here, step):
+    process = start_slow(pets, WAITS.format(name=step), "photos", "--run", "cut")
+    wait_for(process, "waiting")
+    process.kill()
+    process.communicate()
+    assert not (pets / "runs/cut/metrics.json").exists()
+    status, out, err = fit_here(pets, "--resume", "runs/cut")
+    assert status == 0, err
+    assert known(err) == 80
+    status, whole, err = fit_here(pets, "photos", "--run", "whole")
+    assert status == 0, err
+    assert out.splitlines()[0] == whole.splitlines()[0]
+    assert bytes_of(pets / "runs/cut") == bytes_of(pets / "runs/whole")
+    assert {path.name for path in (pets / "runs/cut").iterdir()} == RUN_FILES
+
+
+def test_ctrl_c_in_a_fit_says_how_to_go_on(pets, fit_here):
+    process = start_slow(pets, WAITS.format(name="fit"), "photos", "--run", "cut")
+    wait_for(process, "waiting")
+    process.send_signal(signal.SIGINT)
+    done = finish(process, 30)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.splitlines()[-3:] == ["", "Go on with: python train.py --resume runs/cut", "Interrupted."]
+    assert fit_here(pets, "--resume", "runs/cut")[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [("photos",), ("photos", "--features-only"), ("photos", "--no-cache")])
+def test_ctrl_c_in_features_keeps_those_computed(pets, fit_here, arguments):
+    process = start_slow(pets, COUNTS, *arguments)
+    wait_for(process, "computed", 20)
+    process.send_signal(signal.SIGINT)
+    done = finish(process, 30)
+    assert done.returncode == 130, done.stderr
+    says = (
+        [] if "--no-cache" in arguments else ["", "The features computed so far are kept. Go on with the same command."]
+    )
+    assert done.stderr.splitlines() == [*says, "Interrupted."]
+    assert sorted(path.name for path in pets.iterdir() if path.name != "cache") == ["photos"]
+    computed = 19 + done.stdout.count("computed")  # the first is of the golden image
+    assert computed < 80
+    assert fit_here(pets, "photos", "--features-only")[1].split()[4] == (
+        "0" if "--no-cache" in arguments else str(computed)
+    )
+
+
+def test_a_kill_in_features_loses_no_more_than_is_not_written_yet(pets, fit_here):
+    process = start_slow(pets, COUNTS.replace("0.02", "0.1"), "photos", "--features-only")
+    while not list((pets / "cache").rglob("*.features")):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    status, _, err = fit_here(pets, "photos")
+    assert status == 0, err
+    assert 1 <= known(err) < 80
+
+
+def test_two_at_once_use_one_cache_folder(pets, start):
+    processes = [start(pets, "train.py", "photos", "--run", name) for name in ("a", "b")]
+    for process in processes:
+        done = finish(process, 120)
+        assert done.returncode == 0, done.stderr
+    assert bytes_of(pets / "runs/a") == bytes_of(pets / "runs/b")
+
+
+def test_three_processes_compute_parts_and_the_run_none(pets, start, fit_here):
+    parts = [start(pets, "train.py", "photos", "--features-only", "--part", f"{k}/3") for k in (1, 2, 3)]
+    done = [finish(process, 120) for process in parts]
+    kept = Path(os.environ["IMAGE_CLASSIFICATION_KIT_CACHE"], "features")
+    says = [f"features: {count} photos computed, 0 known, in {kept}\n" for count in (27, 27, 26)]
+    assert [process.stdout for process in done] == says, done
+    assert sorted(path.name for path in pets.iterdir()) == ["cache", "photos"]
+    status, _, err = fit_here(pets, "photos")
+    assert status == 0, err
+    assert "features: 0 photos computed, 80 known" in err
