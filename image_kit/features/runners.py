@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.features.backbone import Backbone
 from image_kit.features.extraction import BackboneRunner
 from image_kit.photos import Preprocessing
@@ -61,6 +61,8 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
         say(f"TensorFlow computes the features, in three times the time ({error})")
         yield _keras_runner(backbone, preprocessing)
         return
+    except ValueError as error:
+        raise UserError(f"{backbone.name}: is not a network that can be run ({first_line(error)})") from None
     if not backbone.package:  # from any file
         refuse_unsafe_network(content, backbone.name)
     with LiteNetwork(content, preprocessing.rescale) as network:
