@@ -20,7 +20,7 @@ from image_kit.machine import cpu_cores
 from image_kit.photos import PhotoError, PhotoSource
 from image_kit.terminal import say
 from image_kit.trust import COVERAGE
-from image_kit.weights import Fallback, read_description
+from image_kit.weights import Fallback, head_of_network, read_description
 
 if TYPE_CHECKING:
     from concurrent.futures import Future  # takes 0.02 s, which the answer to one photo does not need
@@ -36,8 +36,9 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
     """The classifier of a weights file, through LiteRT wherever that is possible.
 
     Tried in this order: the file is a model.tflite; a model.tflite next to it, or in the user's cache, was made from
-    exactly these weights; or one is made now, with TensorFlow, in the cache. Without LiteRT, or if the cache cannot be
-    written, TensorFlow answers.
+    exactly these weights; or one is made now, in the cache. That needs TensorFlow if the file does not contain its
+    network or if the kit's own writer does not know a layer. Without LiteRT, or if the cache cannot be written,
+    TensorFlow answers.
 
     Args:
         weights: a .tflite file, or a weights file as for `load_weights`.
@@ -80,12 +81,41 @@ def _made_from(weights: Path, fallback: Fallback) -> Classifier:
                 return LiteClassifier(model)
         except UserError as error:
             say(str(error))
+    return _made_at_once(weights, fallback, cached) or _made_with_tensorflow(weights, fallback, cached)
+
+
+def _made_at_once(weights: Path, fallback: Fallback, cached: Path) -> Classifier | None:
+    """Through a model.tflite made without TensorFlow; None if that fails. The way with TensorFlow tells why."""
+    from image_kit.answering.lite_classifier import LiteClassifier  # as above
+
+    description = fallback.describe(weights)
+    if description.network is None:
+        return None
+    # They import h5py, and the writer LiteRT's schema: .1 s that a known model.tflite does not need.
+    from image_kit.answering.lite_export import write_lite_network
+    from image_kit.weights import read_network_weights, read_trust
+
+    try:
+        arrays = read_network_weights(weights, description)
+        described = description, head_of_network(description.network), read_trust(weights, description)
+        write_lite_network(cached, description.network, arrays, described, weights, is_own=False)
+        lite_cache.trim(cached)
+        return LiteClassifier.load(cached)
+    except (OSError, ValueError, UserError):
+        with contextlib.suppress(OSError):
+            cached.unlink(missing_ok=True)
+        return None
+
+
+def _made_with_tensorflow(weights: Path, fallback: Fallback, cached: Path) -> Classifier:
+    from image_kit.answering.lite_classifier import LiteClassifier  # as above
+
     classifier = load_through_tensorflow(weights, fallback)
     from image_kit.answering import lite_export  # imports TensorFlow, as the classifier above did
 
     say(f"{weights}: made ready for quick answers, which takes some seconds the first time")
     try:
-        lite_export.write_lite_model(classifier, weights, cached)
+        lite_export.write_lite_model(classifier, weights, cached, is_own=False)
         lite_cache.trim(cached)
         return LiteClassifier.load(cached)
     except OSError as error:

@@ -24,6 +24,7 @@ def write_lite_network(
     weights: Weights,
     described: tuple[Description, str, Trust | None],
     weights_file: Path,
+    is_own: bool = True,
 ) -> None:
     """Write a network given as plain data, without TensorFlow; the file appears when complete.
 
@@ -33,6 +34,8 @@ def write_lite_network(
         weights: float32, one list for each layer, in the order of Keras's variables.
         described: its description, its head (one of HEADS) and its trust, as in the attributes of `Classifier`.
         weights_file: the same network's weights file, whose SHA-256 is recorded.
+        is_own: whether this process trained the network. One from a file may be forged, and the trial in a separate
+            process (lite_trial.py) must come before it is loaded in this one.
 
     Raises:
         ImportError: LiteRT is not installed.
@@ -45,20 +48,23 @@ def write_lite_network(
 
     image_shape = described[0].preprocessing.image_shape
     made = _write(path, lambda file: write_flatbuffer(file, network, weights, image_shape), described, weights_file)
-    # What we wrote ourselves is tried in this process, for its answers only. One that fails here fails again in the
+    if not is_own:
+        return
+    # What we trained ourselves is tried in this process, for its answers only. One that fails here fails again in the
     # first prediction, which reports it.
     with contextlib.suppress(UserError):
         LiteClassifier(made, is_trial=True)
         lite_trial.remember(made.flatbuffer_sha256)
 
 
-def write_lite_model(classifier: "KerasClassifier", weights: Path, path: Path) -> None:
+def write_lite_model(classifier: "KerasClassifier", weights: Path, path: Path, is_own: bool = True) -> None:
     """Write a float32 Keras network with its description and its `trust`; the file appears when complete.
 
     Args:
         classifier: the network.
         weights: the file that the classifier was loaded from; its SHA-256 is recorded.
         path: must end in `.tflite`, as Keras requires.
+        is_own: see `write_lite_network`.
 
     Raises:
         OSError: the folder cannot be written.
@@ -68,7 +74,7 @@ def write_lite_model(classifier: "KerasClassifier", weights: Path, path: Path) -
     try:
         network = network_of(classifier.model)
         layers = [layer for layer in classifier.model.layers if type(layer).__name__ != "InputLayer"]
-        write_lite_network(path, network, [layer.get_weights() for layer in layers], described, weights)
+        write_lite_network(path, network, [layer.get_weights() for layer in layers], described, weights, is_own)
     except (ImportError, ValueError):  # of a layer that a weights file or our writer does not know
         made = _write(path, lambda file: _convert(classifier, file, path), described, weights)
         # As in write_lite_network, and LiteRT may be missing.

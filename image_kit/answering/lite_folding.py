@@ -3,6 +3,7 @@
 Dropout goes; batch normalization goes into the weights before it; an activation goes into the layer before it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,6 +108,11 @@ def _fold_into(source: Layer, layer: Layer) -> bool:
     if layer.kind == "BatchNormalization" and source.kind in WITH_KERNEL:
         scale, offset = normalization(layer)
         kernel, *biases = (weight.astype(np.float64) for weight in source.weights)
+        channels = math.prod(kernel.shape[2:]) if source.kind == "DepthwiseConv2D" else kernel.shape[-1]
+        if scale.shape != (
+            channels,
+        ):  # NumPy would repeat one of them, and fill the memory if a forged file asks for it
+            raise ValueError(f"a BatchNormalization of {len(scale):,} channels after a {source.kind} of {channels:,}")
         # The channels that come out are a depthwise kernel's last two dimensions, and the last one of all others.
         by_channel = scale.reshape(kernel.shape[2:]) if source.kind == "DepthwiseConv2D" else scale
         bias = offset + scale * biases[0] if biases else offset

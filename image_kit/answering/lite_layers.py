@@ -114,10 +114,17 @@ def _convolution(writer: LayerWriter) -> int:
         code, kernel = "DEPTHWISE_CONV_2D", kernel.reshape(1, *kernel.shape[:2], -1)
         options |= {"depthMultiplier": settings["depth_multiplier"]}
         options |= {"version": 1 if dilation_down == dilation_right == 1 else 2}
+    _refuse_misfit(writer, layer.weights[0].shape[2])
     channels = kernel.shape[0] if layer.kind == "Conv2D" else kernel.shape[3]
     inputs = [writer.input, writer.constant(kernel), _bias(writer, channels)]
     table = "Conv2DOptions" if layer.kind == "Conv2D" else "DepthwiseConv2DOptions"
     return writer.operator(code, inputs, (1, *steps, channels), table, **options)
+
+
+def _refuse_misfit(writer: LayerWriter, channels: int) -> None:
+    """Raise ValueError unless the input has these channels. LiteRT may compute something else from others."""
+    if writer.shape[-1] != channels:
+        raise ValueError(f"{writer.layer.kind} of {channels:,} channels gets {writer.shape[-1]:,}")
 
 
 def _bias(writer: LayerWriter, units: int) -> int:
@@ -129,6 +136,7 @@ def _dense(writer: LayerWriter) -> int:
     if len(writer.shape) != 2:
         raise Unsupported(f"Dense of {len(writer.shape) - 1} dimensions")
     kernel = writer.layer.weights[0].T
+    _refuse_misfit(writer, kernel.shape[1])
     inputs = [writer.input, writer.constant(kernel), _bias(writer, len(kernel))]
     options = {"fusedActivationFunction": writer.fused}
     return writer.operator("FULLY_CONNECTED", inputs, (1, len(kernel)), "FullyConnectedOptions", **options)
@@ -177,7 +185,9 @@ def _rescaling(writer: LayerWriter) -> int:
 
 
 def _batch_normalization(writer: LayerWriter) -> int:
-    return _affine(writer, *normalization(writer.layer))
+    scale, offset = normalization(writer.layer)
+    _refuse_misfit(writer, len(scale))
+    return _affine(writer, scale, offset)
 
 
 def _merge(writer: LayerWriter) -> int:

@@ -17,7 +17,7 @@ from image_kit.weights import Description
 
 LITE = "model.tflite"
 DESCRIPTION, ORIGIN, TRUST = "description.json", "origin.json", "trust.bin"  # the archive's members
-MAX_MEMBER = 2**24  # bytes: a thousand times what a member needs, and the most memory that a forged file can claim
+MAX_MEMBER = 2**24  # bytes, the most memory that a forged file can claim; the largest member, the trust data, has 2 MB
 BLOCK = 2**20  # bytes read at once for a hash
 
 

@@ -1,5 +1,6 @@
 """Write a network for LiteRT from plain data and weights, without TensorFlow: in tenths of a second."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from image_kit.answering.lite_folding import IMAGE, Unsupported as Unsupported, Weights, fold
 from image_kit.answering.lite_graph import Graph
 from image_kit.answering.lite_layers import LayerWriter
+from image_kit.errors import first_line
 
 INPUT = "images"  # the input's name in the signature
 OUTPUTS, FEATURES = "output_0", "output_1"  # the outputs' names there, which are those of Keras's own export
@@ -42,6 +44,16 @@ def flatbuffer(
         Unsupported: a layer or a setting that this writer does not know.
         ValueError: the layers do not fit each other or their weights, or a flatbuffer cannot hold so many weights.
     """
+    try:
+        return _write(network, weights, image_shape, features_of)
+    # A forged file may have any settings, such as strides of 0, texts as sizes, or an axis that is not there.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, struct.error) as error:
+        raise ValueError(f"its layers have settings that no layer takes ({first_line(error)})") from None
+
+
+def _write(
+    network: Sequence[dict[str, Any]], weights: Weights, image_shape: tuple[int, int, int], features_of: int | None
+) -> memoryview:
     folded, graph = fold(network, weights, features_of), Graph()
     image = graph.tensor((1, *image_shape), INPUT)
     tensors = {IMAGE: image}

@@ -60,15 +60,22 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
 
 
 def _start(backbone: Backbone, preprocessing: Preprocessing) -> "LiteNetwork | str":
-    """The backbone in LiteRT, or why LiteRT cannot run it: it is not installed, or knows no such layer."""
+    """The backbone in LiteRT, or why LiteRT cannot run it: it is not installed, or our writer knows no such layer.
+
+    Raises:
+        UserError: the layers do not fit each other, or crash LiteRT.
+    """
     try:
-        from image_kit.answering import LiteNetwork, flatbuffer, refuse_unsafe_network  # import LiteRT
+        # They import LiteRT.
+        from image_kit.answering import LiteNetwork, Unsupported, flatbuffer, refuse_unsafe_network
     except UserError as error:
         return first_line(error)
     try:
         content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
-    except ValueError as error:
+    except Unsupported as error:
         return first_line(error)
+    except ValueError as error:
+        raise UserError(f"{backbone.name}: is not a network that can be run ({first_line(error)})") from None
     if not backbone.package:  # from any file
         refuse_unsafe_network(content, backbone.name)
     return LiteNetwork(content, preprocessing.rescale)

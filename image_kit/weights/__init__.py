@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ALLOWED_LAYERS as ALLOWED_LAYERS,
         Network as Network,
         check_network as check_network,
+        head_of_network as head_of_network,
     )
     from image_kit.weights.newest import (
         BEST as BEST,
@@ -75,7 +76,7 @@ __getattr__ = lazy_names(
         "fallback": "Fallback",
         "hdf5_safety": "count_numbers",
         "layout": "Weights keras_order",
-        "network": "ALLOWED_LAYERS Network check_network",
+        "network": "ALLOWED_LAYERS Network check_network head_of_network",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
         "plain_files": "read_network_weights save_network",
         "saving": "add_trust load_weights save_weights",

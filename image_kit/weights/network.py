@@ -92,6 +92,15 @@ def check_network(network: Any) -> Network:
     return network
 
 
+def head_of_network(network: Network) -> str:
+    """What the last layer outputs, as `head_of` says of a Keras model; raises ValueError if no answer can be read."""
+    last = network[-1]
+    heads = {"sigmoid": "sigmoid", "softmax": "softmax", "linear": "logits"}
+    if last["class"] != "Dense" or last["activation"] not in heads:
+        raise ValueError(f"it ends in {last['class']}, not in a Dense with sigmoid, softmax or no activation")
+    return heads[last["activation"]]
+
+
 def inputs_of(network: Network) -> list[list[int]]:
     """For each entry, the indices of the entries whose outputs it takes; IMAGE is the image."""
     return [layer.get("inputs", [index - 1]) for index, layer in enumerate(network)]

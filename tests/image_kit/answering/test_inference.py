@@ -1,14 +1,18 @@
 """Which classifier answers for a weights file, and photos in streams."""
 
+import json
 import os
+from dataclasses import replace
 
+import h5py
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import models
 from image_kit import cache_folder
-from image_kit.answering import inference, lite_cache, lite_export, lite_model
+from image_kit.answering import inference, lite_cache, lite_classifier, lite_export, lite_model, lite_trial
 from image_kit.answering.answers import Answer
 from image_kit.answering.inference import answer_photos, load_classifier
 from image_kit.answering.keras_classifier import KerasClassifier
@@ -17,7 +21,7 @@ from image_kit.errors import UserError
 from image_kit.photos import Preprocessing
 from image_kit.photos.sources import PhotoSource
 from image_kit.trust.heads import to_probabilities
-from image_kit.weights import saving
+from image_kit.weights import network_of, saving
 from image_kit.weights.description import Description
 from tests.fixtures.networks import fallback, network
 
@@ -61,9 +65,7 @@ def test_a_model_made_from_other_weights_is_not_used(tmp_path, cache, capfd):
     theirs = save(tmp_path / "a.weights.h5")
     assert same(load_classifier(tmp_path / "a.weights.h5"), theirs)
     (made,) = cache.glob("*.tflite")
-    assert capfd.readouterr().err == (
-        f"{tmp_path}/a.weights.h5: made ready for quick answers, which takes some seconds the first time\n"
-    )
+    assert capfd.readouterr().err == ""  # it takes less than a second
     before = made.stat().st_ino
     os.utime(made, (1, 1))
     again = load_classifier(tmp_path / "a.weights.h5")
@@ -103,11 +105,72 @@ def test_a_cache_that_cannot_be_read_is_reported_and_tensorflow_answers(tmp_path
     assert "cannot be written (File name too long), so the next time takes as long" in capfd.readouterr().err
 
 
-def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache):
+ALONE = """
+import sys
+from pathlib import Path
+import numpy as np
+from image_kit.answering import load_classifier
+
+print(load_classifier(Path(sys.argv[1])).probabilities(np.load(sys.argv[1] + ".npy")).tolist())
+assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+
+
+def test_a_weights_file_alone_answers_without_tensorflow(tmp_path, run_python):
+    path = tmp_path / "a.weights.h5"
+    theirs = save(path)
+    np.save(f"{path}.npy", IMAGES)
+    cache = {cache_folder.FOLDER_VARIABLE: str(tmp_path / "cache")}
+    process = run_python("-c", ALONE, str(path), **cache)
+    assert (process.returncode, process.stderr) == (0, "")
+    np.testing.assert_allclose(json.loads(process.stdout), theirs.probabilities(IMAGES), atol=1e-5)
+    (made,) = (tmp_path / "cache").glob("*.tflite")
+    assert lite_model.read(made).weights_sha256 == lite_model.sha256(path)
+    tried = (tmp_path / "cache" / lite_trial.TRIED).read_text().split()
+    assert tried[0] == lite_model.read(made).flatbuffer_sha256
+
+
+def test_a_network_from_a_file_is_not_loaded_here_before_it_was_tried_elsewhere(tmp_path, cache, monkeypatch, capfd):
+    """The separate process crashes: the network never reaches LiteRT in this one, by neither way of making it."""
+    theirs = save(tmp_path / "a.weights.h5")
+    monkeypatch.setattr(lite_trial, "CODE", "import os; os.abort()")
+    monkeypatch.setattr(lite_classifier, "Interpreter", None)
+    ours = load_classifier(tmp_path / "a.weights.h5")
+    assert isinstance(ours, KerasClassifier)
+    assert same(ours, theirs)
+    assert "its network crashes LiteRT (exit status -6); use another file; TensorFlow answers" in capfd.readouterr().err
+    assert not list(cache.glob("*.tflite"))
+    assert not (cache / lite_trial.TRIED).exists()
+
+
+def test_a_layer_that_our_writer_does_not_know_is_converted(tmp_path, cache, capfd):
+    model = keras.Sequential([keras.Input(SHAPE), keras.layers.UpSampling2D(), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    description = replace(DESCRIPTION, network=network_of(model))
+    saving.save_weights(model, tmp_path / "a.weights.h5", description, np.empty(0, np.uint64))
+    ours = load_classifier(tmp_path / "a.weights.h5")
+    assert isinstance(ours, LiteClassifier)
+    assert same(ours, KerasClassifier(model, description))
+    assert "a.weights.h5: made ready for quick answers, which takes some seconds" in capfd.readouterr().err
+
+
+def test_damaged_weights_are_reported_as_keras_reports_them(tmp_path, cache):
+    save(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "r+") as file:
+        file["layers/dense/vars/0"][0] += 1
+    with pytest.raises(UserError, match=r"a\.weights\.h5: is damaged: its content does not match its checksum"):
+        load_classifier(tmp_path / "a.weights.h5")
+    assert not list(cache.glob("*.tflite"))
+
+
+def test_old_weights_of_a_preset_are_kept_by_their_class_names(tmp_path, cache, capfd):
     models.mnist_cnn((28, 28, 1)).save_weights(tmp_path / "old.weights.h5")
     digits = load_classifier(tmp_path / "old.weights.h5", fallback("mnist_cnn"))
     assert isinstance(digits, LiteClassifier)
     assert digits.class_names == tuple("0123456789")
+    assert capfd.readouterr().err == (
+        f"{tmp_path}/old.weights.h5: made ready for quick answers, which takes some seconds the first time\n"
+    )
     letters = load_classifier(tmp_path / "old.weights.h5", fallback("mnist_cnn", list("abcdefghij")))
     assert letters.class_names == tuple("abcdefghij")
     assert len(list(cache.glob("*.tflite"))) == 2

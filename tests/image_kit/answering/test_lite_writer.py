@@ -11,24 +11,13 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings, strategies as st
 
 from image_kit.answering.lite_writer import Unsupported, flatbuffer, write_flatbuffer
-from image_kit.weights.network import ALLOWED_LAYERS
+from tests.fixtures.networks import entry
 
 IMAGE_SHAPE = (9, 8, 3)
 BATCHES = (1, 2, 7, 1)
 # float32 has a relative precision of 6e-8. Sums of up to 1,000 products in another order, and batch normalization that
 # is folded into weights, lose up to a hundred times as much in these few layers.
 PRECISION = 1e-5
-
-
-NEEDED = {"filters": 4, "kernel_size": 3, "units": 5, "rate": 0.5, "stddev": 0.1}  # settings without a default
-
-
-def entry(kind, *inputs, **given):
-    """A layer of a network with Keras's default settings, where none are given."""
-    accepted = ALLOWED_LAYERS.get(kind, "axis" if kind == "Concatenate" else "").split()
-    needed = {name: value for name, value in NEEDED.items() if name in accepted}
-    config = getattr(keras.layers, kind)(**needed | given).get_config()
-    return {"class": kind, **{name: config[name] for name in accepted}} | ({"inputs": list(inputs)} if inputs else {})
 
 
 def build(network, image_shape, seed=0):

@@ -112,3 +112,11 @@ def test_a_backbone_that_would_crash_litert_is_tried_elsewhere_first(tmp_path, m
     write_untrusted(tmp_path / "photos", "strange", tiny_backbone(seed=9))
     with pytest.raises(UserError, match=r"best\.weights\.h5: its network crashes LiteRT \(exit status -6\)"):
         open_file(tmp_path, f"runs/strange/{BEST}").__enter__()
+
+
+def test_a_network_that_no_layer_takes_gives_one_line(tmp_path):
+    backbone = tiny_backbone()
+    backbone.network[0]["strides"] = [0, 0]
+    write_untrusted(tmp_path / "photos", "zero", backbone)
+    with pytest.raises(UserError, match=r"best\.weights\.h5: is not a network that can be run \(.*\)$"):
+        open_file(tmp_path, f"runs/zero/{BEST}").__enter__()

@@ -10,8 +10,15 @@ from hypothesis import given, settings, strategies as st
 from image_kit.errors import UserError
 from image_kit.photos import Preprocessing
 from image_kit.weights import Description, load_weights, save_weights
-from image_kit.weights.building import build_network, network_of
-from image_kit.weights.network import ALLOWED_LAYERS, MAX_LAYERS, MERGING_LAYERS, UnknownLayer, check_network
+from image_kit.weights.building import build_network, head_of, network_of
+from image_kit.weights.network import (
+    ALLOWED_LAYERS,
+    MAX_LAYERS,
+    MERGING_LAYERS,
+    UnknownLayer,
+    check_network,
+    head_of_network,
+)
 from tests.fixtures.networks import NETWORKS, network
 
 SHAPE = (24, 24, 3)
@@ -159,6 +166,15 @@ def test_a_file_whose_network_has_no_head_for_its_classes_is_refused(tmp_path, n
     save_weights(model, tmp_path / "a.weights.h5", description, np.empty(0, np.uint64))
     with pytest.raises(UserError, match=r"a\.weights\.h5: does not fit the network mine \(must end in Dense"):
         load_weights(tmp_path / "a.weights.h5")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax", "linear"])
+def test_the_head_of_a_network_is_that_of_its_model(activation):
+    layers = [{"class": "Dense", "units": 1, "activation": activation, "use_bias": True}]
+    assert head_of_network(layers) == head_of(build_network(layers, SHAPE))
+    for other in ({"activation": "tanh"}, {"class": "Conv2D"}):
+        with pytest.raises(ValueError, match="it ends in "):
+            head_of_network([layers[0] | other])
 
 
 json_values = st.recursive(
