@@ -58,8 +58,8 @@ def main() -> None:
 
 def options(args: argparse.Namespace) -> list[str]:
     """The options, for the process of one part."""
-    given = {"--data": [args.data], "--rounds": [args.rounds], "--seeds": [args.seeds]}
-    given |= {"--photos": args.photos, "--few": args.few}
+    given = {"--data": [args.data], "--photos": args.photos, "--few": args.few}
+    given |= {"--rounds": [args.rounds], "--starts": [args.starts], "--seeds": [args.seeds]}
     return [str(each) for option, values in given.items() for each in (option, *values)]
 
 
@@ -69,6 +69,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--data", type=Path, default=os.environ.get("DATASETS_DIR"), metavar="DIR")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="starts of each command (3)")
+    parser.add_argument("--starts", type=int, default=20, metavar="N", help="answers to one photo, cold (20)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="divisions into folds (3)")
     parser.add_argument(
         "--photos",

@@ -12,7 +12,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 12  # photos of each class: five folds of other folds' photos, and some for strangers
-TINY = ["--rounds", "1", "--seeds", "1", "--photos", "60", "--few", "2"]
+TINY = ["--rounds", "1", "--starts", "1", "--seeds", "1", "--photos", "60", "--few", "2"]
 # Part -> how its rows begin.
 ROWS = {
     "speed": ["`train.py`, photos, features not known, s", "bare Lite0, 224x224, ms an image"],
