@@ -11,7 +11,6 @@ from image_kit.features.backbone import Backbone
 from image_kit.features.extraction import BackboneRunner
 from image_kit.photos import Preprocessing
 from image_kit.terminal import say
-from image_kit.weights import keras_order
 
 if TYPE_CHECKING:
     import keras
@@ -48,30 +47,32 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
     Raises:
         UserError: it cannot be run.
     """
-    try:
-        # They import LiteRT, which may be missing.
-        from image_kit.answering import LiteNetwork, Unsupported, flatbuffer, refuse_unsafe_network
-    except (ImportError, UserError):
-        say("LiteRT is not installed, so TensorFlow computes the features, in three times the time")
-        yield _keras_runner(backbone, preprocessing)
+    started = start_litert(backbone, preprocessing)
+    if isinstance(started, str):
+        say(f"{started}; TensorFlow computes the features instead, in three times the time")
+        from image_kit.weights import build_with_weights  # imports keras, which LiteRT's features need not wait for
+
+        model = build_with_weights(backbone.network, backbone.weights, preprocessing.image_shape)
+        yield KerasRunner(model, preprocessing)
         return
+    with started:
+        yield LiteRunner(started)
+
+
+def start_litert(backbone: Backbone, preprocessing: Preprocessing) -> "LiteNetwork | str":
+    """The backbone in LiteRT, to be closed; or why LiteRT cannot run it: it is missing, or does not know such layers.
+
+    Raises:
+        UserError: the network crashes LiteRT.
+    """
+    try:
+        from image_kit.answering import LiteNetwork, flatbuffer, refuse_unsafe_network  # import LiteRT
+    except (ImportError, UserError) as error:  # not for this machine, or not installed
+        return first_line(error)
     try:
         content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
-    except Unsupported as error:
-        say(f"TensorFlow computes the features, in three times the time ({error})")
-        yield _keras_runner(backbone, preprocessing)
-        return
     except ValueError as error:
-        raise UserError(f"{backbone.name}: is not a network that can be run ({first_line(error)})") from None
+        return first_line(error)
     if not backbone.package:  # from any file
         refuse_unsafe_network(content, backbone.name)
-    with LiteNetwork(content, preprocessing.rescale) as network:
-        yield LiteRunner(network)
-
-
-def _keras_runner(backbone: Backbone, preprocessing: Preprocessing) -> KerasRunner:
-    from image_kit.weights import build_network  # imports keras, which LiteRT's features need not wait for
-
-    model = build_network(backbone.network, preprocessing.image_shape)
-    model.set_weights([array for index in keras_order(backbone.network) for array in backbone.weights[index]])
-    return KerasRunner(model, preprocessing)
+    return LiteNetwork(content, preprocessing.rescale)

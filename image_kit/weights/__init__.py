@@ -26,6 +26,7 @@ from image_kit.lazy import lazy_names
 if TYPE_CHECKING:
     from image_kit.weights.building import (
         build_network as build_network,
+        build_with_weights as build_with_weights,
         check_supported as check_supported,
         head_of as head_of,
         is_binary as is_binary,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "building": "build_network check_supported head_of is_binary network_of",
+        "building": "build_network build_with_weights check_supported head_of is_binary network_of",
         "checksum": "verify_checksum",
         "description": "Description read_description read_trained_on with_progress",
         "fallback": "Fallback",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from image_kit.errors import UserError
+from image_kit.weights.layout import Weights, keras_order
 from image_kit.weights.network import (
     ALLOWED_LAYERS,
     IMAGE,
@@ -138,6 +139,17 @@ def _build_layer(kind: type, layer: dict[str, Any]) -> "keras.Layer":
 def _tuples(value: Any) -> Any:
     """JSON's lists as the tuples that Keras's layers expect."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def build_with_weights(network: Network, weights: Weights, image_shape: tuple[int, int, int]) -> "keras.Model":
+    """The Keras model of a network, as `build_network`, with these weights for its entries."""
+    import keras  # see network_of
+
+    model = build_network(network, image_shape)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    for index, layer in zip(keras_order(network), layers, strict=True):
+        layer.set_weights(weights[index])
+    return model
 
 
 def check_supported(model: Any, name: str, image_shape: ImageShape, n_classes: int) -> None:
