@@ -14,7 +14,7 @@ from image_kit.features.extraction import BackboneRunner, photo_features
 from image_kit.features.feature_rows import unit_length
 from image_kit.features.head import Head
 from image_kit.features.head_files import backbone_length, split_network
-from image_kit.features.runners import running
+from image_kit.features.runners import LiteRunner, start_litert
 from image_kit.features.store import open_store
 from image_kit.photos import PhotoStore
 from image_kit.trust import to_probabilities, with_temperature
@@ -60,7 +60,7 @@ def open_head_classifier(path: Path, description: Description) -> Iterator[HeadC
         description: of the file.
 
     Yields:
-        None if its network is not one of a backbone and a head of ours.
+        None if its network is not one of a backbone and a head of ours, or if LiteRT cannot run the backbone.
 
     Raises:
         UserError: the file is damaged, its network cannot be run, or its answers have changed since its training.
@@ -70,8 +70,12 @@ def open_head_classifier(path: Path, description: Description) -> Iterator[HeadC
         yield None
         return
     backbone, head = parts
-    with running(backbone, description.preprocessing) as runner:
-        classifier = HeadClassifier(description, backbone, head, runner)
+    network = start_litert(backbone, description.preprocessing)
+    if isinstance(network, str):  # not `running`: Keras would build a forged network without asking for its memory
+        yield None
+        return
+    with network:
+        classifier = HeadClassifier(description, backbone, head, LiteRunner(network))
         _refuse_misfit(classifier, path)
         classifier.trust = read_trust(path, description)
         if classifier.trust:

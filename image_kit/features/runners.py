@@ -47,7 +47,7 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
     Raises:
         UserError: it cannot be run.
     """
-    started = _start(backbone, preprocessing)
+    started = start_litert(backbone, preprocessing)
     if isinstance(started, str):
         say(f"{started}; TensorFlow computes the features instead, in three times the time")
         from image_kit.weights import build_with_weights  # imports keras, which LiteRT's features need not wait for
@@ -59,23 +59,20 @@ def running(backbone: Backbone, preprocessing: Preprocessing) -> Iterator[Backbo
         yield LiteRunner(started)
 
 
-def _start(backbone: Backbone, preprocessing: Preprocessing) -> "LiteNetwork | str":
-    """The backbone in LiteRT, or why LiteRT cannot run it: it is not installed, or our writer knows no such layer.
+def start_litert(backbone: Backbone, preprocessing: Preprocessing) -> "LiteNetwork | str":
+    """The backbone in LiteRT, to be closed; or why LiteRT cannot run it: it is missing, or does not know such layers.
 
     Raises:
-        UserError: the layers do not fit each other, or crash LiteRT.
+        UserError: the network crashes LiteRT.
     """
     try:
-        # They import LiteRT.
-        from image_kit.answering import LiteNetwork, Unsupported, flatbuffer, refuse_unsafe_network
-    except UserError as error:
+        from image_kit.answering import LiteNetwork, flatbuffer, refuse_unsafe_network  # import LiteRT
+    except (ImportError, UserError) as error:  # not for this machine, or not installed
         return first_line(error)
     try:
         content = flatbuffer(backbone.network, backbone.weights, preprocessing.image_shape, features_of=None)
-    except Unsupported as error:
-        return first_line(error)
     except ValueError as error:
-        raise UserError(f"{backbone.name}: is not a network that can be run ({first_line(error)})") from None
+        return first_line(error)
     if not backbone.package:  # from any file
         refuse_unsafe_network(content, backbone.name)
     return LiteNetwork(content, preprocessing.rescale)
