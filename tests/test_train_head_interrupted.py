@@ -140,3 +140,14 @@ def test_three_processes_compute_parts_and_the_run_none(pets, start, fit_here):
     status, _, err = fit_here(pets, "photos")
     assert status == 0, err
     assert "features: 0 photos computed, 80 known" in err
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_from_there(pets, fit_here):
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))"
+    done = finish(start_slow(pets, full, "photos", "--run", "cut"), 60)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr.splitlines()[-1] == "train.py: error: runs/cut/best.weights.h5: File too large"
+    assert "Traceback" not in done.stderr
+    status, _, err = fit_here(pets, "--resume", "runs/cut")
+    assert status == 0, err
+    assert {path.name for path in (pets / "runs/cut").iterdir()} == RUN_FILES
