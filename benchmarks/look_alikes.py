@@ -79,9 +79,9 @@ def measure_data_set(args: argparse.Namespace) -> None:
     pairs = signatures.find_pairs(np.arange(n, len(images)), np.arange(n))
     print(f"{len(pairs)} of {len(images) - n:,} test images of {args.what} look like one of {n:,} training images")
     some = np.arange(min(n, SOME))
-    median = signatures.median_difference(some)
+    typical = signatures.typical_difference(some)
     print(
-        f"half of {len(some):,} training images differ from another one by less than {median:.2f} "
+        f"half of {len(some):,} training images differ from a tenth of the others by less than {typical:.2f} "
         f"(photos of one kind: less than {UNIFORM_BELOW})"
     )
     if args.picture and pairs:

@@ -7,11 +7,11 @@ import h5py
 import numpy as np
 
 from image_kit.errors import UserError, first_line
-from image_kit.files import replacing
 from image_kit.trust import Trust
 from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
 from image_kit.weights.hdf5_safety import HostileFile, count_numbers
+from image_kit.weights.hdf5_writing import replacing_hdf5
 from image_kit.weights.layout import INPUT_GROUP, Weights, check_weights, layer_groups
 from image_kit.weights.network import Network, check_network, has_branches
 from image_kit.weights.trust_data import DATA_SET
@@ -39,7 +39,7 @@ def save_network(
         raise ValueError(f"{path}: must end in .weights.h5, else Keras does not read it")
     network = check_network(description.network)
     check_weights(network, weights)
-    with replacing(path) as temporary:
+    with replacing_hdf5(path) as temporary:
         with h5py.File(temporary, "w") as file:
             _write_layers(file, network, weights)
         write_members(temporary, description, trained_on, trust)

@@ -13,13 +13,13 @@ import numpy as np
 
 from image_kit.compute import dtype_policy
 from image_kit.errors import UserError, first_line
-from image_kit.files import replacing
 from image_kit.trust import Trust
 from image_kit.weights.building import check_head
 from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import Description
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.hdf5_safety import count_numbers
+from image_kit.weights.hdf5_writing import replacing_hdf5
 from image_kit.weights.plain_files import write_members, write_trust
 
 
@@ -30,7 +30,7 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
         path: must end in `.weights.h5`, as Keras demands.
         trained_on: uint64 fingerprints of the photos behind the weights, so that no command scores on them.
     """
-    with replacing(path) as temporary:
+    with replacing_hdf5(path) as temporary:
         model.save_weights(temporary)
         write_members(temporary, description, trained_on)
 
@@ -41,7 +41,7 @@ def add_trust(path: Path, trust: Trust) -> None:
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
     verify_checksum(path)
-    with replacing(path) as temporary:
+    with replacing_hdf5(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:
             write_trust(file, trust)

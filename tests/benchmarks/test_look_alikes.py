@@ -31,7 +31,9 @@ def test_on_a_data_set(run_python, tiny_arrays, tmp_path):
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == "5 of 60 test images of cifar10 look like one of 200 training images"
-    assert re.fullmatch(r"half of 200 training images differ from another one by less than \d\.\d\d \(.*\)", second)
+    assert re.fullmatch(
+        r"half of 200 training images differ from a tenth of the others by less than \d\.\d\d \(.*\)", second
+    )
     Image.open(tmp_path / "a.png").load()
 
 

@@ -170,3 +170,13 @@ def test_photos_of_one_kind_have_no_pairs_and_plain_ones_are_no_pair():
     assert seen([page] * 40).find_all_pairs(np.arange(40)) == []
     plain = [Image.new("RGB", (60, 40), colour) for colour in ("red", "red", "white")]
     assert seen(plain).find_all_pairs(np.arange(3)) == []
+
+
+@pytest.mark.parametrize(("scenes", "shots"), [(30, 2), (20, 4), (15, 6)])
+def test_photos_that_all_belong_to_bursts_are_not_of_one_kind(scenes, shots):
+    """There the nearest photo is near for all, and to hold a burst together matters most."""
+    n = scenes * shots
+    signatures = seen([recompressed(scene(number // shots)) for number in range(n)])
+    assert not signatures.are_uniform(np.arange(n))
+    wanted = {(one, other) for one in range(n) for other in range(one + 1, n) if one // shots == other // shots}
+    assert set(signatures.find_all_pairs(np.arange(n))) == wanted
