@@ -11,7 +11,6 @@ third fits a head to 200 images of each class and asks it about 200 test images 
 
 import argparse
 import tempfile
-from itertools import cycle
 from pathlib import Path
 
 import common
@@ -62,8 +61,10 @@ def measure_small(photos: PhotoFolder, backgrounds: list[Path], folder: Path) ->
     for part in PARTS_OF_SIDE:
         rng = np.random.default_rng(0)
         paths = []
-        for number, (path, ground) in enumerate(zip(photos.paths, cycle(backgrounds), strict=False)):
-            scene = Image.open(ground).convert("RGB").resize((SCENE, SCENE))
+        # Drawn at random: in their order, the kind of background would tell the class.
+        grounds = rng.choice(len(backgrounds), len(labels), replace=len(backgrounds) < len(labels))
+        for number, (path, ground) in enumerate(zip(photos.paths, grounds.tolist(), strict=True)):
+            scene = Image.open(backgrounds[ground]).convert("RGB").resize((SCENE, SCENE))
             side = round(part * SCENE)
             x, y = rng.integers(0, SCENE - side + 1, 2).tolist()
             scene.paste(Image.open(path).convert("RGB").resize((side, side), Image.Resampling.LANCZOS), (x, y))
