@@ -1,8 +1,8 @@
-"""The presets: a named recipe for each tutorial.
+"""The presets: a named recipe for each tutorial, and one for your own photos.
 
 `python train.py --list` prints them, and `python train.py NAME` trains one. The recipe options of train.py override
 these values; image_kit/recipe.py says what each means, with its unit and default. `measured` is the test accuracy, mean
-± standard deviation; `minutes` is for a whole run on 2 cores. This file imports neither TensorFlow nor Keras, so that
+± standard deviation of several seeds; `minutes` is for a whole run on 2 cores. This file imports neither TensorFlow nor Keras, so that
 --list and --help respond immediately.
 """
 
@@ -12,7 +12,7 @@ PRESETS = {
     "pretrained": Recipe(
         source="EfficientNet-Lite, 2020",
         dataset="photos",
-        model="pretrained",  # not in models.py: the backbone, and a head that is fitted to its features
+        model="pretrained",  # not in models.py: a backbone, and a head that is fitted to its features
         backbone="lite0",
         image_size=(256, 256),  # pixels, those of lite0; another backbone has its own
         # --fine-tune trains so; the head itself needs none of it.
@@ -27,8 +27,8 @@ PRESETS = {
         frozen_statistics=True,
         augment=True,
         augmentation=Augmentation(random_resized_crop=(0.35, 1.0), horizontal_flip=True),
-        parameters=3_415_586,
-        measured="",
+        parameters=3_415_586,  # 2,562 of them in the head, the only ones that are fitted
+        measured="1.00 (56 photos)",
         minutes="0.1",
     ),
     "elephants_cars": Recipe(

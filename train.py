@@ -280,7 +280,8 @@ def print_presets() -> None:
     rows = [("preset", "source", "network", "parameters", "augmented", "epochs", "test accuracy", "minutes")]
     for name, preset in PRESETS.items():
         described = (preset.source, preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
-        rows.append((name, *described, str(preset.epochs), preset.measured, preset.minutes))
+        epochs = "" if preset.backbone else str(preset.epochs)
+        rows.append((name, *described, epochs, preset.measured, preset.minutes))
     print(terminal.table(rows, numbers=False))
 
 

@@ -15,6 +15,7 @@ SHEAR_ZOOM_FLIP = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": Tru
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 # name: data, network, (height, width, channels), optimizer, batch, epochs, augmented, random transforms
 RECIPES = {
+    "pretrained": ("photos", "pretrained", (256, 256, 3), "adam", 32, 10, False, {}),
     "elephants_cars": ("photos", "elephants_cars", (300, 300, 3), "rmsprop", 16, 50, True, SHEAR_ZOOM_FLIP),
     "one_conv": ("photos", "one_conv", (256, 256, 3), "adam", 32, 25, True, SHEAR_ZOOM_FLIP),
     "fashion_mnist": (
@@ -60,7 +61,22 @@ def test_the_recipe(name):
     assert preset.learning_rate is None  # the optimizer's own
     assert (preset.early_stopping, preset.class_weights) == (None, "none")
     assert (preset.seed, preset.precision) == (0, "auto")
-    assert preset.source.startswith("tutorial ")
+    assert preset.source.startswith("EfficientNet-Lite" if preset.backbone else "tutorial ")
+
+
+def test_only_pretrained_has_a_backbone():
+    assert {name: preset.backbone for name, preset in PRESETS.items() if preset.backbone} == {"pretrained": "lite0"}
+    assert PRESETS["pretrained"].image_size == load_backbone("lite0").image_size
+
+
+def test_the_parameters_of_pretrained_are_those_of_backbone_and_head():
+    backbone = load_backbone("lite0")
+    (features,) = [
+        entry["filters"] for entry in backbone.network if entry["class"] == "Conv2D" and entry["filters"] == 1280
+    ]
+    head = (features + 1) * 2  # kernel and bias for two classes
+    numbers = sum(array.size for layer in backbone.weights for array in layer)
+    assert PRESETS["pretrained"].parameters == numbers + head
 
 
 def test_the_preview_is_tutorial_1s():
@@ -76,7 +92,7 @@ def test_an_augmentation_of_nothing_is_the_default_of_keras():
 
 def test_choices_contain_every_preset():
     for preset in PRESETS.values():
-        assert preset.backbone or preset.model in NETWORKS.names()
+        assert (preset.model in NETWORKS.names()) == (not preset.backbone)
         assert preset.optimizer in recipe.OPTIMIZERS
         assert preset.precision in recipe.PRECISIONS
         assert preset.augmentation.fill_mode in recipe.FILL_MODES
