@@ -128,5 +128,7 @@ def normalization(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
     gamma = next(weights) if layer.settings["scale"] else 1.0
     beta = next(weights) if layer.settings["center"] else 0.0
     mean, variance = weights
-    scale = gamma / np.sqrt(variance + layer.settings["epsilon"])
-    return scale, beta - mean * scale
+    # A forged file's values may overflow; answers that are not finite are refused.
+    with np.errstate(all="ignore"):
+        scale = gamma / np.sqrt(variance + layer.settings["epsilon"])
+        return scale, beta - mean * scale
