@@ -19,7 +19,8 @@ def add_weights_options(parser: argparse.ArgumentParser, presets: Mapping[str, R
     parser.add_argument(
         "--weights", metavar="FILE|RUN", type=Path, help="weights file or run folder (default: the newest run)"
     )
-    parser.add_argument("--preset", choices=presets, help="the network of weights that do not describe themselves")
+    tutorials = [name for name, recipe in presets.items() if not recipe.backbone]  # the others describe themselves
+    parser.add_argument("--preset", choices=tutorials, help="the network of weights that do not describe themselves")
     parser.add_argument("--class-names", metavar="A,B,...", type=_names, help="classes of such weights, in index order")
 
 
