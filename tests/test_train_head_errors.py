@@ -68,7 +68,7 @@ def test_classes_with_too_few_photos_are_named(pets, refused_here, photo_tree):
     refused_here(pets, "class 'cats' has 1 readable photo to train on; at least 2 are needed", "one")
     shutil.copytree(pets / "photos/cats", pets / "same/cats")
     shutil.copytree(pets / "photos/cats", pets / "same/dogs")
-    message = "class 'cats' has 0 readable photos to train on (4 in another class too are left out of both)"
+    message = "class 'cats' has 0 readable photos to train on (4 are left out as copies of photos in an"
     refused_here(pets, message, "same")
     for path in (pets / "photos/dogs").iterdir():
         path.write_bytes(b"no photo")

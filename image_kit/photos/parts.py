@@ -96,16 +96,12 @@ def _return_to_train(photos: PhotoFolder, parts: list[str | None], keys: Sequenc
 
 
 def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> None:
-    classes_of: dict[str, set[int]] = defaultdict(set)
-    for digest, label in zip(hashes, photos.labels, strict=True):
-        if digest is not None:
-            classes_of[digest].add(label)
     for label, name in enumerate(photos.class_names):
         own = [index for index, each in enumerate(photos.labels) if each == label]
         count = sum(parts[index] == "train" for index in own)
         if count < FEWEST_TO_VALIDATE:
-            shared = sum(len(classes_of.get(hashes[index] or "", ())) > 1 for index in own)
-            also = f" ({shared} in another class too are left out of both)" if shared else ""
+            copies = sum(parts[index] is None and hashes[index] is not None for index in own)
+            also = f" ({copies} are left out as copies of photos in another class or in test)" if copies else ""
             raise UserError(
                 f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}; "
                 f"at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"

@@ -54,6 +54,9 @@ class Settings:
                 if augmentation.get(name):
                     augmentation[name] = tuple(augmentation[name])
             recipe["image_size"] = tuple(recipe["image_size"])
-            return cls(recipe=Recipe(**recipe, augmentation=Augmentation(**augmentation)), **values)
+            settings = cls(recipe=Recipe(**recipe, augmentation=Augmentation(**augmentation)), **values)
+            if settings.recipe.dataset == "photos" and not isinstance(settings.folder, str):
+                raise ValueError("it names no folder of photos")
+            return settings
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: damaged ({error}); this run cannot be resumed") from None

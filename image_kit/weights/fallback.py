@@ -48,7 +48,8 @@ class Fallback:
             self.refuse_contradiction(path, description)
             return description
         if self.preset is None:
-            known = f"add --preset, one of {', '.join(self.presets)}" if self.presets else "train it with this kit"
+            names = [name for name, preset in self.presets.items() if not preset.backbone]
+            known = f"add --preset, one of {', '.join(names)}" if names else "train it with this kit"
             raise UserError(f"{path}: does not say which network it belongs to; {known}")
         return self.describe_preset()
 

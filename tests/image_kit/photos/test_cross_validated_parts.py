@@ -110,7 +110,7 @@ def test_a_rare_class_keeps_two_photos_to_learn_from():
         (
             [0, 0, 1, 1],
             {"hashes": {2: digest(0), 3: digest(1)}},
-            r"class 'cats' has 0 readable photos to train on \(2 in another class too are left out of both\)",
+            r"class 'cats' has 0 readable photos to train on \(2 are left out as copies of photos in another",
         ),
         ([0, 0, 1, 1], {"stated": ["train", "train", "train", "test"]}, "class 'dogs' has 1 readable photo to train"),
         ([0, 0, 1, 1], {"stated": ["train", "test", "train", "train"]}, "class 'cats' has 1 readable photo to train"),

@@ -85,6 +85,13 @@ def test_a_worker_writes_nothing(folder):
     assert sorted(folder.rglob("*")) == before
 
 
+def test_settings_of_photos_without_a_folder_are_damaged():
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("photos", PRESETS["pretrained"]))
+    with pytest.raises(UserError, match=r"settings\.json: damaged \(it names no folder of photos\)"):
+        RunFolder.open(run.path).read_settings()
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"name": "x", "recipe": {"model": 1}}'])
 def test_damaged_settings_are_a_user_error(damage):
     run = RunFolder.create("a", "a")

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from image_kit.photos import Preprocessing
 from image_kit.weights import Description, save_network
-network = [{"class": "Flatten", "data_format": "channels_last"}, {"class": "Dense", "units": 2, "activation": "softmax", "use_bias": True}]
+dense = {"class": "Dense", "units": 2, "activation": "softmax", "use_bias": True}
+network = [{"class": "Flatten", "data_format": "channels_last"}, dense]
 weights = [[], [np.zeros((300 * 300 * 3, 2), np.float32), np.zeros(2, np.float32)]]
 description = Description("own", ("a", "b"), Preprocessing((300, 300, 3)), network=network)
 resource.setrlimit(resource.RLIMIT_FSIZE, (MOST, MOST))

@@ -154,7 +154,7 @@ def test_groups_are_named_as_keras_names_classes():
         ]
 
 
-def test_it_imports_no_keras(run_python):
+def test_it_imports_no_keras(tmp_path, run_script):
     code = (
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
@@ -167,7 +167,7 @@ def test_it_imports_no_keras(run_python):
         "assert (read_network_weights(path, description)[0][0] == 1).all()\n"
         "print(sorted({'keras', 'tensorflow', 'cv2', 'scipy', 'matplotlib'} & set(sys.modules)))\n"
     )
-    done = run_python("-c", code)
+    done = run_script(tmp_path, code)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
