@@ -15,7 +15,6 @@ SHEAR_ZOOM_FLIP = {"shear_range": 0.2, "zoom_range": 0.2, "horizontal_flip": Tru
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 # name: data, network, (height, width, channels), optimizer, batch, epochs, augmented, random transforms
 RECIPES = {
-    "pretrained": ("photos", "pretrained", (256, 256, 3), "adam", 32, 10, False, {}),
     "elephants_cars": ("photos", "elephants_cars", (300, 300, 3), "rmsprop", 16, 50, True, SHEAR_ZOOM_FLIP),
     "one_conv": ("photos", "one_conv", (256, 256, 3), "adam", 32, 25, True, SHEAR_ZOOM_FLIP),
     "fashion_mnist": (
@@ -47,6 +46,9 @@ def test_a_head_on_features_says_what_it_is_made_of():
     head = 2 * (1_280 + 1)  # of two classes, as for the tutorials' photos
     assert preset.parameters == sum(array.size for arrays in backbone.weights for array in arrays) + head
     assert [name for name in PRESETS if PRESETS[name].backbone] == ["pretrained"]
+    assert preset.source.startswith("EfficientNet-Lite")
+    assert preset.frozen_layers == backbone.stages[3] + 1  # of the stem and seven stages
+    assert preset.augmentation == Augmentation(random_resized_crop=(0.35, 1.0), horizontal_flip=True)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -61,22 +63,7 @@ def test_the_recipe(name):
     assert preset.learning_rate is None  # the optimizer's own
     assert (preset.early_stopping, preset.class_weights) == (None, "none")
     assert (preset.seed, preset.precision) == (0, "auto")
-    assert preset.source.startswith("EfficientNet-Lite" if preset.backbone else "tutorial ")
-
-
-def test_only_pretrained_has_a_backbone():
-    assert {name: preset.backbone for name, preset in PRESETS.items() if preset.backbone} == {"pretrained": "lite0"}
-    assert PRESETS["pretrained"].image_size == load_backbone("lite0").image_size
-
-
-def test_the_parameters_of_pretrained_are_those_of_backbone_and_head():
-    backbone = load_backbone("lite0")
-    (features,) = [
-        entry["filters"] for entry in backbone.network if entry["class"] == "Conv2D" and entry["filters"] == 1280
-    ]
-    head = (features + 1) * 2  # kernel and bias for two classes
-    numbers = sum(array.size for layer in backbone.weights for array in layer)
-    assert PRESETS["pretrained"].parameters == numbers + head
+    assert preset.source.startswith("tutorial ")
 
 
 def test_the_preview_is_tutorial_1s():
