@@ -33,6 +33,8 @@ GIVEN = {
     "epochs": ("3", 3),
     "augment": ("", True),
     "early_stopping": ("9", 9),
+    "max_minutes": ("1.5", 1.5),
+    "fine_tune": ("auto", recipe.AUTO),
     "class_weights": ("balanced", "balanced"),
     "seed": ("12", 12),
     "precision": ("float32", "float32"),
