@@ -6,6 +6,7 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,20 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     from tqdm import tqdm  # takes 20 ms, which the answer to one photo does not need
 
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Items of which the number is known beforehand, so that a progress bar can say how much is left."""
+
+    items: Iterable
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator:
+        return iter(self.items)
 
 
 def is_terminal(stream: Any) -> bool:

@@ -187,6 +187,7 @@ def test_groups_keep_photos_together(tmp_path, fit_here, coloured_photos):
     assert "--epochs: decides nothing about a head on pretrained features" in err
 
 
+@pytest.mark.slow
 def test_weights_and_seed_decide(tmp_path, fit_here, coloured_photos):
     coloured_photos(tmp_path / "photos", {"cats": 16, "dogs": 4})
     heads = {}

@@ -12,6 +12,7 @@ import numpy as np
 from image_kit.errors import UserError
 from image_kit.features.store import FeatureStore
 from image_kit.photos import PhotoError, Signatures, content_hash, read_file
+from image_kit.terminal import Counted
 from image_kit.threads import threads
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -85,7 +86,7 @@ def photo_features(
     extraction = _Extraction(paths, runner, decoding, store)
     try:
         with closing(_finished(extraction.take, len(paths))) as finished:
-            for _ in show_progress(finished):
+            for _ in show_progress(Counted(finished, len(paths))):
                 pass
     finally:
         store.flush()

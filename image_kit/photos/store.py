@@ -16,6 +16,7 @@ from image_kit.machine import free_memory
 from image_kit.photos.keras_loading import KerasLoading
 from image_kit.photos.photo_files import PhotoError, content_hash, read_file
 from image_kit.photos.preprocessing import Preprocessing
+from image_kit.terminal import Counted
 from image_kit.threads import threads
 
 # Of the free memory, for all stores of a process together: the rest is for the network and other programs.
@@ -99,7 +100,7 @@ class PhotoStore:
         hashes: list[str | None] = []
         errors: dict[Path | str, str] = {}
         results = threads().map(partial(self._decode_and_hash, on_image), range(len(self)))
-        for path, result in show_progress(zip(self.paths, results, strict=True)):
+        for path, result in show_progress(Counted(zip(self.paths, results, strict=True), len(self))):
             if isinstance(result, PhotoError):
                 errors[path] = str(result)
             hashes.append(None if isinstance(result, PhotoError) else result)

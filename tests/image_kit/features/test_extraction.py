@@ -98,8 +98,10 @@ def test_no_photos(tmp_path):
 def test_many_blocks_and_a_progress_bar(paths, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "BLOCK", 4)
     seen = []
-    found = features(paths, store_in(None), show_progress=lambda done: (seen.append(None) or each for each in done))
-    assert len(seen) == len(paths)
+    found = features(
+        paths, store_in(None), show_progress=lambda done: (seen.append(len(done)) or each for each in done)
+    )
+    assert seen == [len(paths)] * len(paths)  # the bar knows how many there are
     assert (found.values == features(paths[::-1], store_in(None)).values[::-1]).all()
 
 

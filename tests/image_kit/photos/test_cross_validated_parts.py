@@ -52,7 +52,7 @@ def test_adding_photos_moves_no_other():
     assert more[:1_000] == parts
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(0, 60), min_size=1_000, max_size=1_000))
 def test_photos_of_one_key_stay_together(numbers):
     keys = {index: digest(f"group {number}") for index, number in enumerate(numbers)}

@@ -24,7 +24,7 @@ print([path.name for path in Path().iterdir()])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize("limit", [0, 1_000, 100_000, 2_159_000])
+@pytest.mark.parametrize("limit", [0, 2_159_000])
 def test_a_full_disk_is_one_line(tmp_path, run_script, limit):
     process = run_script(tmp_path, CODE.replace("MOST", str(limit)))
     assert process.stdout == "a.weights.h5: File too large\n[]\n", process.stderr
