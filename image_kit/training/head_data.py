@@ -24,6 +24,7 @@ from image_kit.features import (
     select_part,
 )
 from image_kit.photos import (
+    PARTS,
     PhotoFolder,
     PhotoStore,
     Preprocessing,
@@ -149,11 +150,8 @@ def load_head_data(
     names = read_groups(groups_file, folder, photos.paths) if groups_file else None
     preprocessing, found = find_features(photos.paths, backbone, keeps, show_progress)
     labels, groups = np.asarray(photos.labels, np.int32), _find_groups(found, names)
-    assigned, left_out = assign_cross_validated_parts(photos, found.hashes, _keys(groups, names, found.hashes))
-    part_of = np.asarray(assigned, object)
-    parts: dict[str, np.ndarray] = {
-        part: np.flatnonzero(part_of == part) for part in ("train", "test") if part in assigned
-    }
+    part_of, left_out = _divide(photos, found, groups, names)
+    parts: dict[str, np.ndarray] = {part: np.flatnonzero(part_of == part) for part in PARTS if part in part_of}
     store = PhotoStore(photos.paths, preprocessing, budget=0)  # only pictures need pixels
     look_alikes, look_alike_notes = find_look_alikes(found.signatures, photos.paths, part_of)
     train = parts["train"]
@@ -166,9 +164,7 @@ def load_head_data(
         parts=parts,
         images={part: select_photos(store, chosen, labels, found.hashes) for part, chosen in parts.items()},
         notes=[
-            f"{folder}: {describe_layout(photos, parts)}",
-            *note_other_files(folder, photos.paths),
-            *describe_unreadable(found.errors),
+            *_describe_photos(folder, photos, found, parts),
             *left_out,
             *_describe_groups(groups[train], labels[train], photos.class_names, groups_file),
             *look_alike_notes,
@@ -179,6 +175,25 @@ def load_head_data(
         computed=found.computed,
         known=found.known,
     )
+
+
+def _divide(
+    photos: PhotoFolder, found: PhotoFeatures, groups: np.ndarray, names: Sequence[str] | None
+) -> tuple[np.ndarray, list[str]]:
+    """The part of each photo, object (n,), and notes on what is left out."""
+    keys = _keys(groups, names, found.hashes)
+    parts, notes = assign_cross_validated_parts(photos, found.hashes, keys)
+    return np.asarray(parts, object), notes
+
+
+def _describe_photos(
+    folder: Path, photos: PhotoFolder, found: PhotoFeatures, parts: dict[str, np.ndarray]
+) -> list[str]:
+    return [
+        f"{folder}: {describe_layout(photos, parts)}",
+        *note_other_files(folder, photos.paths),
+        *describe_unreadable(found.errors),
+    ]
 
 
 def describe_layout(photos: PhotoFolder, parts: dict[str, np.ndarray]) -> str:
