@@ -2,8 +2,8 @@
 
 `python train.py --list` prints them, and `python train.py NAME` trains one. The recipe options of train.py override
 these values; image_kit/recipe.py says what each means, with its unit and default. `measured` is the test accuracy, mean
-± standard deviation of several seeds; `minutes` is for a whole run on 2 cores. This file imports neither TensorFlow nor Keras, so that
---list and --help respond immediately.
+± standard deviation of several seeds; `minutes` is for a whole run on 2 cores. This file imports neither TensorFlow nor
+Keras, so that --list and --help respond immediately.
 """
 
 from image_kit.recipe import Augmentation, Recipe
