@@ -50,7 +50,7 @@ except SystemExit as end:
     assert not end.code
 print(*sorted({"tensorflow", "keras", "torch"} & sys.modules.keys()) or ["none"])
 """
-# What one writes with Keras alone.
+# What one writes with Keras alone; the second answers with the very network of the run.
 KERAS = """
 import sys
 import keras
@@ -60,6 +60,22 @@ images = keras.utils.image_dataset_from_directory(
 )
 print(len(model.predict(images.map(lambda batch: batch / 127.5 - 1).prefetch(2), verbose=0)))
 """
+KERAS_LITE = """
+import sys
+from pathlib import Path
+import keras
+from image_kit.answering import KerasClassifier
+model = KerasClassifier.load(Path("runs/head/best.weights.h5")).model
+images = keras.utils.image_dataset_from_directory(
+    sys.argv[1], labels=None, shuffle=False, image_size=model.input_shape[1:3], batch_size=32, verbose=False
+)
+print(len(model.predict(images.map(lambda batch: batch / 255).prefetch(2), verbose=0)))
+"""
+CONTENDERS = {
+    "MobileNetV2": "Keras's `model.predict` of MobileNetV2",
+    "Lite0": "Keras's `model.predict` of the run's own network",
+    "ours": "`predict.py --csv`",
+}
 Row = tuple[object, ...]
 
 
@@ -129,14 +145,14 @@ def answering(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     one = folder / "one"
     write_crops(sorted((args.data / "photos").glob("*/*"))[:1], one, 1)
     ours = [sys.executable, str(ROOT / "predict.py"), "--csv", "--weights", "runs/head"]
-    keras = [sys.executable, "-c", KERAS]
+    commands = {"MobileNetV2": [sys.executable, "-c", KERAS], "Lite0": [sys.executable, "-c", KERAS_LITE], "ours": ours}
     quiet = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    took: dict[str, list[Took]] = {"Keras one": [], "ours one": [], "Keras all": [], "ours all": []}
+    took: dict[tuple[str, str], list[Took]] = {(who, name): [] for who in commands for name in ("one", "all")}
     for _ in range(args.rounds):
-        for name, photos in (("one", one), ("all", folder / "photos")):
-            took[f"Keras {name}"].append(run([*keras, str(photos)], folder, **quiet))
-            took[f"ours {name}"].append(run([*ours, str(photos)], folder, **quiet))
-    assert int(took["Keras all"][0].output) == len(took["ours all"][0].output.splitlines()) - 1 == count
+        for (who, name), each in took.items():
+            each.append(run([*commands[who], str(one if name == "one" else folder / "photos")], folder, **quiet))
+    answered = [int(took[who, "all"][0].output) for who in ("MobileNetV2", "Lite0")]
+    assert [*answered, len(took["ours", "all"][0].output.splitlines()) - 1] == [count] * 3
     yield from rates(took, count)
     (photo,) = one.rglob("*.jpg")
     cold = [run([*ours, str(photo)], folder) for _ in range(args.starts)]
@@ -152,25 +168,25 @@ def answering(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     )
 
 
-def rates(took: dict[str, list[Took]], count: int) -> Iterator[Row]:
-    """Photos a second as whole processes, and without the seconds that one photo takes."""
+def rates(took: dict[tuple[str, str], list[Took]], count: int) -> Iterator[Row]:
+    """Photos a second as whole processes, and without what one photo takes; and how many times as fast we are."""
     for title, less in (("whole processes", 0), ("without their start", 1)):
-        rate = {
-            who: [
-                (count - less) / (many.seconds - less * one.seconds)
-                for one, many in zip(took[f"{who} one"], took[f"{who} all"], strict=True)
-            ]
-            for who in ("Keras", "ours")
-        }
-        for who, contender in (("Keras", "Keras's `model.predict` of MobileNetV2"), ("ours", "`predict.py --csv`")):
-            memory = max(each.megabytes for each in took[f"{who} all"])
-            processor = statistics.median(each.cpu_seconds for each in took[f"{who} all"])
-            data = f"re-cropped elephants and cars; {processor:.1f} s of processor time, {memory:.0f} MB at most"
+        rate, processor = {}, {}
+        for who, contender in CONTENDERS.items():
+            pairs = list(zip(took[who, "one"], took[who, "all"], strict=True))
+            rate[who] = [(count - less) / (many.seconds - less * one.seconds) for one, many in pairs]
+            times = [(many.cpu_seconds - less * one.cpu_seconds) / (count - less) for one, many in pairs]
+            processor[who] = 1e3 * statistics.median(times)
+            most = max(each.megabytes for each in took[who, "all"])
+            data = f"re-cropped elephants and cars; {processor[who]:.1f} ms of processor time, {most:.0f} MB at most"
             shown = halves(median_and_range(rate[who], ".0f"))
-            yield f"{contender}, {title}, photos/s", *shown, data, f"{count:,}", f"{len(rate[who])} rounds", "-"
-        ratios = [ours / keras for ours, keras in zip(rate["ours"], rate["Keras"], strict=True)]
-        shown = halves(median_and_range(ratios, ".1f"))
-        yield f"times as fast, {title}", *shown, "the same", f"{count:,}", f"{len(ratios)} rounds", ">= 3"
+            yield f"{contender}, {title}, photos/s", *shown, data, f"{count:,} photos", f"{len(pairs)} rounds", "-"
+        for who in ("MobileNetV2", "Lite0"):
+            ratios = [ours / keras for ours, keras in zip(rate["ours"], rate[who], strict=True)]
+            shown = halves(median_and_range(ratios, ".1f"))
+            data = f"the same; by processor time {processor[who] / processor['ours']:.1f}"
+            what = f"times as fast as {CONTENDERS[who]}, {title}"
+            yield what, *shown, data, f"{count:,} photos", f"{len(ratios)} rounds", ">= 3"
 
 
 def memory(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
