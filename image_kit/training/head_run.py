@@ -99,6 +99,7 @@ class HeadRun:
         write_json(self.folder.file(METRICS), metrics)  # last: the run is complete
         return scores
 
+    @one_thread_for_algebra()
     def fine_tune(self, device: str) -> dict[str, Scores]:
         """Train backbone and head on, and finish with what is better on photos that are held back.
 
