@@ -19,7 +19,7 @@ from image_kit.features import fit_head, join_network, make_folds
 from image_kit.photos import PhotoStore, Subset
 from image_kit.recipe import AUTO, Recipe
 from image_kit.terminal import say
-from image_kit.training.finish import finish_run
+from image_kit.training.finish import answering, finish_run
 from image_kit.training.head_run import HeadRun
 from image_kit.training.run import Run
 from image_kit.training.run_folder import RunFolder
@@ -104,22 +104,20 @@ class FineTuning:
 
     def _average(self, folder: RunFolder) -> None:
         """Replace the best weights by the average, unless an interrupted run has done so, and score them."""
-        path = folder.file(BEST)
+        path, seen = folder.file(BEST), self.data.trained_on
         best = KerasClassifier.load(path, Fallback())
-        if AVERAGED in best.description.metrics:
-            self.tuned = score_images(best, self.data.parts["validation"])[1]
-            return
-        start = self._networks.build("", self.data.preprocessing.image_shape, len(self.data.class_names)).get_weights()
-        tuned = best.model.get_weights()
-        best.model.set_weights(
-            [TUNED_FRACTION * new + (1 - TUNED_FRACTION) * old for new, old in zip(tuned, start, strict=True)]
-        )
-        self.tuned = score_images(best, self.data.parts["validation"])[1]
-        description = replace(best.description, metrics=self._metrics())
-        save_weights(best.model, path, description, self.data.trained_on)
-
-    def _metrics(self) -> dict[str, float]:
-        return {"accuracy": self.tuned.accuracy, "loss": self.tuned.loss, AVERAGED: TUNED_FRACTION}
+        if AVERAGED not in best.description.metrics:
+            shape, classes = self.data.preprocessing.image_shape, len(self.data.class_names)
+            start, tuned = self._networks.build("", shape, classes).get_weights(), best.model.get_weights()
+            best.model.set_weights(
+                [TUNED_FRACTION * new + (1 - TUNED_FRACTION) * old for new, old in zip(tuned, start, strict=True)]
+            )
+            best.description = replace(best.description, metrics={AVERAGED: TUNED_FRACTION})
+            save_weights(best.model, path, best.description, seen)
+        with answering(best, path) as classifier:
+            self.tuned = score_images(classifier, self.data.parts["validation"])[1]
+        metrics = {"accuracy": self.tuned.accuracy, "loss": self.tuned.loss, AVERAGED: TUNED_FRACTION}
+        save_weights(best.model, path, replace(best.description, metrics=metrics), seen)
 
     @property
     def is_better(self) -> bool:
