@@ -199,7 +199,8 @@ def _describe_photos(
 def describe_layout(photos: PhotoFolder, parts: dict[str, np.ndarray]) -> str:
     """How the photos are used, for the user."""
     if None not in photos.parts:
-        return "divided as the folder is; all but the test photos are cross-validated"
+        found = photos.layout.partition(", with ")[0]  # a head needs no validation part, so none is cut off
+        return f"{found}; all but the test photos are cross-validated"
     if "test" in parts:
         return "a folder for each class, split 85/15 into train and test by content"
     return "a folder for each class; too few photos for a test part, so all are cross-validated"
