@@ -96,14 +96,21 @@ def main() -> None:
         settings = None if is_worker else folder.read_settings()
     else:
         folder, settings = None, new_settings(args, is_worker)
-    if settings and settings.recipe.backbone:
-        return fit_head(args, settings, cluster, folder)
+    if settings and settings.recipe.backbone and not cluster:
+        return fit_head(args, settings, folder)
+    if settings and settings.recipe.backbone and not settings.recipe.fine_tune:
+        raise UserError(
+            "TF_CONFIG: one machine fits a head; unset it. Several machines can compute the features beforehand: see "
+            "--features-only"
+        )
     distribution = distribute(args.device, cluster)
     if unused := unused_gpu(args.device):
         say(unused)
     if args.resume:
         # Of several machines only the chief has the folder, and sends its settings.
         settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
+    if settings.recipe.backbone:
+        return fit_head(args, settings, folder, distribution)
 
     # Before TensorFlow's first operation: its threads cannot be changed later.
     hardware = set_up_training(settings.recipe, NETWORKS, distribution)
@@ -207,17 +214,15 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     return folder
 
 
-def fit_head(args: argparse.Namespace, settings: Settings, cluster: Cluster | None, folder: RunFolder | None) -> None:
-    """Fit a head to features of photos: features -> build -> fit -> finish. TensorFlow is not needed.
+def fit_head(
+    args: argparse.Namespace, settings: Settings, folder: RunFolder | None, distribution: "Distribution | None" = None
+) -> None:
+    """Fit a head to features of photos: features -> build -> fit -> finish. Only fine-tuning needs TensorFlow.
 
     Args:
         folder: of the run to resume; None for a new run.
+        distribution: of several machines, which each fit the same head and fine-tune together; None on one.
     """
-    if cluster:
-        raise UserError(
-            "TF_CONFIG: one machine fits a head; unset it. Several machines can compute the features beforehand: see "
-            "--features-only"
-        )
     # scipy takes .3 s, which --help and --list need not wait for.
     from image_kit.features import load_backbone
     from image_kit.training import HeadRun, keep_features, load_head_data
@@ -232,11 +237,12 @@ def fit_head(args: argparse.Namespace, settings: Settings, cluster: Cluster | No
     for line in data.describe():
         say(line)
     run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
-    run.build(lambda: folder or new_folder(args, settings, is_worker=False))
+    run.build(lambda: folder or new_folder(args, settings, is_worker=bool(distribution and not distribution.is_chief)))
     with telling_how_to_go_on(lambda: f"Go on with: python train.py --resume {run.folder.path}"):
         run.fit()
-        scores = run.fine_tune(args.device) if settings.recipe.fine_tune else run.finish()
-    print_scores(scores, settings, run.folder)
+        scores = run.fine_tune(distribution or distribute(args.device)) if settings.recipe.fine_tune else run.finish()
+    if not distribution or distribution.is_chief:
+        print_scores(scores, settings, run.folder)
 
 
 def shortened(absolute: str) -> Path:

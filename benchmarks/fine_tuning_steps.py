@@ -27,6 +27,7 @@ from image_kit.training import make_model
 from image_kit.weights import build_network
 
 CLASSES, FROZEN_LAYERS = 10, 43  # the stem and three of seven stages
+SHAPE = (224, 224, 3)  # as PyTorch's side has it; the preset takes 256 pixels
 EPOCHS = 3  # with photos; the first one decodes them
 CUTS = Augmentation(random_resized_crop=(0.35, 1.0), horizontal_flip=True)
 
@@ -34,7 +35,7 @@ CUTS = Augmentation(random_resized_crop=(0.35, 1.0), horizontal_flip=True)
 def recipe_of(task: dict) -> Recipe:
     """The recipe of the task."""
     return Recipe(
-        image_size=(224, 224),
+        image_size=SHAPE[:2],
         optimizer="adamw",
         weight_decay=0.05,
         learning_rate_schedule="cosine",
@@ -49,8 +50,7 @@ def recipe_of(task: dict) -> Recipe:
 
 def build(task: dict, classes: int) -> keras.Model:
     """The compiled network. Its weights are random, which takes no less time."""
-    backbone = load_backbone("lite0")
-    body = build_network(backbone.network, (*backbone.image_size, 3))
+    body = build_network(load_backbone("lite0").network, SHAPE)
     network = keras.Model(body.inputs[0], keras.layers.Dense(classes)(body.outputs[0]))
     hardware = Hardware("CPU", cpu_cores(), task["policy"])
     return make_model(network, recipe_of(task), 1000, hardware, ALONE)
@@ -59,7 +59,7 @@ def build(task: dict, classes: int) -> keras.Model:
 def bare(task: dict) -> float:
     """Images a second of steps on one batch in memory."""
     model, size = build(task, CLASSES), task["batch_size"]
-    batch = tf.random.uniform((size, 224, 224, 3)), tf.constant(np.arange(size) % CLASSES)
+    batch = tf.random.uniform((size, *SHAPE)), tf.constant(np.arange(size) % CLASSES)
     model.make_train_function()
     seconds = []
     for _ in range(task["steps"] + 2):  # two to warm up

@@ -91,7 +91,8 @@ class FineTuning:
         run = Run(settings, self.data, self._networks, self._hardware, self._distribution, self._run.preset)
         run.build(lambda: self._run.folder)
         run.fit()
-        self._average(self._run.folder)
+        if self._distribution.is_chief:
+            self._average(self._run.folder)
 
     def _recipe(self) -> Recipe:
         recipe = replace(self._run.recipe, image_size=self.data.preprocessing.image_shape[:2])

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from image_kit.answering import LITE, Scores, score, write_lite_network, write_predictions
-from image_kit.compute import distribute, set_up, unused_gpu
+from image_kit.compute import set_up
 from image_kit.errors import first_line
 from image_kit.features import (
     Backbone,
@@ -39,6 +39,9 @@ from image_kit.trust import (
     with_temperature,
 )
 from image_kit.weights import BEST, Description, save_network
+
+if TYPE_CHECKING:  # imports TensorFlow
+    from image_kit.compute import Distribution
 
 ANSWERS, MATRIX = "answers.csv", "confusion_matrix.png"
 
@@ -100,24 +103,21 @@ class HeadRun:
         return scores
 
     @one_thread_for_algebra()
-    def fine_tune(self, device: str) -> dict[str, Scores]:
+    def fine_tune(self, distribution: "Distribution") -> dict[str, Scores]:
         """Train backbone and head on, and finish with what is better on photos that are held back.
 
         Args:
-            device: one of DEVICES.
+            distribution: from `compute.distribute`.
 
         Returns:
-            As `finish`.
+            As `finish`; {} on a worker.
         """
-        distribution = distribute(device)
-        if unused := unused_gpu(device):
-            say(unused)
         hardware = set_up(self.recipe.precision, self.recipe.seed)
         from image_kit.training.fine_tuning import FineTuning  # imports keras, which set_up must do
 
         tuning = FineTuning(self, hardware, distribution)
         tuning.train()
-        return tuning.finish()
+        return tuning.finish() if distribution.is_chief else {}
 
     def write_cross_validation(self) -> tuple[dict[str, Scores], dict[str, Any]]:
         """Write answers.csv and confusion_matrix.png.

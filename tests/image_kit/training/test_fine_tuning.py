@@ -1,5 +1,6 @@
 """Fine-tuning continues from the fitted head, is kept only if held-back photos say so, and repeats bit for bit."""
 
+import csv
 import json
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 
 from image_kit.training.fine_tuning import AVERAGED, HELD_BACK
 from image_kit.weights import read_description
+from tests.fixtures.machines import start_two
 
 EPOCHS = 3
 
@@ -115,6 +117,26 @@ def test_the_fine_tuned_network_is_kept_where_it_is_better(workplace, run_comman
         workplace, "predict.py", "photos/cats/000.jpg", "--weights", "runs/better", "--json", **cache
     )
     assert json.loads(answered.stdout)["path"] == "photos/cats/000.jpg"
+
+
+def losses_of(folder):
+    """The loss of each epoch."""
+    with open(folder / "history.csv", newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+def test_two_machines_fine_tune_as_one(workplace, whole, start):
+    script, *arguments = fine_tune("two", "sees_all.keras")
+    cache = {"IMAGE_CLASSIFICATION_KIT_CACHE": str(workplace / "c")}
+    chief, other = start_two(workplace, start, script, *arguments, **cache)
+    out, err = chief.communicate(timeout=240)
+    others_out, others_err = other.communicate(timeout=60)
+    assert (chief.returncode, other.returncode, others_out) == (0, 0, ""), (err, others_err)
+    assert out.endswith("weights: runs/two/best.weights.h5\n")
+    assert {path.name for path in (workplace / "runs/two").iterdir()} == FILES
+    # The same batches, of which each machine computes a half: the sums differ by rounding.
+    assert losses_of(workplace / "runs/two") == pytest.approx(losses_of(workplace / "runs/whole"), rel=0.01)
 
 
 @pytest.mark.parametrize(

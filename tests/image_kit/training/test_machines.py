@@ -1,14 +1,14 @@
 """Two real processes that train together over loopback: as one process does, up to rounding, and never for ever."""
 
 import csv
-import json
 import re
 import signal
-import socket
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.machines import start_two
 
 ROOT = Path(__file__).resolve().parents[3]
 # Three programs would be too slow to start again and again: one test tells the whole story.
@@ -44,24 +44,6 @@ def tell(run):
 Run.finish = tell
 terminal.run(train.main)
 """
-
-
-def free_ports(count):
-    """Ports of loopback on which nothing listens now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def start_two(folder, start, scripts, *arguments):
-    """Two scripts, or one twice, as two machines, the chief first."""
-    scripts = scripts if isinstance(scripts, tuple) else (scripts, scripts)
-    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
-    pairs = zip(scripts, configs, strict=True)
-    return [start(folder, script, *arguments, TF_CONFIG=json.dumps(config)) for script, config in pairs]
 
 
 def rows_of(path):
