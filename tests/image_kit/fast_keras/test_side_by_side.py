@@ -199,7 +199,7 @@ print("slices", side_by_side.slices_in_use())
 def test_train_slices_small_images_only(run_python, tmp_path, coloured_photos, size, is_sliced):
     coloured_photos(tmp_path / "photos", {"train/cats": 6, "train/dogs": 6, "val/cats": 2, "val/dogs": 2})
     cores = cpu_cores()
-    options = ["--image-size", size, "--batch-size", str(16 * cores), "--epochs", "1"]
+    options = ["--preset", "elephants_cars", "--image-size", size, "--batch-size", str(16 * cores), "--epochs", "1"]
     done = run_python("-c", COMMAND, tmp_path, "photos", *options)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == f"slices {cores if is_sliced else 1}"
