@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from image_kit.compute.quiet import (
         native_stderr_held_back as native_stderr_held_back,
     )
+    from image_kit.compute.shapes import (
+        shapes_only as shapes_only,
+    )
 
 __getattr__ = lazy_names(
     __name__,
@@ -32,5 +35,6 @@ __getattr__ = lazy_names(
         "device": "Hardware DEVICES distribute dtype_policy set_up unused_gpu",
         "distribution": "ALONE Distribution",
         "quiet": "native_stderr_held_back",
+        "shapes": "shapes_only",
     },
 )

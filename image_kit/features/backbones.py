@@ -1,7 +1,7 @@
 """Find and load the backbone that --backbone names."""
 
-import importlib.util
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -21,7 +21,7 @@ class _Package:
 
     def find(self) -> Path:
         """The weights file. Raises UserError if the package is not installed. Nothing of the package is imported."""
-        module = importlib.util.find_spec(self.name.replace("-", "_"))
+        module = PathFinder.find_spec(self.name.replace("-", "_"))  # as for an import in a new process
         if module is None or not module.submodule_search_locations:
             raise UserError(
                 f"--backbone: needs the package {self.name}, which is not installed; run: pip install {self.name}"

