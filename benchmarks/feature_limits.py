@@ -19,9 +19,8 @@ from PIL import Image
 
 from image_kit.answering import wilson_interval
 from image_kit.datasets import load_array_dataset
-from image_kit.features import cross_validate, fit_head, load_backbone, read_groups
+from image_kit.features import cross_validate, find_features, fit_head, load_backbone, read_groups
 from image_kit.photos import scan_folder
-from image_kit.training import find_features
 
 COUNTS = (1, 2, 3, 5, 10, 20, 40)  # photos of each class
 DRAWS = 10

@@ -8,9 +8,8 @@ from pathlib import Path
 import common  # noqa: F401  puts the project on the path
 import numpy as np
 
-from image_kit.features import load_backbone, read_groups
+from image_kit.features import find_features, load_backbone, read_groups
 from image_kit.photos import is_photo_name
-from image_kit.training import find_features
 
 CROP = 0.5  # as train.py
 

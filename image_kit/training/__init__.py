@@ -7,7 +7,6 @@ from image_kit.lazy import lazy_names
 if TYPE_CHECKING:
     from image_kit.training.fine_tuning import FineTuning as FineTuning
     from image_kit.training.head_data import (
-        find_features as find_features,
         keep_features as keep_features,
         load_head_data as load_head_data,
     )
@@ -26,7 +25,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "fine_tuning": "FineTuning",
-        "head_data": "find_features keep_features load_head_data",
+        "head_data": "keep_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model",
         "run": "Run",

@@ -12,15 +12,11 @@ from image_kit.errors import UserError
 from image_kit.features import (
     Backbone,
     PhotoFeatures,
-    check_golden,
     classes_in_one_group,
-    golden_image,
+    find_features,
     kept_features_folder,
     merge_groups,
-    open_store,
-    photo_features,
     read_groups,
-    running,
     select_part,
 )
 from image_kit.photos import (
@@ -34,10 +30,6 @@ from image_kit.photos import (
     scan_folder,
 )
 from image_kit.terminal import say
-
-# Photos are squeezed halfway to the square of the backbone's images, and cut the other half of the way: .82 of clothing
-# by other senders is right so, .80 if squeezed alone, .82 if cut alone to the middle 7/8 (docs/results.md).
-CROP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,28 +67,6 @@ class HeadData:
         """Lines for the user: the notes, the classes, and how many photos each part has."""
         counts = {part: images.labels for part, images in self.images.items()}
         return [*self.notes, *describe_counts(self.class_names, counts)]
-
-
-def find_features(
-    paths: Sequence[Path],
-    backbone: Backbone,
-    keeps: bool,
-    show_progress: Callable[[Iterable], Iterable] = iter,
-    crop: float = CROP,
-) -> tuple[Preprocessing, PhotoFeatures]:
-    """The features of photos, known or computed now; and the preprocessing that they were computed with.
-
-    Args:
-        keeps: whether features are kept in the cache folder, and looked up there.
-        show_progress: wraps the iterable of finished photos, to show a progress bar.
-        crop: see `Preprocessing`; training always takes the default, which benchmarks compare with others.
-    """
-    preprocessing = Preprocessing((*backbone.image_size, 3), crop=crop)
-    with running(backbone, preprocessing) as runner:
-        golden = runner.run(golden_image(backbone))
-        check_golden(backbone, golden)
-        store = open_store(backbone, preprocessing, golden.shape[1], keeps)
-        return preprocessing, photo_features(paths, runner, preprocessing, store, show_progress)
 
 
 def keep_features(

@@ -7,9 +7,10 @@ import pytest
 
 from image_kit.errors import UserError
 from image_kit.features import load_backbone
+from image_kit.features.finding import CROP
 from image_kit.photos import content_hash
 from image_kit.training import load_head_data
-from image_kit.training.head_data import CROP, _keys
+from image_kit.training.head_data import _keys
 
 
 @pytest.fixture(scope="module")

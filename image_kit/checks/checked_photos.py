@@ -1,0 +1,85 @@
+"""The photos of a folder as every check gets them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from image_kit.features import Backbone, PhotoFeatures, find_features
+from image_kit.photos import Signatures, scan_folder
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedPhotos:
+    """The n photos of a folder that can be read, and what is known of them.
+
+    Attributes:
+        folder: holds them all.
+        paths: of the n photos.
+        files: the same, relative to the folder, with /.
+        class_names: a label is an index into it.
+        labels: int32 (n,).
+        parts: "train", "validation" or "test" for each photo, where the folder divides them itself; else None.
+        hashes: `content_hash` of each file.
+        features: float32 (n, d), bounded as a head gets them but for their length (see `prepare_rows`).
+        signatures: what each photo looks like.
+        unreadable: {file: reason} of the photos that cannot be read.
+        computed, known: photos that went through the backbone, and those whose features were kept from earlier.
+    """
+
+    folder: Path
+    paths: list[Path]
+    files: list[str]
+    class_names: tuple[str, ...]
+    labels: np.ndarray
+    parts: list[str | None]
+    hashes: list[str]
+    features: np.ndarray
+    signatures: Signatures
+    unreadable: dict[str, str]
+    computed: int
+    known: int
+
+
+def load_checked_photos(
+    folder: Path, backbone: Backbone, keeps: bool, show_progress: Callable[[Iterable], Iterable] = iter
+) -> CheckedPhotos:
+    """Find the photos of a folder and their features.
+
+    Args:
+        folder: in one of the layouts of `scan_folder`.
+        backbone: computes the features.
+        keeps, show_progress: see `find_features`.
+
+    Raises:
+        UserError: see `scan_folder`.
+    """
+    photos = scan_folder(folder)
+    _, found = find_features(photos.paths, backbone, keeps, show_progress)
+    readable = [index for index, digest in enumerate(found.hashes) if digest is not None]
+    paths = [photos.paths[index] for index in readable]
+    return CheckedPhotos(
+        folder=folder,
+        paths=paths,
+        files=[_relative(path, folder) for path in paths],
+        class_names=photos.class_names,
+        labels=np.asarray(photos.labels, np.int32)[readable],
+        parts=[photos.parts[index] for index in readable],
+        hashes=[digest for digest in found.hashes if digest is not None],
+        features=np.asarray(backbone.bound(found.values), np.float32)[readable],
+        signatures=_select(found, readable),
+        unreadable={_relative(Path(path), folder): reason for path, reason in found.errors.items()},
+        computed=found.computed,
+        known=found.known,
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _select(found: PhotoFeatures, photos: list[int]) -> Signatures:
+    signatures = Signatures(0, 3)
+    signatures.rows = found.signatures.rows[photos]
+    return signatures
