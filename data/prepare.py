@@ -1,4 +1,4 @@
-"""Prepares photo folders for training: draws a demonstration set, splits your own photos, downloads from Pixabay."""
+"""Prepares photo folders for training: draws a demonstration set, splits, cleans, downloads from Pixabay."""
 
 import argparse
 import json
@@ -6,10 +6,12 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # since it is run as a script
 
+from image_kit.checks import apply_findings, find_checked_folder, read_accepted
 from image_kit.errors import UserError
 from image_kit.photo_sets import (
     DEMO_COUNTS,
@@ -25,7 +27,7 @@ from image_kit.photo_sets import (
     split_photos,
 )
 from image_kit.photos import PARTS, tune_memory
-from image_kit.terminal import run, say, table
+from image_kit.terminal import progress, run, say, table
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
 
@@ -33,6 +35,7 @@ EXAMPLES = """examples:
   python data/prepare.py demo
   python data/prepare.py split my_photos --output data/my_set
   python data/prepare.py split my_photos --output data/my_set --counts 200 80 200
+  python data/prepare.py apply checks/my_photos-1/findings.csv --output data/cleaned
   python data/prepare.py pixabay --key YOUR_KEY elephants cars --count 480"""
 DEMO_EXAMPLES = """examples:
   python data/prepare.py demo
@@ -44,6 +47,12 @@ SPLIT_EXAMPLES = """examples:
 
 my_photos/CLASS/photo.jpg is copied to data/my_set/train/CLASS/photo.jpg, validation/... or test/...
 No file is deleted or overwritten. The same command again continues where it stopped."""
+APPLY_EXAMPLES = """examples:
+  python data/prepare.py apply checks/my_photos-1/findings.csv --output data/cleaned
+  python data/prepare.py apply findings.csv --photos my_photos --output data/cleaned
+
+Write yes into the column accept of each row whose action (drop, or move CLASS) is right. The photos are copied; the
+checked folder never changes."""
 PIXABAY_EXAMPLES = """examples:
   python data/prepare.py pixabay --key YOUR_KEY elephants cars --count 480
   PIXABAY_KEY=YOUR_KEY python data/prepare.py pixabay "polar bear" tiger --output data/animals
@@ -52,7 +61,7 @@ A key is free: https://pixabay.com/api/docs/. The same command again continues w
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: demo, split and pixabay, each with its own options and examples."""
+    """The command line: demo, split, apply and pixabay, each with its own options and examples."""
     top = _make_parser(argparse.ArgumentParser, description=__doc__, epilog=EXAMPLES)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
@@ -77,6 +86,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_three(sizes, "--fractions", float, list(FRACTIONS), "fractions of each class")
     cut.add_argument("--json", action="store_true", help="print the table as one JSON object")
     cut.set_defaults(command=_split)
+
+    clean = _make_parser(
+        commands.add_parser, name="apply", help="copy photos as a check's findings say", epilog=APPLY_EXAMPLES
+    )
+    clean.add_argument("findings", type=Path, metavar="FINDINGS_CSV", help="check.py's, with your yes in accept")
+    clean.add_argument(
+        "--output", "--out", type=Path, required=True, metavar="FOLDER", help="new folder for the copies"
+    )
+    clean.add_argument("--photos", type=Path, metavar="FOLDER", help="default: the folder that was checked")
+    clean.set_defaults(command=_apply)
 
     web = _make_parser(
         commands.add_parser, name="pixabay", help="download photos from Pixabay", epilog=PIXABAY_EXAMPLES
@@ -143,6 +162,15 @@ def _print_report(report: SplitReport) -> None:
     print(table([("class", *PARTS), *((name, *(str(counts[part]) for part in PARTS)) for name, counts in rows)]))
     left_out = f"left out: {report.duplicates} duplicates, {report.unreadable} unreadable"
     print(f"{report.copied} copied, {report.present} there already; {left_out}")
+
+
+def _apply(arguments: argparse.Namespace) -> None:
+    accepted = read_accepted(arguments.findings)
+    folder = arguments.photos or find_checked_folder(arguments.findings)
+    done = apply_findings(accepted, folder, arguments.output, partial(progress, label="copying"))
+    if accepted.without_action:
+        say(f"accepted rows that ask for nothing to be done to a photo, passed over: {accepted.without_action}")
+    print(f"{arguments.output}: {done.copied} photos, {done.moved} of them in another class; {done.dropped} dropped")
 
 
 def _pixabay(arguments: argparse.Namespace) -> None:

@@ -3,10 +3,6 @@
 A score of photos whose neighbours were learned flatters: see the measurements in docs/results.md.
 """
 
-import codecs
-import csv
-import io
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,16 +10,13 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.photos import is_photo_name
-
-DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
-ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
+from image_kit.tables import file_name, read_table
 
 
 def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path]) -> list[str]:
     """The group of each photo, from a CSV file with the columns file and group.
 
-    The header is optional: a first row whose first cell is not the name of a photo is one. Commas, semicolons or tabs
-    separate; quotes, a byte order mark, UTF-16 and any line ends are understood.
+    The header is optional: a first row whose first cell is not the name of a photo is one. See `read_table`.
 
     Args:
         csv_path: the CSV file; each file in it is relative to `folder`, with / or \\.
@@ -44,7 +37,7 @@ def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path])
         known = group_of.setdefault(file, group)
         if known != group:
             raise UserError(f"{csv_path}: line {line}: {file} is in two groups, {known} and {group}; keep one")
-    files = [_file_name(path.relative_to(folder).as_posix()) for path in paths]
+    files = [file_name(path.relative_to(folder).as_posix()) for path in paths]
     present = set(files)
     _refuse(csv_path, "not in", folder, [file for file in group_of if file not in present])
     _refuse(csv_path, "missing, though in", folder, [file for file in files if file not in group_of])
@@ -61,49 +54,13 @@ def _refuse(csv_path: Path | str, what: str, folder: Path | str, files: list[str
 
 
 def _read_rows(csv_path: Path) -> Iterable[tuple[int, str, str]]:
-    """Line, file and group of each row, without the header and empty rows."""
-    text = _read_text(csv_path)
-    rows: list[tuple[int, list[str]]] = []
-    problem = ""
-    for delimiter in reversed(DELIMITERS):  # if none fits, the complaint is about commas
-        try:
-            rows = _parse(text, delimiter)
-        except csv.Error as error:
-            problem = str(error)
-            continue
-        problem = ""
-        if all(len(row) == 2 for _, row in rows):
-            break
-    if problem:
-        raise UserError(f"{csv_path}: not a CSV file ({problem})")
-    for number, (line, row) in enumerate(rows):
+    """Line, file and group of each row, without the header."""
+    for number, (line, row) in enumerate(read_table(csv_path, 2, "--groups")):
         if len(row) != 2:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
             raise UserError(f"{csv_path}: line {line} has {cells}; a row needs two, the file and its group")
         if number or is_photo_name(Path(row[0].strip())):
-            yield line, _file_name(row[0]), row[1].strip()
-
-
-def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    """The line and the cells of each row that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-
-
-def _read_text(csv_path: Path) -> str:
-    try:
-        data = csv_path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{csv_path}: cannot be read ({error.strerror}); --groups needs a CSV file") from error
-    try:
-        return data.decode(ENCODINGS.get(data[:2], "utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{csv_path}: neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8") from error
-
-
-def _file_name(text: str) -> str:
-    """One spelling for each file: with /, without ./, and accents as one letter (macOS stores them apart)."""
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
+            yield line, file_name(row[0]), row[1].strip()
 
 
 def merge_groups(groups: Sequence[str] | None, near_copies: Iterable[tuple[int, int]], n: int) -> np.ndarray:

@@ -17,7 +17,7 @@ def source(tmp_path, draw_photo):
 
 
 def test_help_shows_examples(prepare):
-    for command in ([], ["demo"], ["split"], ["pixabay"]):
+    for command in ([], ["demo"], ["split"], ["apply"], ["pixabay"]):
         done = prepare(*command, "--help")
         assert done.returncode == 0
         assert "examples:\n  python data/prepare.py" in done.stdout
@@ -209,3 +209,21 @@ def test_a_renamed_class_cannot_bring_a_photo_into_two_classes(refused, prepare,
 
 def test_a_full_or_closed_disk_gives_one_line(refused, source):
     refused(["split", source, "--output", "/proc/set"], "/proc/set", "cannot be written")
+
+
+def test_apply_copies_what_was_accepted(prepare, refused, source, tmp_path, tree):
+    checked = tmp_path / "checks"
+    checked.mkdir()
+    rows = ["file;action;accept", "cars/1.png;drop;yes", "cars/2.png;move elephants;x", "cars/3.png;drop;", ";;yes"]
+    (checked / "findings.csv").write_text("\r\n".join(rows), encoding="utf-8-sig")
+    new = tmp_path / "new"
+    refused(["apply", checked / "findings.csv", "--output", new], "no check.json", "give --photos")
+    (checked / "check.json").write_text(json.dumps({"folder": str(source)}), encoding="utf-8")
+    before = tree(source)
+    done = prepare("apply", checked / "findings.csv", "--out", new)
+    assert (done.returncode, done.stdout) == (0, f"{new}: 19 photos, 1 of them in another class; 1 dropped\n")
+    assert done.stderr == "accepted rows that ask for nothing to be done to a photo, passed over: 1\n"
+    expected = {name: content for name, content in before.items() if name not in ("cars/1.png", "cars/2.png")}
+    assert tree(new) == expected | {"elephants/2.png": before["cars/2.png"]}
+    assert tree(source) == before
+    refused(["apply", checked / "findings.csv", "--output", new], f"--output {new}", "exists")

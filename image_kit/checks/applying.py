@@ -1,0 +1,77 @@
+"""A cleaned copy of a folder: without the photos to drop, and with those of a wrong label in their class."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_kit.checks.findings_file import Accepted
+from image_kit.errors import UserError
+from image_kit.files import free_paths, new_folder
+from image_kit.photos import scan_folder
+from image_kit.tables import file_name
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """How many photos a cleaned copy has, and how many were moved or dropped."""
+
+    copied: int
+    moved: int
+    dropped: int
+
+
+def apply_findings(
+    accepted: Accepted, folder: Path, output: Path, show_progress: Callable[[Iterable], Iterable] = iter
+) -> Cleaned:
+    """Copy the photos of `folder` to `output`, with what was accepted done to the copies. The folder never changes.
+
+    Args:
+        accepted: see `read_accepted`.
+        folder: the folder that was checked.
+        output: a new folder; it is there complete or not at all.
+        show_progress: wraps the iterable of photos, to show a progress bar.
+
+    Raises:
+        UserError: `output` exists or lies in `folder`, an accepted photo is not in `folder`, or a class does not exist.
+        OSError: a photo cannot be read, or a copy cannot be written.
+    """
+    _check_folders(folder, output)
+    photos = scan_folder(folder)
+    level = 0 if photos.parts[0] is None else 1  # of the class folder: my_photos/cats or my_photos/train/cats
+    names = {path: file_name(path.relative_to(folder).as_posix()) for path in photos.paths}
+    _check_accepted(accepted, folder, set(names.values()), photos.class_names)
+    kept = [path for path in photos.paths if names[path] not in accepted.dropped]
+    with new_folder(output) as unfinished:
+        # Those that stay where they are first, so that a photo that moves gives way.
+        for path in show_progress(sorted(kept, key=lambda path: names[path] in accepted.moved)):
+            parts = list(path.relative_to(folder).parts)
+            parts[level] = accepted.moved.get(names[path], parts[level])
+            target = unfinished.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, _free(target))
+    return Cleaned(len(kept), len(accepted.moved), len(accepted.dropped))
+
+
+def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_names: Sequence[str]) -> None:
+    for file in (*accepted.dropped, *accepted.moved):
+        if file not in files:
+            raise UserError(f"{file}: is not in {folder}; it was moved or deleted since the check, so check again")
+    for file, class_name in accepted.moved.items():
+        if class_name not in class_names:
+            known = ", ".join(class_names[:5]) + ", ..." * (len(class_names) > 5)
+            raise UserError(f"{file}: cannot move to {class_name!r}, which is no class of {folder} ({known})")
+
+
+def _check_folders(folder: Path, output: Path) -> None:
+    if os.path.lexists(output):
+        raise UserError(f"--output {output}: exists and is never overwritten; choose another name")
+    inner, outer = output.resolve(), folder.resolve()
+    if outer in inner.parents or inner in outer.parents:
+        raise UserError(f"--output {output}: must be outside {folder}, and must not contain it; give another folder")
+
+
+def _free(path: Path) -> Path:
+    """The path itself, or with a number if the class has a photo of this name already."""
+    return next(free_paths(path.with_suffix(""), path.suffix)) if path.exists() else path

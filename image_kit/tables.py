@@ -1,0 +1,67 @@
+"""CSV files as spreadsheets and people write them: any of the usual separators, encodings and line ends."""
+
+import codecs
+import csv
+import io
+import unicodedata
+from pathlib import Path
+
+from image_kit.errors import UserError
+
+DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
+ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
+
+
+def read_table(
+    csv_path: Path, columns: int | None = None, needed_by: str = "the command"
+) -> list[tuple[int, list[str]]]:
+    """Read a CSV file. Commas, semicolons or tabs separate; quotes, a byte order mark, UTF-16, any line ends are fine.
+
+    Args:
+        csv_path: the file.
+        columns: how many cells a row should have, which tells the separator; None: as many as the first row, and at
+            least two. If no separator gives all rows that many, it is the comma, and the caller must check the rows.
+        needed_by: what needs the file, for the message if it cannot be read.
+
+    Returns:
+        The line and the cells of each row that is not empty.
+
+    Raises:
+        UserError: the file cannot be read, is no text, or no separator makes a table of it.
+    """
+    text = _read_text(csv_path, needed_by)
+    rows: list[tuple[int, list[str]]] = []
+    problem = ""
+    for delimiter in reversed(DELIMITERS):  # if none fits, the complaint is about commas
+        try:
+            rows = _parse(text, delimiter)
+        except csv.Error as error:
+            problem = str(error)
+            continue
+        problem = ""
+        if rows and {len(row) for _, row in rows} == {columns or max(2, len(rows[0][1]))}:
+            break
+    if problem:
+        raise UserError(f"{csv_path}: not a CSV file ({problem})")
+    return rows
+
+
+def file_name(text: str) -> str:
+    """One spelling for each file: with /, without ./, and accents as one letter (macOS stores them apart)."""
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
+
+
+def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+
+
+def _read_text(csv_path: Path, needed_by: str) -> str:
+    try:
+        data = csv_path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{csv_path}: cannot be read ({error.strerror}); {needed_by} needs a CSV file") from error
+    try:
+        return data.decode(ENCODINGS.get(data[:2], "utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{csv_path}: neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8") from error

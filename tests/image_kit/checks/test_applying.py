@@ -1,0 +1,64 @@
+import pytest
+
+from image_kit.checks.applying import Cleaned, apply_findings
+from image_kit.checks.findings_file import Accepted
+from image_kit.errors import UserError
+
+FILES = ("cats/1.jpg", "cats/old/2.jpg", "dogs/1.jpg", "dogs/3.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Files with a photo's name; their content says where they were."""
+    for file in FILES:
+        for part in ("plain", "parts/train", "parts/test"):
+            path = tmp_path / part / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file, encoding="utf-8")
+    return tmp_path / "plain"
+
+
+def accepted(*dropped, **moved):
+    return Accepted(frozenset(dropped), dict(moved), 0)
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_photos_are_dropped_and_moved_and_the_folder_stays(folder, tmp_path):
+    before = contents(folder)
+    done = apply_findings(accepted("dogs/3.jpg", **{"cats/1.jpg": "dogs"}), folder, tmp_path / "new")
+    assert done == Cleaned(copied=3, moved=1, dropped=1)
+    assert contents(tmp_path / "new") == {
+        "cats/old/2.jpg": "cats/old/2.jpg",
+        "dogs/1.jpg": "dogs/1.jpg",  # the photo that was there keeps its name
+        "dogs/1-1.jpg": "cats/1.jpg",
+    }
+    assert contents(folder) == before
+
+
+def test_a_photo_stays_in_its_part(folder, tmp_path):
+    parts = tmp_path / "parts"
+    apply_findings(accepted(**{"test/cats/old/2.jpg": "dogs"}), parts, tmp_path / "new")
+    found = contents(tmp_path / "new")
+    assert found["test/dogs/old/2.jpg"] == found["train/cats/old/2.jpg"] == "cats/old/2.jpg"
+    assert len(found) == len(contents(parts))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "output", "message"),
+    [
+        (accepted(), "plain", "exists and is never overwritten"),
+        (accepted(), "plain/new", "must be outside"),
+        (accepted("cats/9.jpg"), "new", "cats/9.jpg: is not in"),
+        (accepted(**{"../x.jpg": "dogs"}), "new", "../x.jpg: is not in"),
+        (accepted(**{"cats/1.jpg": "../dogs"}), "new", "cannot move to '../dogs', which is no class"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_is_written(folder, tmp_path, wanted, output, message):
+    before = contents(tmp_path)
+    with pytest.raises(UserError) as error:
+        apply_findings(wanted, folder, tmp_path / output)
+    assert message in str(error.value)
+    assert contents(tmp_path) == before
