@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
@@ -39,7 +40,8 @@ def apply_findings(
     """
     _check_folders(folder, output)
     photos = scan_folder(folder)
-    level = 0 if photos.parts[0] is None else 1  # of the class folder: my_photos/cats or my_photos/train/cats
+    label_of = dict(zip(photos.paths, photos.labels, strict=True))
+    first = 0 if photos.parts[0] is None else 1  # a part comes before the class: train/cats/1.jpg
     names = {path: file_name(path.relative_to(folder).as_posix()) for path in photos.paths}
     _check_accepted(accepted, folder, set(names.values()), photos.class_names)
     kept = [path for path in photos.paths if names[path] not in accepted.dropped]
@@ -47,7 +49,9 @@ def apply_findings(
         # Those that stay where they are first, so that a photo that moves gives way.
         for path in show_progress(sorted(kept, key=lambda path: names[path] in accepted.moved)):
             parts = list(path.relative_to(folder).parts)
-            parts[level] = accepted.moved.get(names[path], parts[level])
+            if names[path] in accepted.moved:
+                spelled = [normalize("NFC", part) for part in parts]
+                parts[spelled.index(photos.class_names[label_of[path]], first)] = accepted.moved[names[path]]
             target = unfinished.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, _free(target))

@@ -9,7 +9,7 @@ import numpy as np
 
 from image_kit.generator.flow_iterator import FlowIterator, split_places
 from image_kit.generator.keras_classes import io_utils, keras, keras_image
-from image_kit.photos import PROGRAMS_FILES, KerasLoading, PhotoError, PhotoStore
+from image_kit.photos import KerasLoading, PhotoError, PhotoStore, is_hidden_name
 from image_kit.terminal import say
 
 # Keras's own suffixes, and .webp, which Keras ignores silently.
@@ -236,13 +236,9 @@ def _cache_bytes(cache: int | str | bool) -> int | None:
     return int(cache)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in PROGRAMS_FILES
-
-
 def _class_folders(directory) -> list[str]:
     with os.scandir(directory) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name))
+        return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
 
 
 def _photos_under(directory, class_name: str, follow_links: bool) -> Iterator[str]:
@@ -250,11 +246,11 @@ def _photos_under(directory, class_name: str, follow_links: bool) -> Iterator[st
     start = len(os.path.join(directory, ""))
     folders = []
     for root, inner, names in os.walk(os.path.join(directory, class_name), followlinks=follow_links):
-        inner[:] = [name for name in inner if not _is_hidden(name)]
+        inner[:] = [name for name in inner if not is_hidden_name(name)]
         folders.append((root, names))
     for root, names in sorted(folders, key=lambda folder: folder[0]):
         for name in sorted(names):
-            if name.lower().endswith(FORMATS) and not _is_hidden(name):
+            if name.lower().endswith(FORMATS) and not is_hidden_name(name):
                 yield os.path.join(root[start:], name)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.photos import PART_NAMES, PARTS, PhotoError, content_hash, list_classes, open_photo, read_file
+from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
 from image_kit.terminal import progress, say
 from image_kit.threads import threads
 
@@ -78,8 +78,8 @@ def _check_folders(source: Path, output: Path) -> None:
 
 def _list_source(source: Path) -> list[Path]:
     classes = {name: photos for name, photos in list_classes(source).items() if photos}
-    names, of_parts = {name.lower() for name in classes}, {name for part in PART_NAMES.values() for name in part}
-    if names & set(PART_NAMES["train"]) and names <= of_parts:
+    parts = {part_of_name(name) for name in classes}
+    if "train" in parts and None not in parts:
         raise UserError(f"{source}: is split already ({', '.join(sorted(classes))}); give a folder of class folders")
     if len(classes) < 2:
         found = f"photos in {next(iter(classes))}/ only" if classes else "no class folder with photos"

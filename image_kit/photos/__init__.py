@@ -6,8 +6,6 @@ from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from image_kit.photos.folders import (
-        PART_NAMES as PART_NAMES,
-        PARTS as PARTS,
         PhotoFolder as PhotoFolder,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
@@ -31,14 +29,15 @@ if TYPE_CHECKING:
     from image_kit.photos.opening import (
         open_photo as open_photo,
     )
+    from image_kit.photos.part_names import PARTS as PARTS, part_of_name as part_of_name
     from image_kit.photos.parts import (
         assign_cross_validated_parts as assign_cross_validated_parts,
         assign_parts as assign_parts,
     )
     from image_kit.photos.photo_files import (
-        PROGRAMS_FILES as PROGRAMS_FILES,
         PhotoError as PhotoError,
         content_hash as content_hash,
+        is_hidden_name as is_hidden_name,
         is_photo_name as is_photo_name,
         read_file as read_file,
     )
@@ -58,14 +57,14 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "folders": "PART_NAMES PARTS PhotoFolder note_other_files find_test_folder list_classes list_photos "
-        "scan_folder",
+        "folders": "PhotoFolder note_other_files find_test_folder list_classes list_photos scan_folder",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "open_photo",
+        "part_names": "PARTS part_of_name",
         "parts": "assign_cross_validated_parts assign_parts",
-        "photo_files": "PROGRAMS_FILES PhotoError content_hash is_photo_name read_file",
+        "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",
         "store": "CACHE_FRACTION PhotoStore Subset",

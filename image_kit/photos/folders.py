@@ -1,21 +1,16 @@
 """Recognises the layout of a folder of photos, and lists its classes and photos."""
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.photos.photo_files import is_hidden, is_photo_name
+from image_kit.photos.part_names import PARTS, class_name, part_of_name, refuse_look_alike_names
+from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
 
-# The project's name for each part of a data set -> the folder names that people use for it.
-PART_NAMES = {
-    "train": ("train", "training", "training_set"),
-    "validation": ("validation", "val", "valid", "validation_set"),
-    "test": ("test", "testing", "test_set"),
-}
-PARTS = tuple(PART_NAMES)
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
 
 LAYOUT_HELP = """Expected one of
@@ -48,16 +43,37 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
     """The class sub-folders of `folder` and their photos at any depth, both sorted by name.
 
     Hidden files and folders are ignored, and files that do not have a photo's name. A class without photos is kept.
+    Folders whose names differ only in how accents are stored are one class.
 
     Raises:
-        UserError: `folder` does not exist, is not a folder, or cannot be read.
+        UserError: `folder` does not exist, is not a folder, or cannot be read; or two classes have names that look
+            the same.
     """
-    return {child.name: list_photos(child) for child in _sub_folders(folder)}
+    found: dict[str, list[Path]] = {}
+    for child in _sub_folders(folder):
+        found.setdefault(class_name(child.name), []).extend(list_photos(child))
+    refuse_look_alike_names(folder, list(found))
+    return dict(sorted(found.items()))
 
 
 def _sub_folders(folder: Path) -> list[Path]:
+    """The user's folders in `folder`, sorted."""
+    with _entries(folder) as entries:
+        return sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
+
+
+def _has_photos(folder: Path) -> bool:
+    """Whether there are photos in the folder itself."""
+    with _entries(folder) as entries:
+        return any(is_photo_name(Path(entry.name)) for entry in entries)
+
+
+@contextlib.contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
+    """What is in a folder. Asking each path whether it is a folder would take a second for 100,000 photos."""
     try:
-        return sorted(child for child in folder.iterdir() if child.is_dir() and not is_hidden(child))
+        with os.scandir(folder) as entries:
+            yield entries
     except FileNotFoundError:
         raise UserError(f"{folder}: no such folder; give a folder of photos") from None
     except NotADirectoryError:
@@ -92,46 +108,92 @@ def list_photos(folder: Path) -> list[Path]:
 
 
 def note_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
-    """A note for the user on files below `folder` that are not among `paths`; no note if there are none.
+    """Notes for the user on files below `folder` that are not among `paths`; no note if there are none.
 
-    Such files have another type, or are not in a class folder.
+    Such files have another type, are not in a class folder, or belong to the system or another program.
     """
     known = set(map(str, paths))
     counts: Counter[str] = Counter()
+    systems: Counter[str] = Counter()
     for where, folders, names in os.walk(folder):
+        systems.update(name for name in folders if is_hidden(Path(name)))
         folders[:] = [name for name in folders if not is_hidden(Path(name))]
         for name in names:
             if not is_hidden(Path(name)) and os.path.join(where, name) not in known:
                 counts[Path(name).suffix.lower() or "without suffix"] += 1
-    if not counts:
-        return []
-    most_frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
-    kinds = ", ".join(f"{count} {suffix}" for suffix, count in most_frequent)
-    return [f"files ignored, since they are not photos in a class folder: {counts.total()} ({kinds})"]
+    notes = []
+    if counts:
+        kinds = _most_frequent(counts)
+        notes.append(f"files ignored, since they are not photos in a class folder: {counts.total()} ({kinds})")
+    if systems:
+        kinds = _most_frequent(systems)
+        notes.append(f"folders of the system and of other programs, passed over: {systems.total()} ({kinds})")
+    return notes
+
+
+def _most_frequent(counts: Counter[str]) -> str:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {name}" for name, count in ranked[:5])
 
 
 def find_parts(folder: Path) -> dict[str, Path]:
     """The sub-folders of `folder` that are parts of a data set, by the project's name for them; {} if there are none.
 
+    A part holds class folders. A folder with a part's name that holds photos is a class, such as "train" beside "car".
+    The parts may lie in a folder of their own, and each in a second folder of its name, as archives are unpacked.
+
     Raises:
-        UserError: `folder` contains both parts and classes, or one part under two names.
+        UserError: `folder` contains both parts and classes, one part under two names, or parts without class folders;
+            or its classes contain parts.
     """
-    found: dict[str, Path] = {}
-    others = []
-    for child in _sub_folders(folder):
-        part = next((part for part, names in PART_NAMES.items() if child.name.lower() in names), None)
-        if part is None:
-            others.append(child.name)
-        elif part in found:
-            raise UserError(f"{folder}: contains both {found[part].name}/ and {child.name}/; keep one of them")
-        else:
-            found[part] = child
-    if found and others:
+    children = _sub_folders(folder)
+    if len(children) == 1 and not part_of_name(children[0].name) and not _has_photos(children[0]):
+        inner = {part_of_name(child.name) for child in _sub_folders(children[0])}
+        if "train" in inner:
+            return find_parts(children[0])
+    named = {child: part for child in children if (part := part_of_name(child.name))}
+    flat = [child for child in named if _has_photos(child) and not _sub_folders(child)]
+    if len(flat) < len(named):  # the others are parts, so these are too; loose photos in a part are passed over
+        flat = []
+    if len({named[child] for child in flat}) > 1:
+        one, other = flat[:2]
         raise UserError(
-            f"{folder}: contains {next(iter(found.values())).name}/ and {others[0]}/; a folder contains either parts "
-            f"(train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
+            f"{folder}: {one.name}/ and {other.name}/ look like parts of a data set, and hold photos without a folder "
+            f"for each class. {LAYOUT_HELP}"
         )
+    found: dict[str, Path] = {}
+    for child in set(named) - set(flat):
+        if named[child] in found:
+            both = sorted((found[named[child]].name, child.name))
+            raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one of them")
+        found[named[child]] = _unpacked(child, named[child])
+    if others := [child for child in children if child not in named or child in flat]:
+        _refuse_mixed(folder, found, others)
     return found
+
+
+def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> None:
+    """Raise UserError if there are parts beside classes, or parts within each class."""
+    if parts:
+        raise UserError(
+            f"{folder}: contains {next(iter(parts.values())).name}/ and {others[0].name}/; a folder contains either "
+            f"parts (train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
+        )
+    inside = ({part_of_name(child.name) for child in _sub_folders(other)} - {None} for other in others)
+    if len(others) > 1 and all(len(found) > 1 for found in inside):
+        name = others[0].name
+        raise UserError(
+            f"{folder}: each class contains parts, as {name}/train/; the parts have to be outside: train/{name}/. "
+            f"{LAYOUT_HELP}"
+        )
+
+
+def _unpacked(folder: Path, part: str) -> Path:
+    """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/)."""
+    children = _sub_folders(folder)
+    if len(children) == 1 and part_of_name(children[0].name) == part and not _has_photos(children[0]):
+        return children[0]
+    return folder
 
 
 def find_test_folder(folder: Path) -> Path:
@@ -174,7 +236,8 @@ def _list_labels(
     if not class_names:
         raise UserError(f"{folder}: has no photo in any class folder. {LAYOUT_HELP}")
     if len(class_names) == 1:
-        raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}. {LAYOUT_HELP}")
+        hint = _suggest_inner(folder / class_names[0])
+        raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     rows = []
     for part, classes in listed.items():
         for name, photos in sorted(classes.items()):
@@ -183,3 +246,9 @@ def _list_labels(
             rows += [(path, class_names.index(name), part) for path in photos]
     paths, labels, parts = zip(*rows, strict=True)
     return PhotoFolder(layout, class_names, paths, labels, parts)
+
+
+def _suggest_inner(folder: Path) -> str:
+    """A hint where the classes lie one folder deeper, as in photos/PetImages/Cat; else empty."""
+    inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if folder.is_dir() else []
+    return f"; if {inner[0]} and {inner[1]} are your classes, give {folder}" if len(inner) > 1 else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.photos.folders import PARTS
+from image_kit.photos.part_names import PARTS
 from image_kit.terminal import progress
 
 SIDE = 12  # pixels of the thumbnails that are compared

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from image_kit.errors import UserError
-from image_kit.photos.folders import LAYOUT_HELP, PARTS, VALIDATION_FRACTION, PhotoFolder
+from image_kit.photos.folders import LAYOUT_HELP, VALIDATION_FRACTION, PhotoFolder
+from image_kit.photos.part_names import PARTS
 
 # The first 8 bytes of a photo's hash, read as a number from 0 to 1, fall below one of these: 70 % of photos are for
 # train, 15 % for validation, 15 % for test.

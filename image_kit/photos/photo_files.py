@@ -8,7 +8,14 @@ PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
     + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 )
-PROGRAMS_FILES = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__"}  # of other programs; in lower case
+# Of systems and other programs, in lower case: Windows, macOS, Linux, network storage (Synology, QNAP, NetApp), photo
+# programs, editors and versioning. They hold thumbnails, deleted photos or older versions.
+PROGRAMS_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "system volume information"}
+PROGRAMS_FILES |= {"__macosx", "icon\r", "network trash folder", "temporary items", "lost+found", "lost.dir"}
+PROGRAMS_FILES |= {"@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"}
+PROGRAMS_FILES |= {"~snapshot", "__pycache__", "node_modules", "cvs"}
+PROGRAMS_SUFFIXES = (".lrdata", ".lrprev", ".aplibrary", ".photoslibrary")  # folders of photo programs, with previews
+FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
 
 class PhotoError(Exception):
@@ -16,8 +23,16 @@ class PhotoError(Exception):
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether a file or folder belongs to a program and not to the user: .git, .DS_Store, __MACOSX, Thumbs.db."""
-    return path.name.startswith(".") or path.name.lower() in PROGRAMS_FILES
+    """Whether a file or folder belongs to a program and not to the user: .git, .DS_Store, @eaDir, Thumbs.db."""
+    return is_hidden_name(path.name)
+
+
+def is_hidden_name(name: str) -> bool:
+    """See `is_hidden`."""
+    name = name.lower()
+    if name.startswith(FOUND_BY_CHKDSK) and name.removeprefix(FOUND_BY_CHKDSK).isdecimal():
+        return True
+    return name.startswith(".") or name in PROGRAMS_FILES or name.endswith(PROGRAMS_SUFFIXES)
 
 
 def is_photo_name(path: Path) -> bool:

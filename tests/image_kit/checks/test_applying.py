@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from image_kit.checks.applying import Cleaned, apply_findings
@@ -44,6 +46,16 @@ def test_a_photo_stays_in_its_part(folder, tmp_path):
     found = contents(tmp_path / "new")
     assert found["test/dogs/old/2.jpg"] == found["train/cats/old/2.jpg"] == "cats/old/2.jpg"
     assert len(found) == len(contents(parts))
+
+
+def test_a_photo_moves_in_a_folder_that_lies_deeper(folder, tmp_path):
+    (tmp_path / "parts").rename(folder / "parts")
+    for name in ("cats", "dogs"):
+        shutil.rmtree(folder / name)
+    apply_findings(accepted(**{"parts/test/cats/old/2.jpg": "dogs"}), folder, tmp_path / "new")
+    found = contents(tmp_path / "new")
+    assert found["parts/test/dogs/old/2.jpg"] == "cats/old/2.jpg"
+    assert len(found) == len(FILES) * 2
 
 
 @pytest.mark.parametrize(

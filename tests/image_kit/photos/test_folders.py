@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.photos.folders import PART_NAMES, find_test_folder, list_classes, scan_folder
+from image_kit.photos.folders import find_test_folder, list_classes, note_other_files, scan_folder
 
-TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES = PART_NAMES.values()
+TRAIN_NAMES = ("train", "training", "training_set", "train_img")
+VALIDATION_NAMES = ("validation", "val", "valid", "validation_set", "dev")
+TEST_NAMES = ("test", "testing", "test_set", "testdata")
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -124,10 +126,10 @@ def test_a_folder_that_the_system_refuses(tmp_path, monkeypatch):
     refused(tmp_path / ("x" * 300), "cannot be read")
     tree(tmp_path, "cats/0.jpg")
 
-    def forbidden(self):
+    def forbidden(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", forbidden)  # the tests may run as root, who may read everything
+    monkeypatch.setattr("os.scandir", forbidden)  # the tests may run as root, who may read everything
     refused(tmp_path, "Permission denied")
 
 
@@ -161,3 +163,55 @@ def test_the_test_part_or_the_folder_itself(tmp_path):
     assert find_test_folder(tree(tmp_path / "b", "cats/0.jpg")) == tmp_path / "b"
     with pytest.raises(UserError, match="no test photos"):
         find_test_folder(tree(tmp_path / "c", *pairs("train", "val")))
+
+
+def test_parts_may_be_deeper_as_archives_are_unpacked(tmp_path):
+    tree(tmp_path, *pairs("archive/seg_train/seg_train", "archive/seg_test/seg_test"), "archive/readme.txt")
+    found = scan_folder(tmp_path)
+    assert found.class_names == ("cats", "dogs")
+    assert Counter(found.parts) == {"train": 4, "test": 4}
+    assert find_test_folder(tmp_path) == tmp_path / "archive" / "seg_test" / "seg_test"
+
+
+def test_a_class_may_have_the_name_of_a_part(tmp_path):
+    found = scan_folder(tree(tmp_path, "train/0.jpg", "car/0.jpg", "ship/0.jpg"))
+    assert (found.class_names, set(found.parts)) == (("car", "ship", "train"), {None})
+    assert scan_folder(tree(tmp_path / "ids", "valid/0.jpg", "invalid/0.jpg")).class_names == ("invalid", "valid")
+
+
+def test_what_looks_like_parts_is_not_taken_for_classes(tmp_path):
+    flat = tree(tmp_path / "flat", "train/cat.0.jpg", "test1/1.jpg", "test/1.jpg")
+    refused(flat, "/ and ", "look like parts of a data set", "without a folder for each class")
+    inside = tree(tmp_path / "inside", *(f"{label}/{part}/0.jpg" for label in "ab" for part in ("train", "test")))
+    refused(inside, "each class contains parts, as a/train/", "train/a/")
+    refused(
+        tree(tmp_path / "pets", "PetImages/Cat/0.jpg", "PetImages/Dog/0.jpg"), "if Cat and Dog are", "pets/PetImages"
+    )
+
+
+def test_folders_of_systems_are_passed_over_and_counted(tmp_path):
+    systems = ["cats/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/0.jpg", "$RECYCLE.BIN/0.jpg", "FOUND.000/0.jpg"]
+    systems += [
+        "lost+found/0.jpg",
+        "System Volume Information/0.jpg",
+        "dogs/Previews.lrdata/0.jpg",
+        "dogs/.thumbs/0.jpg",
+    ]
+    found = scan_folder(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *systems))
+    assert (found.class_names, len(found.paths)) == (("cats", "dogs"), 2)
+    (note,) = note_other_files(tmp_path, found.paths)
+    assert note.startswith("folders of the system and of other programs, passed over: 8 (1 #recycle, ")
+    assert note_other_files(tree(tmp_path / "clean", "a/0.jpg"), [tmp_path / "clean/a/0.jpg"]) == []
+
+
+def test_one_class_in_two_unicode_forms_is_one_class(tmp_path):
+    tree(tmp_path, "train/v\u00f6gel/0.jpg", "train/vo\u0308gel/1.jpg", "train/x/0.jpg", "test/vo\u0308gel/2.jpg")
+    found = scan_folder(tmp_path)
+    assert found.class_names == ("v\u00f6gel", "x")
+    assert Counter(found.labels) == {0: 3, 1: 1}
+
+
+@pytest.mark.parametrize("other", ["Cats", "cats ", "cats.", "ca\u200bts", "\u200fcats", "cats\x07"])
+def test_classes_whose_names_look_the_same_are_refused(tmp_path, other):
+    tree(tmp_path, "cats/0.jpg", f"{other}/0.jpg", "dogs/0.jpg")
+    refused(tmp_path, "'cats'", ascii(other), "differ only in capitals")

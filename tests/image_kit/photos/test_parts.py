@@ -9,7 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from image_kit.errors import UserError
 from image_kit.photos import parts as photo_parts
-from image_kit.photos.folders import PARTS, PhotoFolder
+from image_kit.photos.folders import PhotoFolder
+from image_kit.photos.part_names import PARTS
 from image_kit.photos.parts import assign_parts
 
 

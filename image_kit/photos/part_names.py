@@ -1,0 +1,48 @@
+"""Which folders are parts of a data set (train, validation, test), judged by their names, and which only look alike."""
+
+import re
+import unicodedata
+
+from image_kit.errors import UserError
+
+# The project's name for each part of a data set -> the words that people use for it.
+PART_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+PARTS = tuple(PART_NAMES)
+# Words that people add: train_img, training_set, seg_train, test-data, "Train Images".
+FILLERS = (
+    *("set", "sets", "img", "imgs", "image", "images", "photo", "photos", "picture", "pictures", "data", "dataset"),
+    *("seg", "split", "part", "folder", "dir"),
+)
+_JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
+
+
+def part_of_name(name: str) -> str | None:
+    """The part that a folder's name means, such as "train" for train_img, Training_Set or seg_train; None if none."""
+    joined = _JOINED.fullmatch(name.lower())  # trainset, testdata
+    words = joined.groups() if joined else re.split(r"[\W_]+", name.lower())
+    left = [word for word in words if word and word not in FILLERS]
+    if len(left) != 1:
+        return None
+    return next((part for part, known in PART_NAMES.items() if left[0] in known), None)
+
+
+def class_name(folder_name: str) -> str:
+    """The class that a folder's name means: with accents as one letter. macOS stores them apart, others do not."""
+    return unicodedata.normalize("NFC", folder_name)
+
+
+def refuse_look_alike_names(where: object, names: list[str]) -> None:
+    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible."""
+    first: dict[str, str] = {}
+    for name in names:
+        visible = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc"))
+        other = first.setdefault(" ".join(visible.casefold().split()).rstrip(" ."), name)
+        if other != name:
+            raise UserError(
+                f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "
+                "end or invisible letters; give the two folders one name, or names that can be told apart"
+            )
