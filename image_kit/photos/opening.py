@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
+from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
 
 # Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
@@ -57,7 +58,14 @@ def decode_photo(
 
     try:
         with pillow_silenced():
-            return _without_pillows_limit(decode)
+            try:
+                return _without_pillows_limit(decode)
+            except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
+                data = source if isinstance(source, bytes) else Path(source).read_bytes()
+                source = without_png_metadata(data)
+                if source is data:
+                    raise
+                return _without_pillows_limit(decode)
     except PhotoError:
         raise
     except FileNotFoundError:

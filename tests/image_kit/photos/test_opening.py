@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -285,3 +286,20 @@ print("done")
 """
     done = run_python("-c", code, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt", b"iTXt", b"tEXt"])
+def test_a_png_with_much_metadata_is_read(tmp_path, kind):
+    """As ImageNet has one; Pillow refuses more than 1 MB of text or profile."""
+    file = io.BytesIO()
+    Image.new("RGB", (20, 10), "red").save(file, "PNG")
+    png, noise = file.getvalue(), np.random.default_rng(0).integers(1, 5, 2_000_000, np.uint8).tobytes()
+    body = {b"iTXt": b"key\0\1\0\0\0", b"tEXt": b"key\0"}.get(kind, b"profile\0\0")
+    body += noise if kind == b"tEXt" else zlib.compress(noise)
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    data = png[:33] + chunk + png[33:]  # behind the header
+    (tmp_path / "0.png").write_bytes(data)
+    for source in (data, tmp_path / "0.png"):
+        assert np.asarray(open_photo(source)).tolist() == [[[255, 0, 0]] * 20] * 10
+    with pytest.raises(PhotoError):
+        open_photo(data[:-40])
