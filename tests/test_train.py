@@ -173,7 +173,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
 def test_a_users_error_is_one_clear_line_and_leaves_nothing(tmp_path, run_command, coloured_photos, arguments, message):
     (tmp_path / "empty").mkdir()
     coloured_photos(tmp_path / "one", {"cats": 2})
-    coloured_photos(tmp_path / "mixed", {"train": 1, "cats": 1})
+    coloured_photos(tmp_path / "mixed", {"train/cats": 1, "cats": 1})
     coloured_photos(tmp_path / "photos", {"cats": 2, "dogs": 2})
     before = {path.name for path in tmp_path.iterdir()}
     process = run_command(tmp_path, "train.py", *arguments)
@@ -187,12 +187,14 @@ def test_a_users_error_is_one_clear_line_and_leaves_nothing(tmp_path, run_comman
 def test_too_small_images_and_too_few_photos_are_found_before_a_run_folder_is_made(
     tmp_path, run_command, coloured_photos
 ):
-    coloured_photos(tmp_path / "few", {"cats": 3, "dogs": 3})
+    coloured_photos(tmp_path / "few", {"cats": 2, "dogs": 2})
     coloured_photos(tmp_path / "many", {"train/cats": 2, "train/dogs": 2, "val/cats": 1, "val/dogs": 1})
     few = run_command(tmp_path, "train.py", "few", *TUTORIAL)
     small = run_command(tmp_path, "train.py", "many", *TUTORIAL, "--image-size", "12")
     assert (few.returncode, small.returncode) == (2, 2)
-    assert re.search(r"train.py: error: class '\w+' has \d readable photos for \w+, at least \d needed", few.stderr)
+    assert re.search(
+        r"train.py: error: too few readable photos of '\w+' \(\d for \w+\).*; each class needs", few.stderr
+    )
     assert "train.py: error: --image-size: 12 x 12 pixels are too few for the network elephants_cars" in small.stderr
     assert not list(tmp_path.glob("runs/*"))
 

@@ -14,14 +14,16 @@ MINIMUM_PHOTOS = {"train": 2, "validation": 1, "test": 0}  # of each class
 # From here on a test part is cut for a head on features. Of fewer photos, cross-validation says more than 15 % of them.
 FEWEST_TO_CUT_TEST = 1_000
 FEWEST_GROUPS_TO_CUT_TEST = 20  # 15 % of fewer groups, such as shops, are three or less: their score says little
+MOST_NAMED = 10  # classes in a message
 FEWEST_TO_VALIDATE = 2  # of each class: one is held out, one is learned
 
 
 def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[list[str | None], list[str]]:
     """Assign every photo to a part by its content, so that equal photos are never in two parts.
 
-    A photo's part depends on its content only, so adding a photo moves no other one. Where the folder
-    itself has equal photos in two parts, they are kept in the later one (test before validation before train).
+    A photo's part depends on its content only, so adding a photo moves no other one. Only where that leaves too few
+    photos of a class in train or validation, `_fill_parts` moves the next ones by hash. Where the folder itself has
+    equal photos in two parts, they are kept in the later one (test before validation before train).
     Photos that are in two classes are left out.
 
     Args:
@@ -40,6 +42,7 @@ def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[lis
         for digest, stated in zip(hashes, photos.parts, strict=True)
     ]
     notes = _leave_out_all_copies(photos, parts, hashes)
+    _fill_parts(photos, parts, hashes, cuts_validation)
     _check_counts(photos, parts)
     return parts, notes
 
@@ -79,6 +82,45 @@ def assign_cross_validated_parts(
         _return_to_train(photos, parts, keys)
     _check_head_counts(photos, parts, hashes)
     return parts, notes
+
+
+def _fill_parts(
+    photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None], cuts_validation: bool
+) -> None:
+    """Where the hashes leave too few photos of a class in train or validation, move the next ones by hash there.
+
+    Train and validation give to each other first, so that a photo that more photos send back was never scored. Stated
+    parts are not changed.
+    """
+    can_move = [stated is None or (stated == "train" and cuts_validation) for stated in photos.parts]
+    of_class: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))  # label -> hash -> its copies
+    for index, (label, digest) in enumerate(zip(photos.labels, hashes, strict=True)):
+        if parts[index] and digest:
+            of_class[label][digest].append(index)
+    for copies in of_class.values():
+        count = Counter(part for same in copies.values() for index in same if (part := parts[index]))
+        for part, minimum in MINIMUM_PHOTOS.items():
+            while count[part] < minimum and (moved := _find_next(part, copies, parts, can_move, count)):
+                for index in moved:
+                    count[parts[index] or ""] -= 1
+                    count[part] += 1
+                    parts[index] = part
+
+
+def _find_next(
+    wanted: str, copies: dict[str, list[int]], parts: list[str | None], can_move: list[bool], count: Counter[str]
+) -> list[int]:
+    """The photo of one class, with its copies, that moves to the part `wanted`; empty if no part can spare one.
+
+    It is the one whose hash is the nearest to the border between the two parts.
+    """
+    for giver in ("validation", "train", "test"):
+        given = [(digest, same) for digest, same in copies.items() if parts[same[0]] == giver and can_move[same[0]]]
+        nearest_first = sorted(given, reverse=PARTS.index(giver) < PARTS.index(wanted))
+        for _, same in nearest_first:
+            if giver != wanted and count[giver] - len(same) >= MINIMUM_PHOTOS[giver]:
+                return same
+    return []
 
 
 def _return_to_train(photos: PhotoFolder, parts: list[str | None], keys: Sequence[str | None]) -> None:
@@ -142,10 +184,16 @@ def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[i
 
 def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
     counts = Counter(zip(parts, photos.labels, strict=True))
-    for part, minimum in MINIMUM_PHOTOS.items():
-        for label, name in enumerate(photos.class_names):
-            if counts[part, label] < minimum:
-                raise UserError(
-                    f"class {name!r} has {counts[part, label]} readable photos for {part}, at least {minimum} needed; "
-                    f"add photos, or choose the counts (see python data/prepare.py split --help). {LAYOUT_HELP}"
-                )
+    short = [
+        f"{name!r} ({counts[part, label]} for {part})"
+        for label, name in enumerate(photos.class_names)
+        for part, minimum in MINIMUM_PHOTOS.items()
+        if counts[part, label] < minimum
+    ]
+    if short:
+        more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
+        needed = " and ".join(f"{minimum} for {part}" for part, minimum in MINIMUM_PHOTOS.items() if minimum)
+        raise UserError(
+            f"too few readable photos of {', '.join(short[:MOST_NAMED])}{more}; each class needs at least {needed}: "
+            f"add photos, or choose the counts (see python data/prepare.py split --help). {LAYOUT_HELP}"
+        )

@@ -122,5 +122,5 @@ def test_every_photo_readable_or_not_moves_the_progress_bar(tmp_path, photo_tree
 
 def test_too_few_photos(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 1, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
-    with pytest.raises(UserError, match="'cats' has 1 readable photos for train"):
+    with pytest.raises(UserError, match=r"too few readable photos of 'cats' \(1 for train\)"):
         load_photos(tmp_path, PHOTOS)

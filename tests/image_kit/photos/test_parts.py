@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,45 @@ def test_too_few_photos_of_a_class(missing):
     message = str(caught.value)
     for word in ("'cats'", missing, "at least", "prepare.py split"):
         assert word in message
+
+
+@settings(deadline=None)
+@given(numbers=st.lists(st.integers(0, 10**6), min_size=3, max_size=25, unique=True), part=STATED)
+def test_three_photos_of_a_class_are_enough_whatever_their_hashes(numbers, part):
+    """The photos that need not move stay where their hash sends them."""
+    folder = class_folders([0] * len(numbers), [part] * len(numbers))
+    folder = replace(folder, class_names=("cats",))
+    hashes = [digest(number) for number in numbers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(photo_parts, "MINIMUM_PHOTOS", {})
+        alone, _ = assign_parts(folder, hashes)
+    parts, _ = assign_parts(folder, hashes)
+    assert parts.count("train") >= 2
+    assert parts.count("validation") >= 1
+    missing = max(0, 2 - alone.count("train")) + max(0, 1 - alone.count("validation"))
+    assert sum(one != other for one, other in zip(alone, parts, strict=True)) == missing
+
+
+def test_the_next_photo_by_hash_fills_a_part_and_train_gives_before_test():
+    folder = replace(class_folders([0] * 5), class_names=("cats",))
+    positions = (0.1, 0.6, 0.3, 0.86, 0.9)
+    hashes = [at(position, number) for number, position in enumerate(positions)]
+    assert assign_parts(folder, hashes)[0] == ["train", "validation", "train", "test", "test"]
+    hashes[2] = at(0.95, 2)  # train can spare none
+    assert assign_parts(folder, hashes)[0] == ["train", "train", "test", "validation", "test"]
+
+
+def test_every_class_that_is_too_small_is_named():
+    count = 30
+    names = tuple(f"class {number:02}" for number in range(count))
+    folder = PhotoFolder("", names, tuple(Path(f"{n}.jpg") for n in range(count)), tuple(range(count)), (None,) * count)
+    with pytest.raises(UserError) as caught:
+        assign_parts(folder, [digest(number) for number in range(count)])
+    first = str(caught.value).splitlines()[0]
+    assert "'class 00' (" in first
+    assert "'class 04' (" in first
+    assert " more; each class needs at least 2 for train and 1 for validation" in first
+    assert len(str(caught.value)) < 2000
 
 
 def test_test_photos_may_be_missing():
