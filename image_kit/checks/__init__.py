@@ -10,6 +10,11 @@ if TYPE_CHECKING:
         CheckedPhotos as CheckedPhotos,
         load_checked_photos as load_checked_photos,
     )
+    from image_kit.checks.confusions import (
+        ConfusedPair as ConfusedPair,
+        find_confusions as find_confusions,
+        list_confusions as list_confusions,
+    )
     from image_kit.checks.findings import Finding as Finding
     from image_kit.checks.findings_file import (
         Accepted as Accepted,
@@ -17,13 +22,31 @@ if TYPE_CHECKING:
         read_accepted as read_accepted,
         write_findings as write_findings,
     )
+    from image_kit.checks.learning_curve import (
+        LearningCurve as LearningCurve,
+        find_learning_curve as find_learning_curve,
+    )
+    from image_kit.checks.strangers import (
+        StrangerScores as StrangerScores,
+        list_strangers as list_strangers,
+        score_strangers as score_strangers,
+    )
+    from image_kit.checks.wrong_labels import (
+        LabelScores as LabelScores,
+        list_wrong_labels as list_wrong_labels,
+        score_labels as score_labels,
+    )
 
 __getattr__ = lazy_names(
     __name__,
     {
         "applying": "Cleaned apply_findings",
         "checked_photos": "CheckedPhotos load_checked_photos",
+        "confusions": "ConfusedPair find_confusions list_confusions",
         "findings": "Finding",
         "findings_file": "Accepted find_checked_folder read_accepted write_findings",
+        "learning_curve": "LearningCurve find_learning_curve",
+        "strangers": "StrangerScores list_strangers score_strangers",
+        "wrong_labels": "LabelScores list_wrong_labels score_labels",
     },
 )

@@ -1,6 +1,6 @@
 """How right a head is on photos that it was not fitted to, from the photos that there are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,29 @@ def cross_validate(
     return _score(probabilities, labels, groups, folds, strength, np.array(repeat_accuracies))
 
 
+def answer_held_out(
+    rows: FeatureRows, labels: np.ndarray, n_classes: int, folds: np.ndarray, strength: float, weights: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Answers to every photo by heads that were fitted without its fold, when some photos count less or not at all.
+
+    Args:
+        rows, labels, n_classes: as in `cross_validate`.
+        folds: int (repeats, n), such as `CrossValidation.folds`.
+        strength: of the penalty.
+        weights: float32 (n,) or (repeats, k, n), how much each photo counts in the fits, those of each fold if k are
+            given; no fold may hold all photos that count.
+
+    Yields:
+        For each repeat, log-probabilities, float32 (n, c).
+    """
+    for fold_of, thetas in zip(folds, _fit_folds(rows, labels, n_classes, weights, folds, (strength,)), strict=True):
+        logs = np.empty((len(rows), n_classes), np.float32)
+        for fold, theta in enumerate(thetas[:, 0]):
+            held = np.flatnonzero(fold_of == fold)
+            logs[held] = _log_probabilities(rows, theta, held)
+        yield logs
+
+
 def _fit_folds(
     rows: FeatureRows,
     labels: np.ndarray,
@@ -99,11 +122,15 @@ def _fit_folds(
     folds: np.ndarray,
     strengths: Sequence[float],
 ) -> np.ndarray:
-    """Weights of heads, float32 (repeats, folds, strengths, r + 1, c), each fitted without the photos of its fold."""
+    """Weights of heads, float32 (repeats, folds, strengths, r + 1, c), each fitted without the photos of its fold.
+
+    `weights` is (n,), or (repeats, folds, n).
+    """
     numbers = np.arange(folds.max() + 1)
-    masks = (folds[:, None] != numbers[:, None]).reshape(-1, len(labels)).T  # (n, repeats * folds)
-    fit_weights = np.repeat(masks * weights[:, None], len(strengths), axis=1)
-    theta = fit_all(rows, Fits(labels, n_classes, fit_weights, np.tile(strengths, masks.shape[1])))
+    masks = folds[:, None] != numbers[:, None]  # (repeats, folds, n)
+    kept = (masks * weights).reshape(-1, len(labels)).T
+    fit_weights = np.repeat(kept, len(strengths), axis=1)
+    theta = fit_all(rows, Fits(labels, n_classes, fit_weights, np.tile(strengths, kept.shape[1])))
     return theta.swapaxes(0, 1).reshape(len(folds), len(numbers), len(strengths), -1, n_classes)
 
 

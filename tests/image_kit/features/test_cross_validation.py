@@ -5,7 +5,8 @@ import pytest
 
 from image_kit.errors import UserError
 from image_kit.features import cross_validation
-from image_kit.features.cross_validation import STRENGTHS, cross_validate
+from image_kit.features.cross_validation import STRENGTHS, answer_held_out, cross_validate
+from image_kit.features.feature_rows import prepare_rows
 from image_kit.features.head import fit_head
 from tests.fixtures.blobs import blobs
 
@@ -129,3 +130,25 @@ def test_the_interval_holds_the_accuracy_of_the_final_head(photos_of_a_group):
         low, high = result.interval
         held += low <= (head.logits(others).argmax(axis=1) == their_labels).mean() <= high
     assert held >= 0.9 * draws
+
+
+def test_held_out_answers_are_those_of_the_cross_validation():
+    features, labels = blobs(90)
+    rows, strength = prepare_rows(features), 1e-3
+    found = cross_validate(rows, labels, 3, strengths=(strength,))
+    answers = list(answer_held_out(rows, labels, 3, found.folds, strength, np.ones(90, np.float32)))
+    assert len(answers) == len(found.folds)
+    assert np.allclose(np.exp(answers).mean(axis=0), found.probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("for_each_fold", [False, True])
+def test_photos_of_weight_0_are_not_learned_from(for_each_fold):
+    """Whatever their labels are, the answers stay the same to the bit."""
+    features, labels = blobs(90)
+    rows, folds = prepare_rows(features), cross_validation.make_folds(labels, None, 5, 2)
+    weights = (np.arange(90) % 4 > 0).astype(np.float32)
+    given = np.broadcast_to(weights, (2, 5, 90)) if for_each_fold else weights
+    others = np.where(weights, labels, (labels + 1) % 3)
+    one, two = (list(answer_held_out(rows, each, 3, folds, 1e-3, given)) for each in (labels, others))
+    assert np.array_equal(one, two)
+    assert not np.allclose(one, list(answer_held_out(rows, labels, 3, folds, 1e-3, np.ones(90, np.float32))))

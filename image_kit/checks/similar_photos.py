@@ -1,0 +1,64 @@
+"""The most similar photos of each photo, in blocks, so that the memory grows with the photos and not their square."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from image_kit.features import FeatureRows, unit_length
+
+BLOCK = 2**23  # similarities at once: 32 MB
+BLOCK_ROWS = 1_024  # photos compared with the others at once, at most
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarPhotos:
+    """The k most similar photos of each of n photos, outside of its group, most similar first.
+
+    Attributes:
+        photos: int (n, k), indices.
+        similarities: float32 (n, k), cosines, -1 to 1; -inf where there are fewer than k photos outside of the group.
+    """
+
+    photos: np.ndarray
+    similarities: np.ndarray
+
+    def votes(self, labels: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
+        """The sum of the weights, float (n, k), of the similar photos of each class: float32 (n, n_classes)."""
+        rows = np.arange(len(labels))
+        found = np.zeros((len(labels), n_classes), np.float32)
+        usable = np.where(np.isfinite(self.similarities), weights, 0)
+        for photos, weight in zip(self.photos.T, usable.T, strict=True):
+            found[rows, labels[photos]] += weight
+        return found
+
+
+def find_similar(rows: FeatureRows, groups: np.ndarray, count: int) -> SimilarPhotos:
+    """Find the `count` most similar photos of each photo by the cosine of the centred features.
+
+    Without centring, what all photos of the folder have in common makes most of the similarity.
+
+    Args:
+        rows: of n photos.
+        groups: int (n,); photos of the same group, such as near copies, say nothing about each other.
+        count: of similar photos, at least 1; fewer if there are not as many others.
+    """
+    n = len(rows)
+    count = min(count, n - 1)
+    photos, similarities = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
+    for some, products in compare_in_blocks(unit_length(rows.features_of(slice(0, n)))):
+        products[groups[some][:, None] == groups] = -np.inf
+        nearest = np.argpartition(products, -count, axis=1)[:, -count:]
+        values = np.take_along_axis(products, nearest, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        photos[some] = np.take_along_axis(nearest, order, axis=1)
+        similarities[some] = np.take_along_axis(values, order, axis=1)
+    return SimilarPhotos(photos, similarities)
+
+
+def compare_in_blocks(features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some photos at a time, and their products with all: float32 (photos of the block, n), which may be changed."""
+    size = min(BLOCK_ROWS, max(1, BLOCK // len(features)))
+    for start in range(0, len(features), size):
+        some = slice(start, start + size)
+        yield some, features[some] @ features.T
