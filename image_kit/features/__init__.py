@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         photo_features as photo_features,
         select_part as select_part,
     )
-    from image_kit.features.feature_rows import prepare_rows as prepare_rows
+    from image_kit.features.feature_rows import prepare_rows as prepare_rows, unit_length as unit_length
     from image_kit.features.finding import find_features as find_features
     from image_kit.features.folds import classes_in_one_group as classes_in_one_group, make_folds as make_folds
     from image_kit.features.golden_features import check_golden as check_golden, golden_image as golden_image
@@ -42,7 +42,7 @@ __getattr__ = lazy_names(
         "backbones": "load_backbone",
         "cross_validation": "CrossValidation cross_validate",
         "extraction": "PhotoFeatures photo_features select_part",
-        "feature_rows": "prepare_rows",
+        "feature_rows": "prepare_rows unit_length",
         "finding": "find_features",
         "folds": "classes_in_one_group make_folds",
         "golden_features": "check_golden golden_image",
