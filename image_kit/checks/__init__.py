@@ -15,6 +15,9 @@ if TYPE_CHECKING:
         find_confusions as find_confusions,
         list_confusions as list_confusions,
     )
+    from image_kit.checks.copies import find_copies as find_copies
+    from image_kit.checks.file_facts import FileFacts as FileFacts, read_file_facts as read_file_facts
+    from image_kit.checks.films import find_films as find_films, write_groups as write_groups
     from image_kit.checks.findings import Finding as Finding
     from image_kit.checks.findings_file import (
         Accepted as Accepted,
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
         LearningCurve as LearningCurve,
         find_learning_curve as find_learning_curve,
     )
+    from image_kit.checks.near_copies import NearCopy as NearCopy, find_near_copies as find_near_copies
+    from image_kit.checks.odd_files import find_odd_files as find_odd_files
     from image_kit.checks.strangers import (
         StrangerScores as StrangerScores,
         list_strangers as list_strangers,
@@ -43,9 +48,14 @@ __getattr__ = lazy_names(
         "applying": "Cleaned apply_findings",
         "checked_photos": "CheckedPhotos load_checked_photos",
         "confusions": "ConfusedPair find_confusions list_confusions",
+        "copies": "find_copies",
+        "file_facts": "FileFacts read_file_facts",
+        "films": "find_films write_groups",
         "findings": "Finding",
         "findings_file": "Accepted find_checked_folder read_accepted write_findings",
         "learning_curve": "LearningCurve find_learning_curve",
+        "near_copies": "NearCopy find_near_copies",
+        "odd_files": "find_odd_files",
         "strangers": "StrangerScores list_strangers score_strangers",
         "wrong_labels": "LabelScores list_wrong_labels score_labels",
     },

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
         note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
+    from image_kit.photos.headers import (
+        PhotoHeader as PhotoHeader,
+        fits_suffix as fits_suffix,
+        jpeg_bits as jpeg_bits,
+        read_header as read_header,
+    )
     from image_kit.photos.keras_loading import (
         KerasLoading as KerasLoading,
     )
@@ -58,6 +64,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "folders": "PhotoFolder note_other_files find_test_folder list_classes list_photos scan_folder",
+        "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",

@@ -1,0 +1,111 @@
+"""Copies as findings: one photo under two labels, in two parts of the folder, or twice in one class."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from image_kit.checks.checked_photos import CheckedPhotos
+from image_kit.checks.file_facts import FileFacts
+from image_kit.checks.findings import Finding
+from image_kit.checks.near_copies import NearCopy
+from image_kit.features import merge_groups, unit_length
+from image_kit.photos import PARTS
+
+ASKED = 10  # nearest photos that are no copies, whose classes tell which of two labels is the more likely
+
+
+def find_copies(photos: CheckedPhotos, facts: FileFacts, copies: Sequence[NearCopy]) -> list[Finding]:
+    """What copies of one photo spoil: contradictions first, then leaks, then copies inside a class.
+
+    Of each set of copies one photo is kept, and each other one is a finding. The kept one is of the most likely class,
+    then of the last part (a test set should stay as it is), then the largest. So dropping all findings leaves no copy.
+
+    Args:
+        photos, facts: of the same photos.
+        copies: what `find_near_copies` found.
+    """
+    links: dict[int, dict[int, NearCopy]] = defaultdict(dict)
+    for pair in copies:
+        links[pair.one][pair.other] = links[pair.other][pair.one] = pair
+    groups = merge_groups(None, [(pair.one, pair.other) for pair in copies], len(photos.paths))
+    sets = defaultdict(list)
+    for index in sorted(links):
+        sets[groups[index]].append(index)
+    found = [finding for members in sets.values() for finding in _judge_set(photos, facts, members, links)]
+    order = ("contradiction", "leak", "copy")
+    return sorted(found, key=lambda each: (order.index(each.kind), -each.certainty, each.file))
+
+
+def _judge_set(
+    photos: CheckedPhotos, facts: FileFacts, members: list[int], links: dict[int, dict[int, NearCopy]]
+) -> list[Finding]:
+    label = _most_likely_label(photos, members)
+    ranks = {part: rank for rank, part in enumerate((None, *PARTS))}
+    pixels = facts.sizes.prod(axis=1)
+
+    def rank(index: int) -> tuple[bool, int, int, int]:
+        return photos.labels[index] == label, ranks[photos.parts[index]], int(pixels[index]), -index
+
+    kept = max(members, key=rank)
+    return [_describe(photos, index, kept, links[index].get(kept)) for index in members if index != kept]
+
+
+def _most_likely_label(photos: CheckedPhotos, members: list[int]) -> int:
+    """The label of the copies that most of the photos have that look like them; between equals, the more frequent."""
+    labels, counts = np.unique(photos.labels[members], return_counts=True)
+    if len(labels) == 1:
+        return int(labels[0])
+    alike = (unit_length(photos.features) @ unit_length(photos.features[members]).T).max(axis=1)
+    alike[members] = -np.inf
+    nearest = np.argsort(-alike, kind="stable")[:ASKED]
+    votes = [(photos.labels[nearest[alike[nearest] > -np.inf]] == label).sum() for label in labels]
+    return int(labels[max(range(len(labels)), key=lambda each: (votes[each], counts[each], -each))])
+
+
+def _describe(photos: CheckedPhotos, index: int, kept: int, pair: NearCopy | None) -> Finding:
+    file, other = photos.files[index], photos.files[kept]
+    own, wanted = (photos.class_names[photos.labels[each]] for each in (index, kept))
+    certainty = pair.likeness if pair else 0.9  # found through a third photo that is a copy of both
+    likeness = _describe_likeness(pair, other)
+    if photos.labels[index] != photos.labels[kept]:
+        return Finding(
+            file,
+            "contradiction",
+            "high",
+            f"{likeness}, but this one is in the class {own} and that one in {wanted}.",
+            f"Look at it and keep one of the two; photos that look like it are rather {wanted}.",
+            other,
+            "drop",
+            certainty,
+        )
+    if photos.parts[index] != photos.parts[kept]:
+        return Finding(
+            file,
+            "leak",
+            "high",
+            f"{likeness}; this one is in {photos.parts[index]} and that one in {photos.parts[kept]}.",
+            "Drop one of the two: a network that is tested on a photo it learned gets too good a score.",
+            other,
+            "drop",
+            certainty,
+        )
+    return Finding(
+        file,
+        "copy",
+        "low",
+        f"{likeness}, and both are in the class {own}.",
+        "Drop it: a copy teaches nothing new, and split at random it makes the score too good.",
+        other,
+        "drop",
+        certainty,
+    )
+
+
+def _describe_likeness(pair: NearCopy | None, other: str) -> str:
+    if pair is None:
+        return f"It shows the same picture as {other}, since both are copies of a third photo"
+    if pair.is_exact:
+        return f"It is the same file as {other}, byte for byte"
+    how = "mirrored, " if pair.is_mirrored else ""
+    return f"It shows the same picture as {other} ({how}{pair.likeness:.0%} of the details agree)"

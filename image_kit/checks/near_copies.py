@@ -1,0 +1,130 @@
+"""Pairs of photos that are copies of one photo: the same file, or resized, recompressed, cropped, mirrored, recoloured.
+
+Candidates are the nearest neighbours by features and by signatures; their pixels decide.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from image_kit.checks.alignment import BLOCK, correlate_aligned
+from image_kit.checks.checked_photos import CheckedPhotos
+from image_kit.checks.file_facts import FileFacts
+from image_kit.features import unit_length
+from image_kit.threads import threads
+
+# Correlation of details after alignment. Of copies of clothing, elephants and cars by 14 changes, 99.4 % reach it; of
+# all other pairs of neighbours in these sets none is above .90 (benchmarks/checks_files.py).
+COPY_FROM = 0.92
+NEIGHBOURS = 6  # by features
+SIGNATURE_NEIGHBOURS = 3  # by signatures, and as many by mirrored ones
+COMPARED = 2**24  # similarities at once: 64 MB
+SIGNATURE_SIDE = 12  # pixels, see image_kit.photos.Signatures
+
+
+@dataclass(frozen=True)
+class NearCopy:
+    """Two photos, by index, that are copies of one photo.
+
+    Attributes:
+        one, other: `one` < `other`.
+        likeness: correlation of their details, COPY_FROM to 1.
+        is_exact: the files are the same, byte for byte.
+        is_mirrored: one is the mirror image of the other.
+    """
+
+    one: int
+    other: int
+    likeness: float
+    is_exact: bool = False
+    is_mirrored: bool = False
+
+
+def find_near_copies(photos: CheckedPhotos, facts: FileFacts) -> list[NearCopy]:
+    """Find pairs of copies. Of several that are the same file, the pairs with the first one are listed.
+
+    Takes a time that grows with the square of the number of photos, and memory that grows with the number.
+    """
+    first_of: dict[str, int] = {}
+    firsts = np.array([first_of.setdefault(digest, index) for index, digest in enumerate(photos.hashes)], int)
+    found = [NearCopy(int(one), other, 1.0, is_exact=True) for other, one in enumerate(firsts) if one != other]
+    different = np.unique(firsts)
+    pairs = _find_candidates(photos, different)
+    blocks = [pairs[start : start + BLOCK] for start in range(0, len(pairs), BLOCK)]
+    for some, plain, mirrored in zip(
+        blocks,
+        threads().map(partial(_compare, facts.grey, False), blocks),
+        threads().map(partial(_compare, facts.grey, True), blocks),
+        strict=True,
+    ):
+        likeness = np.maximum(plain, mirrored)
+        found += [
+            NearCopy(int(one), int(other), float(alike), is_mirrored=bool(flipped))
+            for (one, other), alike, flipped in zip(some, likeness, mirrored > plain, strict=True)
+            if alike >= COPY_FROM
+        ]
+    return sorted(found, key=lambda pair: (pair.one, pair.other))
+
+
+def _compare(grey: np.ndarray, mirrored: bool, pairs: np.ndarray) -> np.ndarray:
+    """Likeness of pairs, float32 (k,); the better one of both ways to align them, since either may be the crop."""
+    one, other = grey[pairs[:, 0]], grey[pairs[:, 1]]
+    if mirrored:
+        other = other[:, :, ::-1]
+    likeness = correlate_aligned(one, other)
+    unsure = np.flatnonzero((likeness > 0) & (likeness < COPY_FROM))
+    likeness[unsure] = np.maximum(likeness[unsure], correlate_aligned(other[unsure], one[unsure]))
+    return likeness
+
+
+def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray:
+    """Pairs of indices, int (k, 2), the smaller one first, each pair once."""
+    signatures = photos.signatures.rows[different].astype(np.float32)
+    pixels = signatures.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
+    grey = unit_length(pixels.mean(axis=3).reshape(len(different), -1))  # a tint changes colours only
+    mirrored = grey.reshape(-1, SIGNATURE_SIDE, SIGNATURE_SIDE)[:, :, ::-1].reshape(len(grey), -1)
+    features = unit_length(photos.features[different])
+    nearest = [
+        *find_neighbours(features, features, NEIGHBOURS)[0].T,
+        *find_neighbours(grey, grey, SIGNATURE_NEIGHBOURS)[0].T,
+        *find_neighbours(mirrored, grey, SIGNATURE_NEIGHBOURS)[0].T,
+    ]
+    if not nearest:  # a single photo
+        return np.zeros((0, 2), int)
+    pairs = np.concatenate([np.stack([np.arange(len(different)), others], axis=1) for others in nearest])
+    return different[np.unique(np.sort(pairs, axis=1), axis=0)]
+
+
+def find_neighbours(rows: np.ndarray, others: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest rows of `others` for each of `rows`, without the row of the same number; in blocks, in threads.
+
+    Args:
+        rows, others: float32 (n, d) of unit length.
+        count: how many; fewer if there are fewer.
+
+    Returns:
+        int (n, count), nearest first; and their cosines, float32 (n, count).
+    """
+    n, count = len(rows), max(0, min(count, len(others) - 1))
+    nearest, cosines = np.zeros((n, count), int), np.zeros((n, count), np.float32)
+    step = max(1, COMPARED // max(1, n))
+
+    def find(start: int) -> None:
+        some = np.arange(start, min(start + step, n))
+        alike = rows[some] @ others.T
+        alike[some - start, some] = -np.inf
+        best = np.argpartition(alike, -count, axis=1)[:, -count:]
+        values = np.take_along_axis(alike, best, axis=1)
+        order = np.argsort(-values, axis=1)
+        nearest[some], cosines[some] = (np.take_along_axis(each, order, axis=1) for each in (best, values))
+
+    if count:
+        _finish(threads().map(find, range(0, n, step)))
+    return nearest, cosines
+
+
+def _finish(work: Iterable[None]) -> None:
+    for _ in work:
+        pass
