@@ -10,6 +10,11 @@ if TYPE_CHECKING:
         CheckedPhotos as CheckedPhotos,
         load_checked_photos as load_checked_photos,
     )
+    from image_kit.checks.checking import (
+        FolderCheck as FolderCheck,
+        check_folder as check_folder,
+        write_check as write_check,
+    )
     from image_kit.checks.confusions import (
         ConfusedPair as ConfusedPair,
         find_confusions as find_confusions,
@@ -47,6 +52,7 @@ __getattr__ = lazy_names(
     {
         "applying": "Cleaned apply_findings",
         "checked_photos": "CheckedPhotos load_checked_photos",
+        "checking": "FolderCheck check_folder write_check",
         "confusions": "ConfusedPair find_confusions list_confusions",
         "copies": "find_copies",
         "file_facts": "FileFacts read_file_facts",

@@ -7,7 +7,7 @@ from pathlib import Path
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.file_facts import FileFacts
 from image_kit.checks.findings import Finding
-from image_kit.photos import PROGRAMS_FILES, PhotoError, PhotoHeader, jpeg_bits, read_file
+from image_kit.photos import PhotoError, PhotoHeader, is_hidden_name, jpeg_bits, read_file
 
 MISSING_FROM = 0.05  # of the rows; less does not change what a network sees
 PLAIN_BELOW = 2.0  # grey levels, standard deviation: a lens cap or an empty page, with the noise of JPEG
@@ -123,10 +123,11 @@ def _find_system_files(folder: Path) -> list[Finding]:
     """One finding for each kind of file that systems leave behind; they are never read as photos."""
     found = defaultdict(list)
     for where, folders, names in os.walk(folder):
-        for name in [*names, *folders]:
-            kind = name.lower() if name.lower() in PROGRAMS_FILES else ".ds_store" if name == ".DS_Store" else ""
-            kind = "._*" if name.startswith("._") else kind
-            if kind:
+        listed = [*names, *folders]
+        folders[:] = [name for name in folders if not is_hidden_name(name)]
+        for name in listed:
+            if is_hidden_name(name):
+                kind = "._*" if name.startswith("._") else name.lower()
                 found[kind].append(Path(where, name).relative_to(folder).as_posix())
     return [
         Finding(

@@ -1,0 +1,165 @@
+"""One check of a folder: every question asked, in the order in which the answers build on each other."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from image_kit.checks.checked_photos import CheckedPhotos
+from image_kit.checks.confusions import ConfusedPair, find_confusions, list_confusions
+from image_kit.checks.copies import find_copies
+from image_kit.checks.file_facts import read_file_facts
+from image_kit.checks.films import find_films, write_groups
+from image_kit.checks.findings import Finding
+from image_kit.checks.findings_file import SUMMARY, write_findings
+from image_kit.checks.learning_curve import LearningCurve, find_learning_curve
+from image_kit.checks.near_copies import find_near_copies
+from image_kit.checks.odd_files import find_odd_files
+from image_kit.checks.strangers import list_strangers, score_strangers
+from image_kit.checks.summary import count_kinds, rank_findings, summarise
+from image_kit.checks.wrong_labels import list_wrong_labels, score_labels
+from image_kit.errors import UserError
+from image_kit.features import CrossValidation, cross_validate, merge_groups, prepare_rows, read_groups
+from image_kit.files import write_json
+
+FINDINGS, GROUPS = "findings.csv", "groups.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class FolderCheck:
+    """What a check found.
+
+    Attributes:
+        photos: that were checked.
+        findings: the worst first.
+        groups: int (n,); photos of one group belong together.
+        validated: answers of heads that do not know the photo; None if no head could be fitted.
+        curve: what more photos would bring; None if that cannot be told.
+        pairs: classes that are confused.
+        notes: for the user, a line each: what could not be asked.
+    """
+
+    photos: CheckedPhotos
+    findings: list[Finding]
+    groups: np.ndarray
+    validated: CrossValidation | None
+    curve: LearningCurve | None
+    pairs: list[ConfusedPair]
+    notes: list[str]
+
+    @property
+    def is_serious(self) -> bool:
+        """Whether something of weight was found."""
+        return any(each.severity != "low" for each in self.findings)
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether any two photos belong together."""
+        return len(np.unique(self.groups)) < len(self.groups)
+
+    def summary(self) -> list[str]:
+        """Lines for a terminal, `MOST_LINES` at most: what was checked, and what was found."""
+        photos = self.photos
+        lines = [f"{photos.folder}: {len(photos.paths):,} photos of {len(photos.class_names):,} classes"]
+        if self.validated:
+            low, high = self.validated.interval
+            lines[0] += (
+                f"; a classifier names {self.validated.accuracy:.0%} of photos that it does not know "
+                f"(95 % interval {100 * low:.0f} to {100 * high:.0f})"
+            )
+        lines += [self.curve.sentence] if self.curve else []
+        found = [*self.notes, *summarise(self.findings)]
+        return [*lines, *(found or ["Nothing was found."])]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for a program."""
+        photos, validated, curve = self.photos, self.validated, self.curve
+        counts = np.bincount(photos.labels, minlength=len(photos.class_names))
+        return {
+            "folder": str(photos.folder.resolve()),
+            "photos": len(photos.paths),
+            "unreadable": photos.unreadable,
+            "classes": dict(zip(photos.class_names, counts.tolist(), strict=True)),
+            "groups": len(np.unique(self.groups)),
+            "accuracy": validated and validated.accuracy,
+            "interval": validated and list(validated.interval),
+            "learning_curve": curve and {name: _plain(value) for name, value in vars(curve).items()},
+            "confused": [asdict(pair) for pair in self.pairs],
+            "counts": count_kinds(self.findings),
+            "findings": [asdict(each) for each in self.findings],
+            "notes": self.notes,
+        }
+
+
+def check_folder(
+    photos: CheckedPhotos, groups_file: Path | None = None, show_progress: Callable[[Iterable], Iterable] = iter
+) -> FolderCheck:
+    """Ask every question about a folder's photos.
+
+    Args:
+        photos: of `load_checked_photos`.
+        groups_file: see `read_groups`; None: photos belong together if they are near copies or follow one another.
+        show_progress: wraps the iterable of files that are read, to show a progress bar.
+
+    Raises:
+        UserError: see `read_groups`.
+    """
+    names = _read_groups(groups_file, photos) if groups_file else None
+    facts = read_file_facts(photos.paths, show_progress)
+    copies = find_near_copies(photos, facts)
+    in_row, films = find_films(photos, facts, copies)
+    groups = merge_groups(names, _chain(in_row), len(in_row))
+    findings = [*find_odd_files(photos, facts), *find_copies(photos, facts, copies), *films]
+    findings += list_strangers(photos, score_strangers(photos.features, photos.labels))
+    asked = _ask_heads(photos, groups)
+    return FolderCheck(photos, rank_findings([*findings, *asked.findings]), groups, *asked.results)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    findings: list[Finding]
+    results: tuple[CrossValidation | None, LearningCurve | None, list[ConfusedPair], list[str]]
+
+
+def _ask_heads(photos: CheckedPhotos, groups: np.ndarray) -> _Asked:
+    """What heads that do not know a photo say of it."""
+    rows, labels, class_names = prepare_rows(photos.features), photos.labels, photos.class_names
+    try:
+        validated = cross_validate(rows, labels, len(class_names), groups)
+    except UserError as error:  # all photos belong together
+        return _Asked([], (None, None, [], [f"labels were not checked: {error}"]))
+    scores = score_labels(rows, labels, groups, validated)
+    curve = find_learning_curve(rows, labels, groups, class_names, validated)
+    pairs = find_confusions(photos, validated, scores, curve)
+    findings = [*list_wrong_labels(photos, scores), *list_confusions(pairs)]
+    return _Asked(findings, (validated, curve, pairs, []))
+
+
+def _read_groups(groups_file: Path, photos: CheckedPhotos) -> list[str]:
+    """The group of each readable photo. The file has to name the others, too."""
+    unreadable = [photos.folder / file for file in photos.unreadable]
+    return read_groups(groups_file, photos.folder, [*photos.paths, *unreadable])[: len(photos.paths)]
+
+
+def _chain(groups: np.ndarray) -> Iterable[tuple[int, int]]:
+    """Pairs that join the photos of each group."""
+    first = np.unique(groups, return_index=True)[1]
+    return ((int(first[group]), photo) for photo, group in enumerate(groups) if first[group] != photo)
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def write_check(folder: Path, check: FolderCheck) -> None:
+    """Write findings.csv, check.json and, if photos belong together, groups.csv into an existing folder.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    write_findings(folder / FINDINGS, check.findings)
+    write_json(folder / SUMMARY, check.as_dict())
+    if check.has_groups:
+        write_groups(folder / GROUPS, check.photos, check.groups)
