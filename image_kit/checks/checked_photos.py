@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from image_kit.errors import UserError
 from image_kit.features import Backbone, PhotoFeatures, find_features
 from image_kit.photos import Signatures, scan_folder
 
@@ -53,11 +54,14 @@ def load_checked_photos(
         keeps, show_progress: see `find_features`.
 
     Raises:
-        UserError: see `scan_folder`.
+        UserError: no photo can be read; or see `scan_folder`.
     """
     photos = scan_folder(folder)
     _, found = find_features(photos.paths, backbone, keeps, show_progress)
     readable = [index for index, digest in enumerate(found.hashes) if digest is not None]
+    if not readable:
+        path, reason = next(iter(found.errors.items()))
+        raise UserError(f"{folder}: none of its {len(photos.paths)} photos can be read, such as {path} ({reason})")
     paths = [photos.paths[index] for index in readable]
     return CheckedPhotos(
         folder=folder,

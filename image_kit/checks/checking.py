@@ -24,6 +24,9 @@ from image_kit.errors import UserError
 from image_kit.features import CrossValidation, cross_validate, merge_groups, prepare_rows, read_groups
 from image_kit.files import write_json
 
+# Photos times classes up to which heads are asked. Fitting takes some minutes at this number, for example for 20,000
+# photos of 1,000 classes, and grows with it.
+MOST_TO_FIT = 20_000_000
 FINDINGS, GROUPS = "findings.csv", "groups.csv"
 
 
@@ -125,11 +128,16 @@ class _Asked:
 
 def _ask_heads(photos: CheckedPhotos, groups: np.ndarray) -> _Asked:
     """What heads that do not know a photo say of it."""
-    rows, labels, class_names = prepare_rows(photos.features), photos.labels, photos.class_names
+    labels, class_names = photos.labels, photos.class_names
+    if len(labels) * len(class_names) > MOST_TO_FIT:
+        many = f"{len(labels):,} photos of {len(class_names):,} classes"
+        note = f"Labels were not checked: {many} would take too long; check a part of the classes."
+        return _Asked([], (None, None, [], [note]))
+    rows = prepare_rows(photos.features)
     try:
         validated = cross_validate(rows, labels, len(class_names), groups)
     except UserError as error:  # all photos belong together
-        return _Asked([], (None, None, [], [f"labels were not checked: {error}"]))
+        return _Asked([], (None, None, [], [f"Labels were not checked: {error}."]))
     scores = score_labels(rows, labels, groups, validated)
     curve = find_learning_curve(rows, labels, groups, class_names, validated)
     pairs = find_confusions(photos, validated, scores, curve)

@@ -14,7 +14,7 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "odd": ("odd file", "odd files"),
     "contradiction": ("photo with two labels", "photos with two labels"),
     "copy": ("copy of another photo", "copies of other photos"),
-    "leak": ("photo that two parts share", "photos that two parts share"),
+    "leak": ("photo or film that a split may divide", "photos or films that a split may divide"),
     "wrong_label": ("label that may be wrong", "labels that may be wrong"),
     "stranger": ("photo unlike all others", "photos unlike all others"),
     "shortcut": ("shortcut around the subject", "shortcuts around the subject"),
