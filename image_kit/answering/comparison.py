@@ -139,7 +139,9 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 def difference_interval(only_first: int, only_second: int, total: int) -> tuple[float, float]:
     """The 95 % interval of the difference of two accuracies on the same photos, second minus first, -1 to 1.
 
-    It is Wald's interval after one photo is added to each kind that differs, and holds about 95 % also for few photos.
+    It is Wald's interval after one photo is added to each kind that differs. Over all outcomes of 20, 60, 200 and 400
+    photos of which 5, 15 or 40 % differ, it held differences of 0, 4 and 12 points with a probability of .950 to 1. The
+    exact test is stricter: in up to 6 % of the outcomes the interval is without 0 where the test says chance.
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
     paired data", Journal of Educational and Behavioral Statistics 37 (2012), 479-488.
     """
