@@ -8,26 +8,39 @@ import argparse
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from image_kit import files as atomic, terminal as command_line
-from image_kit.answering import Scores, score, write_predictions
+from image_kit.answering import (
+    RunAnswers,
+    Scores,
+    compare_runs,
+    refuse_other_classes,
+    score,
+    write_differences,
+    write_predictions,
+)
 from image_kit.datasets import ImageSet, UnseenPhotos, load_arrays, load_unseen_photos, shift_image_set
 from image_kit.errors import UserError, first_line
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
 from image_kit.terminal import progress, say
-from image_kit.weights import add_weights_options, fallback_from, find_weights, read_description, read_trained_on
+from image_kit.training import list_runs, tabulate_runs
+from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
 ARRAY_PRESETS = [name for name, preset in PRESETS.items() if preset.dataset != "photos"]
+say_once = cache(say)
 EXAMPLES = """examples:
   python evaluate.py data/elephants_cars/test       one folder per class; uses the newest run
   python evaluate.py new_photos --weights runs/elephants_cars-1
+  python evaluate.py new_photos --compare runs/elephants_cars-1 runs/elephants_cars-2     is one of them better?
+  python evaluate.py --list                         all runs below runs/, the best first
   python evaluate.py mnist_dense --shift 4          a preset's test set, every image moved by 4 pixels
   python evaluate.py new_photos --weights 50_epochs.h5 --preset elephants_cars      old weights of a tutorial
 """
@@ -38,7 +51,17 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", metavar="FOLDER|PRESET", help="a folder with one folder per class, or an array preset")
+    parser.add_argument(
+        "what", nargs="?", metavar="FOLDER|PRESET", help="a folder with one folder per class, or an array preset"
+    )
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="RUN",
+        type=Path,
+        help="score the same photos with two or more runs or weights files, and say whether they differ",
+    )
+    parser.add_argument("--list", action="store_true", help=f"list the runs below {RUNS}/ with their scores and exit")
     add_weights_options(parser, PRESETS)
     parser.add_argument(
         "--shift", metavar="PIXELS", type=int, default=0, help="move every image by this many pixels (default: 0)"
@@ -50,13 +73,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
     )
-    parser.add_argument("--json", action="store_true", help="print the scores as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     args = parser.parse_args()
+    if args.list:
+        return args
+    if args.what is None:
+        order = " before --compare" if args.compare else ", or --list"
+        raise UserError(f"FOLDER|PRESET: is missing; give a folder of labelled photos{order}")
     if args.what not in ARRAY_PRESETS and not Path(args.what).is_dir():
         arrays = ", ".join(ARRAY_PRESETS)
         raise UserError(f"{args.what}: no such folder, and no preset with a test set of its own ({arrays})")
     if args.output and args.output.exists():
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
+    if args.compare and args.weights:
+        raise UserError("--weights: names one run, and --compare several; give one of them")
     return args
 
 
@@ -64,8 +94,8 @@ def parse() -> argparse.Namespace:
 class Scored:
     """Images with a network's answers; probabilities are float32 (n, classes)."""
 
-    images: ImageSet
-    unreadable: dict[str, str]
+    photos: UnseenPhotos
+    images: ImageSet  # of `photos`, perhaps moved
     probabilities: np.ndarray
     scores: Scores
 
@@ -73,11 +103,15 @@ class Scored:
 def main() -> None:
     """Load the weights and the images, score them, write the results and print the scores."""
     args = parse()
+    if args.list:
+        return print_runs(args.json)
     tune_memory()
+    if args.compare:
+        return compare(args)
     weights = find_weights(args.weights, args.what if args.what in ARRAY_PRESETS else None)
-    scored = score_features(args, weights) or score_pixels(args, weights)
+    scored = score_weights(args, weights)
     probabilities, images, scores = scored.probabilities, scored.images, scored.scores
-    facts = {"weights": str(weights), "images": args.what, "unreadable": scored.unreadable, "shift": args.shift}
+    facts = {"weights": str(weights), "images": args.what, "unreadable": scored.photos.unreadable, "shift": args.shift}
     result = {**facts, **scores.as_dict()}
     output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
     with atomic.new_folder(output) as unfinished:
@@ -88,7 +122,55 @@ def main() -> None:
     say(f"Confusion matrix, mistakes and predictions are in {output}/")
 
 
-def score_features(args: argparse.Namespace, weights: Path) -> Scored | None:
+def compare(args: argparse.Namespace) -> None:
+    """Score the same photos with several runs, write how they differ, and print whether that may be chance."""
+    runs = {str(run): find_weights(run) for run in args.compare}
+    if len({weights.resolve() for weights in runs.values()}) < max(2, len(args.compare)):
+        raise UserError(f"--compare: needs two or more different runs, received {' '.join(map(str, args.compare))}")
+    fallback = fallback_from(args, NamedNetworks("models"), PRESETS)
+    refuse_other_classes({run: fallback.describe(weights).class_names for run, weights in runs.items()})
+    # What one run has learned from is no fair question for another.
+    seen = np.unique(np.concatenate([read_trained_on(weights) for weights in runs.values()]))
+    scored = {run: score_weights(args, weights, seen) for run, weights in runs.items()}
+    compared = compare_runs(
+        {run: RunAnswers(each.images, each.probabilities, each.scores.class_names) for run, each in scored.items()}
+    )
+    unreadable = {name: reason for each in scored.values() for name, reason in each.photos.unreadable.items()}
+    left_out = max(each.photos.seen for each in scored.values())
+    facts = {"images": args.what, "unreadable": unreadable, "seen_in_training": left_out, "shift": args.shift}
+    result = {**facts, **compared.as_dict()}
+    output = args.output or first_free(EVALUATIONS / f"{Path(args.what).resolve().name}-compared")
+    with atomic.new_folder(output) as unfinished:
+        write_differences(unfinished / "differences.csv", compared)
+        atomic.write_json(unfinished / "comparison.json", result)
+    print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
+    say(f"The {len(compared.differing)} photos that got different answers are in {output}/differences.csv")
+
+
+def print_runs(as_json: bool) -> None:
+    """All runs below runs/, the best first, on stdout; what is no run gets a line on stderr."""
+    runs, problems = list_runs(RUNS)
+    for problem in problems:
+        say(problem)
+    if as_json:
+        print(json.dumps([run.as_dict() for run in runs], indent=2))
+    elif runs:
+        print(tabulate_runs(runs))
+    else:
+        say(f"There is no run below {RUNS}/ yet; train one: python train.py")
+
+
+def score_weights(args: argparse.Namespace, weights: Path, seen: np.ndarray | None = None) -> Scored:
+    """Score images by features where that is possible, which is faster, and by pixels elsewhere.
+
+    Args:
+        seen: uint64 (n,) fingerprints of photos that are left out because one of several networks was trained on them;
+            None: those that this one was trained on.
+    """
+    return score_features(args, weights, seen) or score_pixels(args, weights, seen)
+
+
+def score_features(args: argparse.Namespace, weights: Path, seen: np.ndarray | None) -> Scored | None:
     """Score photos by the features of a pretrained backbone, without Keras; None if the network is not of that kind.
 
     What is known of a photo is looked up. The features of a moved image are not known, so those go the other way.
@@ -102,16 +184,14 @@ def score_features(args: argparse.Namespace, weights: Path) -> Scored | None:
     with open_head_classifier(weights, description) as classifier:
         if classifier is None:
             return None
-        seen, keeps = read_trained_on(weights), not args.no_cache
-        photos, features = load_unseen_features(Path(args.what), classifier, seen, keeps, reading)
+        seen, by = seen_by(weights, seen)
+        photos, features = load_unseen_features(Path(args.what), classifier, seen, not args.no_cache, reading, by)
         say_notes(weights, photos)
         probabilities, images = classifier.probabilities_of(features), photos.images
-        return Scored(
-            images, photos.unreadable, probabilities, score(probabilities, images.labels, classifier.class_names)
-        )
+        return Scored(photos, images, probabilities, score(probabilities, images.labels, classifier.class_names))
 
 
-def score_pixels(args: argparse.Namespace, weights: Path) -> Scored:
+def score_pixels(args: argparse.Namespace, weights: Path, seen: np.ndarray | None) -> Scored:
     """Score images by running the whole network in Keras."""
     is_array = args.what in ARRAY_PRESETS
     if args.no_cache:
@@ -126,18 +206,23 @@ def score_pixels(args: argparse.Namespace, weights: Path) -> Scored:
     preset_name = args.preset or (args.what if is_array and not says_itself else None)
     fallback = replace(fallback_from(args, NamedNetworks("models"), PRESETS), preset=preset_name)
     classifier = KerasClassifier.load(weights, fallback)
-    photos = load_test_set(args, classifier, weights) if is_array else load_photos(args, classifier, weights)
+    photos = load_test_set(args, classifier, weights) if is_array else load_photos(args, classifier, weights, seen)
     say_notes(weights, photos)
     images = shift_image_set(photos.images, args.shift) if args.shift else photos.images
     if args.shift:
         say(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
-    return Scored(images, photos.unreadable, *score_images(classifier, images))
+    return Scored(photos, images, *score_images(classifier, images))
+
+
+def seen_by(weights: Path, seen: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """Fingerprints of the photos to leave out, and who has seen them, for a note."""
+    return (read_trained_on(weights), "the network") if seen is None else (seen, "one of the runs")
 
 
 def say_notes(weights: Path, photos: UnseenPhotos) -> None:
-    """Tell which weights and which images are scored, and what was left out."""
+    """Tell which weights and which images are scored, and what was left out; what several runs share, once."""
     for line in (f"weights: {weights}", *photos.notes):
-        say(line)
+        say_once(line)
 
 
 def reading(photos: Iterable) -> Iterable:
@@ -153,10 +238,11 @@ def load_test_set(args: argparse.Namespace, classifier, weights: Path) -> Unseen
     return UnseenPhotos(data.parts["test"], [f"scoring the test set of {note}" for note in data.notes], {})
 
 
-def load_photos(args: argparse.Namespace, classifier, weights: Path) -> UnseenPhotos:
-    """The photos of a folder that the network was not trained on."""
+def load_photos(args: argparse.Namespace, classifier, weights: Path, seen: np.ndarray | None) -> UnseenPhotos:
+    """The photos of a folder that the network, or any of several, was not trained on."""
     names, preprocessing = classifier.class_names, classifier.preprocessing
-    return load_unseen_photos(Path(args.what), names, preprocessing, read_trained_on(weights), reading)
+    seen, by = seen_by(weights, seen)
+    return load_unseen_photos(Path(args.what), names, preprocessing, seen, reading, by)
 
 
 def draw_pictures(output: Path, probabilities: np.ndarray, images: ImageSet, scores) -> None:

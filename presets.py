@@ -7,6 +7,7 @@ Keras, so that --list and --help respond immediately.
 """
 
 from image_kit.recipe import Augmentation, Recipe
+from image_kit.terminal import table
 
 PRESETS = {
     "pretrained": Recipe(
@@ -167,3 +168,13 @@ PREVIEW_AUGMENTATION = Augmentation(
 )
 # Tutorial 1 says that 10 epochs suffice. For drawings that is true, and takes about a minute.
 DEMO_EPOCHS = 10
+
+
+def print_presets() -> None:
+    """A table of the presets on stdout."""
+    rows = [("preset", "source", "network", "parameters", "augmented", "epochs", "test accuracy", "minutes")]
+    for name, preset in PRESETS.items():
+        described = (preset.source, preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
+        epochs = "" if preset.backbone else str(preset.epochs)
+        rows.append((name, *described, epochs, preset.measured, preset.minutes))
+    print(table(rows, numbers=False))

@@ -2,23 +2,32 @@
 
 import argparse
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit import options, terminal
 from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
-from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
-from image_kit.terminal import progress, say, telling_how_to_go_on
-from image_kit.training import RunFolder, Settings, WorkerRunFolder, check_new_name, set_up_training
-from image_kit.weights import BEST, LAST, read_description
-from presets import DEMO_EPOCHS, PRESETS
+from image_kit.terminal import say, telling_how_to_go_on
+from image_kit.training import (
+    RunFolder,
+    SeedRuns,
+    Settings,
+    WorkerRunFolder,
+    check_new_name,
+    complete,
+    how_to_go_on,
+    keep_all_features,
+    prepare_runs,
+    start_afresh,
+)
+from image_kit.weights import BEST
+from presets import DEMO_EPOCHS, PRESETS, print_presets
 
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
@@ -28,14 +37,14 @@ NETWORKS = NamedNetworks("models")  # the functions of models.py
 FOLDER_PRESET = "pretrained"  # its recipe trains a user's own folder
 PHOTOS = Path("data/elephants_cars")
 DEMO = Path("data/elephants_cars_demo")
-reading = partial(progress, label="reading")  # a bar for photos that are read
 EXAMPLES = """examples:
   python train.py                          elephants and cars (draws a demo set if there are no photos)
   python train.py fashion_mnist            any preset of --list
   python train.py path/to/photos           your own photos, a sub-folder for each class (./NAME if also a preset)
   python train.py path/to/photos --preset elephants_cars     a tutorial's network for the same folder
   python train.py cifar10 --epochs 20 --seed 1 --run quick
-  python train.py --resume runs/quick      continue after Ctrl-C
+  python train.py cifar10 --seeds 5        five runs in one folder, and how much they differ
+  python train.py --resume runs/quick      continue after Ctrl-C; of several seeds those that are not complete
 """
 
 
@@ -56,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", metavar="NAME", help="name of the new folder in runs/ (default: NAME-1, NAME-2, ...)")
     parser.add_argument(
         "--resume", metavar="RUN", type=Path, help="continue the run in this folder, such as runs/quick"
+    )
+    parser.add_argument(
+        "--seeds", metavar="N", type=int, help="train N runs that differ in their seed: --seed and those that follow it"
     )
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
@@ -92,43 +104,87 @@ def main() -> None:
 
     if args.resume:
         check_resume_options(args, parser)
+    if args.seeds is not None or (args.resume and SeedRuns.is_at(args.resume)):
+        return train_seeds(args, cluster)
+    if args.resume:
         folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
         settings = None if is_worker else folder.read_settings()
     else:
         folder, settings = None, new_settings(args, is_worker)
     if settings and settings.recipe.backbone and not cluster:
-        return fit_head(args, settings, folder)
+        return train_one(args, settings, folder)
     if settings and settings.recipe.backbone and not settings.recipe.fine_tune:
         raise UserError(
             "TF_CONFIG: one machine fits a head; unset it. Several machines can compute the features beforehand: see "
             "--features-only"
         )
-    distribution = distribute(args.device, cluster)
-    if unused := unused_gpu(args.device):
-        say(unused)
+    distribution = start_tensorflow(args, cluster)
     if args.resume:
         # Of several machines only the chief has the folder, and sends its settings.
         settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
-    if settings.recipe.backbone:
-        return fit_head(args, settings, folder, distribution)
+    train_one(args, settings, folder, distribution)
 
-    # Before TensorFlow's first operation: its threads cannot be changed later.
-    hardware = set_up_training(settings.recipe, NETWORKS, distribution)
-    data = load(settings)
-    for line in data.describe():
-        say(line)
 
-    from image_kit.training import Run  # imports TensorFlow, which --help and --list need not wait for
+def train_one(
+    args: argparse.Namespace, settings: Settings, folder: RunFolder | None, distribution: "Distribution | None" = None
+) -> None:
+    """Train one run, and print its scores.
 
-    preset = settings.name if settings.name in PRESETS else None
-    run = Run(settings, data, NETWORKS, hardware, distribution, preset)
+    Args:
+        folder: of the run to resume; None for a new run.
+        distribution: from `start_tensorflow`; None for a head, of which only fine-tuning needs TensorFlow.
+    """
+    if args.features_only:
+        return print(keep_all_features(settings, args.part))
+    is_worker = bool(distribution and not distribution.is_chief)
+    run = prepare_runs(settings, NETWORKS, preset_of(settings), distribution)(settings)
     # The folder is made after the model is built, so that an error before leaves no empty one.
     run.build(lambda: folder or new_folder(args, settings, is_worker))
-    with telling_how_to_go_on(lambda: how_to_go_on(run.folder, distribution)):
-        run.fit()
-        scores = run.finish()
-    if distribution.is_chief:
+    with telling_how_to_go_on(lambda: how_to_go_on(run, distribution)):
+        scores = complete(run, args.device, distribution)
+    if not is_worker:
         print_scores(scores, settings, run.folder)
+
+
+def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
+    """Train a run for each seed, or those that are not complete yet, and print what they say together."""
+    if cluster:
+        raise UserError("TF_CONFIG: several machines train one run together, not runs of several seeds; unset it")
+    if args.features_only:
+        raise UserError("--features-only: fits no head, so there are no --seeds; leave one of them out")
+    if args.resume and args.epochs is not None:
+        raise UserError(f"--epochs: the seeds of {args.resume} are to train alike; leave it out, or start a new run")
+    seeds = SeedRuns.open(args.resume) if args.resume else SeedRuns.plan(new_settings(args, False), args.seeds)
+    first = seeds.settings[0]
+    with telling_how_to_go_on(seeds.how_to_go_on):
+        if unfinished := seeds.unfinished():
+            distribution = None if first.recipe.backbone else start_tensorflow(args)
+            start = prepare_runs(first, NETWORKS, preset_of(first), distribution)
+        for settings in unfinished:
+            say(f"Seed {settings.recipe.seed}, one of {len(seeds.settings)}:")
+            start_afresh()
+            run = start(settings)
+            seeds.refuse_changed_photos(run.data.trained_on)
+            run.build(lambda each=settings: seeds.open_run(each, lambda: new_folder(args, first, is_worker=False)))
+            for name, scores in complete(run, args.device, distribution).items():
+                say(f"Seed {settings.recipe.seed}: {name}: {scores.sentence()}")
+        summary = seeds.summarize()
+    for name, scores in summary.scores.items():
+        print(f"{name}{' (drawings)' if first.is_demo else ''}: {scores.sentence()}")
+    print(f"weights: {seeds.path / BEST} (those of seed {summary.chosen})")
+
+
+def preset_of(settings: Settings) -> str | None:
+    """The preset's name; None for a user's own folder."""
+    return settings.name if settings.name in PRESETS else None
+
+
+def start_tensorflow(args: argparse.Namespace, cluster: Cluster | None = None) -> "Distribution":
+    """Import TensorFlow and decide who trains; a GPU that it cannot use is told."""
+    distribution = distribute(args.device, cluster)
+    if unused := unused_gpu(args.device):
+        say(unused)
+    return distribution
 
 
 def join(cluster: Cluster | None) -> bool:
@@ -214,63 +270,6 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     return folder
 
 
-def fit_head(
-    args: argparse.Namespace, settings: Settings, folder: RunFolder | None, distribution: "Distribution | None" = None
-) -> None:
-    """Fit a head to features of photos: features -> build -> fit -> finish. Only fine-tuning needs TensorFlow.
-
-    Args:
-        folder: of the run to resume; None for a new run.
-        distribution: of several machines, which each fit the same head and fine-tune together; None on one.
-    """
-    # scipy takes .3 s, which --help and --list need not wait for.
-    from image_kit.features import load_backbone
-    from image_kit.training import HeadRun, keep_features, load_head_data
-
-    photos, backbone = shortened(settings.folder), load_backbone(settings.recipe.backbone)
-    kept = "The features computed so far are kept. Go on with the same command." if settings.keep_features else ""
-    with telling_how_to_go_on(lambda: kept):
-        if args.features_only:
-            return print(keep_features(photos, backbone, args.part, reading))
-        groups = shortened(settings.groups) if settings.groups else None
-        data = load_head_data(photos, backbone, groups, settings.keep_features, reading)
-    for line in data.describe():
-        say(line)
-    run = HeadRun(settings, data, backbone, settings.name if settings.name in PRESETS else None)
-    run.build(lambda: folder or new_folder(args, settings, is_worker=bool(distribution and not distribution.is_chief)))
-    with telling_how_to_go_on(lambda: f"Go on with: python train.py --resume {run.folder.path}"):
-        run.fit()
-        scores = run.fine_tune(distribution or distribute(args.device)) if settings.recipe.fine_tune else run.finish()
-    if not distribution or distribution.is_chief:
-        print_scores(scores, settings, run.folder)
-
-
-def shortened(absolute: str) -> Path:
-    """A path that is easier to read in messages, if it lies below the current folder."""
-    path = Path(absolute)
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def load(settings: Settings) -> Data:
-    """Load the images that the settings name. Raises UserError if there are none, or too few."""
-    if settings.folder:
-        data = load_photos(shortened(settings.folder), settings.recipe, reading)
-    else:
-        data = load_arrays(settings.recipe, settings.data_dir)
-    if settings.score_each_epoch and "test" not in data.parts:
-        raise UserError(f"--score-each-epoch: {settings.folder} has no test photos; leave the option out")
-    return data
-
-
-def how_to_go_on(folder: RunFolder, distribution: "Distribution") -> str:
-    """The message after Ctrl-C, or after another machine was lost."""
-    last = folder.file(LAST)  # written after the epoch's row in history.csv; a resume starts from it
-    description = read_description(last) if last.is_file() else None
-    done = description.epoch if description else 0
-    everywhere = " on every machine" if distribution.machines > 1 else ""
-    return f"Epochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
-
-
 def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFolder) -> None:
     """The test scores and the weights file, on stdout."""
     for name, each in scores.items():
@@ -279,16 +278,6 @@ def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFol
     if not scores:
         print("no test images: no test score")
     print(f"weights: {folder.file(BEST)}")
-
-
-def print_presets() -> None:
-    """A table of the presets on stdout."""
-    rows = [("preset", "source", "network", "parameters", "augmented", "epochs", "test accuracy", "minutes")]
-    for name, preset in PRESETS.items():
-        described = (preset.source, preset.model, f"{preset.parameters:,}", "yes" if preset.augment else "no")
-        epochs = "" if preset.backbone else str(preset.epochs)
-        rows.append((name, *described, epochs, preset.measured, preset.minutes))
-    print(terminal.table(rows, numbers=False))
 
 
 if __name__ == "__main__":

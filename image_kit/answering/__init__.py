@@ -13,6 +13,18 @@ if TYPE_CHECKING:
         Classifier as Classifier,
         refuse_not_finite as refuse_not_finite,
     )
+    from image_kit.answering.compared_runs import (
+        ComparedRuns as ComparedRuns,
+        DifferingPhoto as DifferingPhoto,
+        RunAnswers as RunAnswers,
+        compare_runs as compare_runs,
+        refuse_other_classes as refuse_other_classes,
+        write_differences as write_differences,
+    )
+    from image_kit.answering.comparison import (
+        Overall as Overall,
+        Pair as Pair,
+    )
     from image_kit.answering.inference import (
         answer_photos as answer_photos,
         load_classifier as load_classifier,
@@ -54,6 +66,8 @@ __getattr__ = lazy_names(
     {
         "answers": "Answer write_answers",
         "classifier": "Classifier refuse_not_finite",
+        "compared_runs": "ComparedRuns DifferingPhoto RunAnswers compare_runs refuse_other_classes write_differences",
+        "comparison": "Overall Pair",
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model write_lite_network",

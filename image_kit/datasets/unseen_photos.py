@@ -10,6 +10,8 @@ from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_
 from image_kit.errors import UserError
 from image_kit.photos import PhotoStore, Preprocessing, find_test_folder, list_classes, note_other_files
 
+BY = "the network"
+
 
 @dataclass(frozen=True)
 class LabelledPhotos:
@@ -34,11 +36,13 @@ class UnseenPhotos:
         images: the photos with their labels.
         notes: for the user: which folder is scored, and what was left out.
         unreadable: {path: reason} of photos that cannot be decoded.
+        seen: how many were left out because of `trained_on`.
     """
 
     images: ImageSet
     notes: list[str]
     unreadable: dict[str, str]
+    seen: int = 0
 
 
 def load_unseen_photos(
@@ -47,6 +51,7 @@ def load_unseen_photos(
     preprocessing: Preprocessing,
     trained_on: np.ndarray,
     show_progress: Callable[[Iterable], Iterable] = iter,
+    by: str = BY,
 ) -> UnseenPhotos:
     """The photos of a folder's test part, or of its class folders; without copies and photos seen in training.
 
@@ -56,6 +61,7 @@ def load_unseen_photos(
         preprocessing: the network's.
         trained_on: uint64 (n,) fingerprints of the photos that the network was trained or validated on.
         show_progress: wraps the iterable of decoded photos, to show a progress bar.
+        by: who has seen them, for a note.
 
     Raises:
         UserError: the network does not know a class, or there is no photo to score.
@@ -63,7 +69,7 @@ def load_unseen_photos(
     photos = list_labelled_photos(folder, class_names)
     store = PhotoStore(photos.paths, preprocessing)
     hashes, errors = store.decode_all(show_progress)
-    return select_unseen(photos, store, hashes, errors, trained_on)[0]
+    return select_unseen(photos, store, hashes, errors, trained_on, by)[0]
 
 
 def select_unseen(
@@ -72,6 +78,7 @@ def select_unseen(
     hashes: Sequence[str | None],
     errors: Mapping[Path | str, str],
     trained_on: np.ndarray,
+    by: str = BY,
 ) -> tuple[UnseenPhotos, np.ndarray]:
     """Leave out unreadable photos, photos seen in training, and copies of others.
 
@@ -79,7 +86,7 @@ def select_unseen(
         photos: from `list_labelled_photos`.
         store: of the same photos; the result's images come from it.
         hashes, errors: what `PhotoStore.decode_all` returns about them.
-        trained_on: see `load_unseen_photos`.
+        trained_on, by: see `load_unseen_photos`.
 
     Returns:
         The photos that are left; and their indices among all, int (n,).
@@ -100,11 +107,12 @@ def select_unseen(
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     if seen.any():
-        notes.append(f"{seen.sum()} photos left out: the network was trained or validated on them")
+        notes.append(f"{seen.sum()} photos left out: {by} was trained or validated on them")
     if copies.any():
         notes.append(f"{copies.sum()} copies of other photos left out")
     images = select_photos(store, chosen, np.asarray(photos.labels, np.int32), hashes)
-    return UnseenPhotos(images, notes, {str(path): reason for path, reason in errors.items()}), chosen
+    unreadable = {str(path): reason for path, reason in errors.items()}
+    return UnseenPhotos(images, notes, unreadable, int(seen.sum())), chosen
 
 
 def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> LabelledPhotos:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         open_head_classifier as open_head_classifier,
     )
     from image_kit.features.head_files import join_network as join_network, split_network as split_network
+    from image_kit.features.intervals import t_quantile as t_quantile
     from image_kit.features.runners import running as running
     from image_kit.features.store import (
         FeatureStore as FeatureStore,
@@ -55,6 +56,7 @@ __getattr__ = lazy_names(
         "head": "Head balanced_weights fit_head",
         "head_classifier": "HeadClassifier load_unseen_features open_head_classifier",
         "head_files": "join_network split_network",
+        "intervals": "t_quantile",
         "runners": "running",
         "store": "FeatureStore kept_features_folder open_store",
     },

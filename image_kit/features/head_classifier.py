@@ -107,11 +107,12 @@ def load_unseen_features(
     trained_on: np.ndarray,
     keeps: bool,
     show_progress: Callable[[Iterable], Iterable] = iter,
+    by: str = "the network",
 ) -> tuple[UnseenPhotos, np.ndarray]:
     """As `load_unseen_photos`, with the features of the photos, float16 (n, d), known or computed now.
 
     Args:
-        folder, trained_on, show_progress: see `load_unseen_photos`.
+        folder, trained_on, show_progress, by: see `load_unseen_photos`.
         classifier: whose backbone computes the features.
         keeps: whether features are kept in the cache folder, and looked up there.
     """
@@ -119,6 +120,6 @@ def load_unseen_features(
     store = open_store(classifier.backbone, preprocessing, classifier.length, keeps)
     found = photo_features(photos.paths, classifier.runner, preprocessing, store, show_progress)
     pixels = PhotoStore(photos.paths, preprocessing, budget=0)  # only pictures need them
-    unseen, chosen = select_unseen(photos, pixels, found.hashes, found.errors, trained_on)
+    unseen, chosen = select_unseen(photos, pixels, found.hashes, found.errors, trained_on, by)
     unseen.notes.append(f"features: {found.computed:,} photos computed, {found.known:,} known")
     return unseen, found.values[chosen]

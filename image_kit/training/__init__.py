@@ -7,16 +7,34 @@ from image_kit.lazy import lazy_names
 if TYPE_CHECKING:
     from image_kit.training.fine_tuning import FineTuning as FineTuning
     from image_kit.training.head_data import (
+        HeadData as HeadData,
         keep_features as keep_features,
         load_head_data as load_head_data,
     )
     from image_kit.training.head_run import HeadRun as HeadRun
     from image_kit.training.network import make_model as make_model
+    from image_kit.training.preparation import (
+        complete as complete,
+        how_to_go_on as how_to_go_on,
+        keep_all_features as keep_all_features,
+        prepare_runs as prepare_runs,
+    )
     from image_kit.training.run import Run as Run
     from image_kit.training.run_folder import (
         RunFolder as RunFolder,
         WorkerRunFolder as WorkerRunFolder,
         check_new_name as check_new_name,
+    )
+    from image_kit.training.run_list import (
+        ListedRun as ListedRun,
+        list_runs as list_runs,
+        tabulate_runs as tabulate_runs,
+    )
+    from image_kit.training.seed_runs import (
+        SeedRuns as SeedRuns,
+        SeedScores as SeedScores,
+        SeedsSummary as SeedsSummary,
+        start_afresh as start_afresh,
     )
     from image_kit.training.settings import Settings as Settings
     from image_kit.training.start import set_up_training as set_up_training
@@ -25,11 +43,14 @@ __getattr__ = lazy_names(
     __name__,
     {
         "fine_tuning": "FineTuning",
-        "head_data": "keep_features load_head_data",
+        "head_data": "HeadData keep_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model",
+        "preparation": "complete how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
+        "run_list": "ListedRun list_runs tabulate_runs",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
+        "seed_runs": "SeedRuns SeedScores SeedsSummary start_afresh",
         "settings": "Settings",
         "start": "set_up_training",
     },

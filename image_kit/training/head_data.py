@@ -63,6 +63,11 @@ class HeadData:
     computed: int
     known: int
 
+    @property
+    def trained_on(self) -> np.ndarray:
+        """uint64 (n,) fingerprints of the photos that the head is fitted to."""
+        return np.asarray(self.images["train"].fingerprints, np.uint64)
+
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many photos each part has."""
         counts = {part: images.labels for part, images in self.images.items()}

@@ -12,6 +12,7 @@ from image_kit.weights.fallback import Fallback
 
 RUNS = Path("runs")
 BEST, LAST = "best.weights.h5", "last.weights.h5"
+ENDS = ("metrics.json", "summary.json")  # the last file of a run, and of runs of several seeds
 
 
 def add_weights_options(parser: argparse.ArgumentParser, presets: Mapping[str, Recipe]) -> None:
@@ -55,8 +56,11 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
 
 def _finished(weights: Path) -> tuple[bool, float]:
     """A sort key: any finished run is newer than an unfinished one, then the time of the end decides."""
-    end = weights.with_name("metrics.json")
-    return (True, end.stat().st_mtime) if end.exists() else (False, weights.stat().st_mtime)
+    for name in ENDS:
+        end = weights.with_name(name)
+        if end.exists():
+            return True, end.stat().st_mtime
+    return False, weights.stat().st_mtime
 
 
 def _name_of(run: Path) -> str | None:

@@ -1,0 +1,123 @@
+"""What a command does around a run: load its images, make the run on them, complete it, and say how it goes on."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from image_kit.compute import distribute
+from image_kit.datasets import Data, load_arrays, load_photos
+from image_kit.errors import UserError
+from image_kit.named_networks import NamedNetworks
+from image_kit.terminal import progress, say, telling_how_to_go_on
+from image_kit.training.settings import Settings
+from image_kit.training.start import set_up_training
+from image_kit.weights import LAST, read_description
+
+if TYPE_CHECKING:  # imports TensorFlow, or scipy, which takes .3 s; --help need not wait for them
+    from image_kit.answering import Scores
+    from image_kit.compute import Distribution
+    from image_kit.features import Backbone
+    from image_kit.training.head_data import HeadData
+    from image_kit.training.head_run import HeadRun
+    from image_kit.training.run import Run
+
+KEPT = "The features computed so far are kept. Go on with the same command."
+reading = partial(progress, label="reading")  # a bar for photos that are read
+
+
+def prepare_runs(
+    settings: Settings, networks: NamedNetworks, preset: str | None, distribution: "Distribution | None"
+) -> "Callable[[Settings], Run | HeadRun]":
+    """Load the images, and return what makes a run on them from settings that differ in the seed at most.
+
+    Args:
+        networks, preset, distribution: of `Run`; a head needs no distribution.
+
+    Raises:
+        UserError: there are no images, or too few.
+    """
+    if settings.recipe.backbone:
+        from image_kit.training.head_run import HeadRun  # imports scipy
+
+        head_data, backbone = _load_features(settings)
+        _describe(head_data)
+        return lambda settings: HeadRun(settings, head_data, backbone, preset)
+    data = _load_images(settings)
+    _describe(data)
+
+    def make_run(settings: Settings) -> "Run":
+        assert distribution is not None, "a network needs one"
+        hardware = set_up_training(settings.recipe, networks, distribution)
+        from image_kit.training.run import Run  # imports TensorFlow, which a head need not wait for
+
+        return Run(settings, data, networks, hardware, distribution, preset)
+
+    return make_run
+
+
+def _describe(data: "Data | HeadData") -> None:
+    for line in data.describe():
+        say(line)
+
+
+def complete(run: "Run | HeadRun", device: str, distribution: "Distribution | None") -> "dict[str, Scores]":
+    """Train a run that is built; returns its scores.
+
+    Args:
+        device: of `distribute`, for fine-tuning where there is no distribution yet.
+    """
+    run.fit()
+    if run.recipe.fine_tune:  # only a head can be asked for it
+        return cast("HeadRun", run).fine_tune(distribution or distribute(device))
+    return run.finish()
+
+
+def _load_features(settings: Settings) -> "tuple[HeadData, Backbone]":
+    """The features of the photos that the settings name, and the backbone that computed them."""
+    from image_kit.features import load_backbone  # imports scipy
+    from image_kit.training.head_data import load_head_data  # imports scipy
+
+    photos, backbone = _shortened(settings.folder or ""), load_backbone(settings.recipe.backbone)
+    groups = _shortened(settings.groups) if settings.groups else None
+    with telling_how_to_go_on(lambda: KEPT if settings.keep_features else ""):
+        return load_head_data(photos, backbone, groups, settings.keep_features, reading), backbone
+
+
+def keep_all_features(settings: Settings, part: str | None) -> str:
+    """Compute and keep features of the photos that the settings name, see `keep_features`."""
+    from image_kit.features import load_backbone  # imports scipy
+    from image_kit.training.head_data import keep_features  # imports scipy
+
+    backbone = load_backbone(settings.recipe.backbone)
+    with telling_how_to_go_on(lambda: KEPT):
+        return keep_features(_shortened(settings.folder or ""), backbone, part, reading)
+
+
+def _load_images(settings: Settings) -> Data:
+    """Load the images that the settings name. Raises UserError if there are none, or too few."""
+    if settings.folder:
+        data = load_photos(_shortened(settings.folder), settings.recipe, reading)
+    else:
+        data = load_arrays(settings.recipe, settings.data_dir)
+    if settings.score_each_epoch and "test" not in data.parts:
+        raise UserError(f"--score-each-epoch: {settings.folder} has no test photos; leave the option out")
+    return data
+
+
+def _shortened(absolute: str) -> Path:
+    """A path that is easier to read in messages, if it lies below the current folder."""
+    path = Path(absolute)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def how_to_go_on(run: "Run | HeadRun", distribution: "Distribution | None") -> str:
+    """The message after Ctrl-C, or after another machine was lost."""
+    folder = run.folder
+    if run.recipe.backbone:
+        return f"Go on with: python train.py --resume {folder.path}"
+    last = folder.file(LAST)  # written after the epoch's row in history.csv; a resume starts from it
+    description = read_description(last) if last.is_file() else None
+    done = description.epoch if description else 0
+    everywhere = " on every machine" if distribution and distribution.machines > 1 else ""
+    return f"Epochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
