@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,19 @@ from image_kit.answering import (
     write_differences,
     write_predictions,
 )
-from image_kit.datasets import ImageSet, UnseenPhotos, load_arrays, load_unseen_photos, shift_image_set
+from image_kit.datasets import (
+    ImageSet,
+    UnseenPhotos,
+    describe_unreadable,
+    load_arrays,
+    load_unseen_photos,
+    shift_image_set,
+)
 from image_kit.errors import UserError, first_line
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
+from image_kit.reports import REPORT, EvaluationPage, ScoredImages, try_to_write, write_evaluation_report
 from image_kit.terminal import progress, say
 from image_kit.training import list_runs, tabulate_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
@@ -119,6 +128,7 @@ def main() -> None:
         atomic.write_json(unfinished / "scores.json", result)
     print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
     draw_pictures(output, probabilities, images, scores)
+    write_report(output, args.what, facts, scored)
     say(f"Confusion matrix, mistakes and predictions are in {output}/")
 
 
@@ -264,6 +274,16 @@ def draw_pictures(output: Path, probabilities: np.ndarray, images: ImageSet, sco
             draw(output / name)
         except Exception as error:  # matplotlib, Pillow and fonts fail in many ways
             say(f"{output / name}: could not be drawn ({first_line(error)}); the scores are complete")
+
+
+def write_report(output: Path, what: str, facts: dict[str, Any], scored: Scored) -> None:
+    """Write report.html; a report that cannot be written costs one line, not the scores."""
+    details = ScoredImages(scored.scores, scored.probabilities, scored.images, "predictions.csv")
+    rows = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
+    notes = describe_unreadable(scored.unreadable)
+    summary = f"Answers of {facts['weights']} to {scored.scores.total:,} labelled images."
+    page = EvaluationPage(Path(what).name, summary, details, rows, notes)
+    try_to_write(lambda: write_evaluation_report(output / REPORT, page), output / REPORT)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_new_photos_are_scored_and_everything_is_written(trained, new_photos, ru
     assert (cats.split()[:2], dogs.split()[:2]) == (["cats", "9"], ["dogs", "7"])
     assert "1 unreadable photos left out" in process.stderr
     output = folder / "evaluations/photos-1"
-    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "scores.json"}
+    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "report.html", "scores.json"}
     assert {path.name for path in output.iterdir()} == names
     scores = json.loads((output / "scores.json").read_text())
     assert sentence.startswith(f"{scores['correct']} of 16 correct: ")
@@ -101,7 +101,7 @@ def test_a_head_is_scored_by_features_as_predict_answers(head_run, new_photos, r
     assert "features: 16 photos computed, 0 known" in first.stderr
     assert "features: 0 photos computed, 16 known" in second.stderr
     assert "1 unreadable photos left out" in second.stderr
-    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "scores.json"}
+    names = {"confusion_matrix.png", "mistakes.png", "predictions.csv", "report.html", "scores.json"}
     assert {path.name for path in (head_run / "two").iterdir()} == names
     assert (head_run / "one/predictions.csv").read_bytes() == (head_run / "two/predictions.csv").read_bytes()
     rows = rows_of(head_run / "two/predictions.csv")
@@ -171,7 +171,7 @@ def test_scores_are_kept_and_printed_if_no_picture_can_be_drawn(trained, new_pho
     )
     assert process.returncode == 0, process.stderr
     assert "of 16 correct: " in process.stdout
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predictions.csv", "scores.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predictions.csv", "report.html", "scores.json"}
     lines = [line for line in process.stderr.splitlines() if "could not be drawn" in line]
     assert [line.split(":")[0] for line in lines] == ["out/confusion_matrix.png", "out/mistakes.png"]
 

@@ -86,8 +86,10 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_the_library_only(wheel):
     names = {name.partition("/")[0] for name in wheel.namelist()}
     assert names == {"image_kit", "image_classification_kit-0.1.0.dist-info"}
-    modules = {name for name in wheel.namelist() if name.startswith("image_kit/")}
-    assert modules == {path.relative_to(ROOT).as_posix() for path in MODULES}
+    files = {name for name in wheel.namelist() if name.startswith("image_kit/")}
+    templates = [path for path in PACKAGE.rglob("templates/*") if path.is_file()]
+    assert templates
+    assert files == {path.relative_to(ROOT).as_posix() for path in [*MODULES, *templates]}
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ RUN_FILES = {
     "model.tflite",
     "curves.png",
     "first_batch.png",
+    "report.html",
 }
 TUTORIAL = ("--preset", "elephants_cars")
 TINY = (*TUTORIAL, "--image-size", 32, "--batch-size", 8)

@@ -8,6 +8,7 @@ from image_kit.pictures.backend import import_matplotlib
 if TYPE_CHECKING:
     from image_kit.pictures.answer_sheet import (
         AnswerSheet as AnswerSheet,
+        overlay as overlay,
     )
     from image_kit.pictures.confusion_matrix import (
         plot_confusion_matrix as plot_confusion_matrix,
@@ -37,7 +38,7 @@ import_matplotlib()  # before any file of this room does
 __getattr__ = lazy_names(
     __name__,
     {
-        "answer_sheet": "AnswerSheet",
+        "answer_sheet": "AnswerSheet overlay",
         "confusion_matrix": "plot_confusion_matrix",
         "curves": "plot_curves plot_test_scores",
         "evaluation": "plot_mistakes",

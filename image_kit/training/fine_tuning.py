@@ -145,7 +145,8 @@ class FineTuning:
         if not self.is_better:
             return self._run.finish({"fine_tuning": facts})
         scores, cross_validation = self._run.write_cross_validation()
-        return scores | finish_run(self._run.folder, self.data, None, {**cross_validation, "fine_tuning": facts})
+        settings, facts = replace(self._run.settings, recipe=self._recipe()), {"fine_tuning": facts}
+        return scores | finish_run(self._run.folder, self.data, None, settings, {**cross_validation, **facts})
 
 
 def _select(images: ImageSet, chosen: np.ndarray, store: PhotoStore) -> ImageSet:

@@ -12,30 +12,41 @@ from image_kit.answering import (
     Classifier,
     KerasClassifier,
     Scores,
+    most_confident_mistakes,
     score,
     score_images,
     write_lite_model,
 )
-from image_kit.datasets import Data
+from image_kit.datasets import Data, ImageSet
 from image_kit.errors import UserError
 from image_kit.features import open_head_classifier
 from image_kit.files import write_json
 from image_kit.named_networks import NamedNetworks
-from image_kit.pictures import plot_curves
+from image_kit.pictures import HeatMaps, overlay, plot_curves
+from image_kit.reports import ScoredImages
 from image_kit.terminal import say
 from image_kit.training.run_folder import METRICS, RunFolder
+from image_kit.training.run_report import write_run_report
+from image_kit.training.settings import Settings
 from image_kit.trust import measure_trust
 from image_kit.weights import BEST, Fallback, add_trust
 
+HEAT_MAPS = 8  # of the worst mistakes; the first takes about a second, while TensorFlow prepares
+
 
 def finish_run(
-    folder: RunFolder, data: Data, networks: NamedNetworks | None, facts: Mapping[str, Any] | None = None
+    folder: RunFolder,
+    data: Data,
+    networks: NamedNetworks | None,
+    settings: Settings,
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Scores]:
-    """Calibrate, score and export the best weights, and write curves.png, model.tflite and metrics.json.
+    """Calibrate, score and export the best weights; write curves.png, model.tflite, report.html and metrics.json.
 
     Args:
         networks: for best weights by an older version of the kit, which store only the network's name; None for a
             network with a pretrained backbone, whose features tell what is unlike the training images.
+        settings: of the run, for its report.
         facts: what else metrics.json tells.
 
     Returns:
@@ -48,7 +59,10 @@ def finish_run(
         best.trust = classifier.trust = trust
         add_trust(folder.file(BEST), trust)
         plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
-        scores = score_test_images(classifier, data)
+        probabilities, scores = score_test_images(classifier, data)
+        details = _details(classifier, data, probabilities, scores)
+    counts = {part: len(images.labels) for part, images in data.parts.items()}
+    write_run_report(folder, settings, counts, scores, details, data.notes)
     try:
         write_lite_model(best, folder.file(BEST), folder.file(LITE))
     except UserError as error:
@@ -61,7 +75,7 @@ def finish_run(
             "validation": best.description.metrics,
             "calibration": calibration,
             **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
-            "images": {part: len(images.labels) for part, images in data.parts.items()},
+            "images": counts,
             "unreadable": data.unreadable,
             "look_alikes": data.look_alikes,
             **(facts or {}),
@@ -83,20 +97,51 @@ def answering(best: KerasClassifier, path: Path) -> Iterator[Classifier]:
         yield classifier or best
 
 
-def score_test_images(best: Classifier, data: Data) -> dict[str, Scores]:
+def score_test_images(best: Classifier, data: Data) -> tuple[np.ndarray | None, dict[str, Scores]]:
     """Scores of all test images, and of those that look like no training or validation photo.
 
-    They are called "test" and "test_without_look_alikes". The second exists only if some look alike. Returns {} without
-    test images.
+    They are called "test" and "test_without_look_alikes". The second exists only if some look alike.
+
+    Returns:
+        The probabilities of the test images, float32 (n, classes), and the scores; None and {} without test images.
     """
     if "test" not in data.parts:
-        return {}
+        return None, {}
     images = data.parts["test"]
     probabilities, scores = score_images(best, images)
     is_new = np.array([name not in data.look_alikes.get("test", {}) for name in images.names])
     if is_new.all() or not is_new.any():
-        return {"test": scores}
-    return {
+        return probabilities, {"test": scores}
+    return probabilities, {
         "test": scores,
         "test_without_look_alikes": score(probabilities[is_new], images.labels[is_new], best.class_names),
     }
+
+
+def _details(
+    best: Classifier, data: Data, probabilities: np.ndarray | None, scores: Mapping[str, Scores]
+) -> tuple[str, ScoredImages]:
+    """What the report shows image by image: the test images, or the validation images if there are none."""
+    part = "validation" if probabilities is None else "test"
+    images = data.parts[part]
+    if probabilities is None:
+        probabilities, of_part = score_images(best, images)
+    else:
+        of_part = scores["test"]
+    heat_maps = _draw_heat_maps(best, probabilities, images)
+    return f"{part} images", ScoredImages(of_part, probabilities, images, METRICS, heat_maps)
+
+
+def _draw_heat_maps(best: Classifier, probabilities: np.ndarray, images: ImageSet) -> dict[int, np.ndarray]:
+    """{index of an image: the image with its heat map} of the worst mistakes; {} if the network gives none."""
+    if not isinstance(best, KerasClassifier):  # LiteRT has no gradients
+        return {}
+    worst = most_confident_mistakes(probabilities, images.labels, HEAT_MAPS)
+    try:
+        explain = HeatMaps(best)
+        return {
+            int(index): overlay(image, explain(image, int(probabilities[index].argmax())))
+            for index, image in zip(worst, images.take(worst), strict=True)
+        }
+    except Exception:  # no convolution, or photos that have moved: the report does without
+        return {}

@@ -21,10 +21,12 @@ from image_kit.features import (
     prepare_rows,
 )
 from image_kit.files import write_json
+from image_kit.reports import ScoredImages
 from image_kit.terminal import say
 from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
 from image_kit.training.run_folder import METRICS, RunFolder, versions
+from image_kit.training.run_report import write_run_report
 from image_kit.training.settings import Settings
 from image_kit.training.whole_network import HEAD, answering
 from image_kit.trust import (
@@ -98,6 +100,7 @@ class HeadRun:
         calibration = self._calibrate()
         self._write_network(calibration)
         scores |= self._score_test_photos(calibration.temperature)
+        self._write_report(scores, calibration.temperature)
         metrics = {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
         write_json(self.folder.file(METRICS), metrics)  # last: the run is complete
         return scores
@@ -190,6 +193,13 @@ class HeadRun:
             plot_confusion_matrix(scores.confusion, scores.class_names, path, title)
         except Exception as error:  # matplotlib, Pillow and fonts fail in many ways
             say(f"{path}: could not be drawn ({first_line(error)}); the run is complete without it")
+
+    def _write_report(self, scores: dict[str, Scores], temperature: float) -> None:
+        probabilities = with_temperature(self.validation.probabilities, temperature)
+        held_out = ScoredImages(scores["cross-validation"], probabilities, self.data.images["train"], ANSWERS)
+        counts = {part: len(chosen) for part, chosen in self.data.parts.items()}
+        details = "photos of the cross-validation", held_out
+        write_run_report(self.folder, self.settings, counts, scores, details, self.data.notes)
 
     def _metrics(self, scores: dict[str, Scores], calibration: Calibration) -> dict[str, Any]:
         tested = {name: each.as_dict() for name, each in scores.items() if name != "cross-validation"}

@@ -226,7 +226,9 @@ class Run:
             The test scores, see `score_test_images`; {} on a worker.
         """
         networks = self.networks if isinstance(self.networks, NamedNetworks) else None
-        return finish_run(self.folder, self.data, networks) if self.distribution.is_chief else {}
+        if not self.distribution.is_chief:
+            return {}
+        return finish_run(self.folder, self.data, networks, self.settings)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def fine_tune(run, backbone, *options):
 
 FILES = {
     *("settings.json", "environment.json", "history.csv", "first_batch.png", "last.weights.h5", "best.weights.h5"),
-    *("answers.csv", "confusion_matrix.png", "metrics.json", "model.tflite"),
+    *("answers.csv", "confusion_matrix.png", "metrics.json", "model.tflite", "report.html"),
 }
 
 

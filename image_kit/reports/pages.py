@@ -1,0 +1,93 @@
+"""Write the pages: plain data through the templates into one HTML file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from image_kit.errors import first_line
+from image_kit.files import write_text
+from image_kit.reports.answer_views import view_answers
+from image_kit.reports.charts import HEIGHT, WIDTH, draw
+from image_kit.reports.findings_view import view_findings
+from image_kit.reports.page_data import CheckPage, EvaluationPage, TrainingPage
+from image_kit.reports.thumbnails import Photo, Thumbnails
+from image_kit.terminal import say
+
+if TYPE_CHECKING:  # takes .1 s, which only a report must wait for
+    from jinja2 import Environment
+
+REPORT = "report.html"
+MOST_BYTES = 3_000_000  # of a page, so that it can be sent by mail and opens at once on a phone
+# Bytes for thumbnails: the second and third where the texts alone are long.
+THUMBNAIL_BYTES = (2_000_000, 500_000, 0)
+
+
+def try_to_write(write: Callable[[], None], path: Path) -> None:
+    """Write a report; one that cannot be written costs one line on stderr, not what it reports on."""
+    try:
+        write()
+    except Exception as error:  # photos, Pillow, templates and disks fail in many ways
+        say(f"{path}: could not be written ({first_line(error)}); everything else is complete")
+
+
+def write_training_report(path: Path, page: TrainingPage) -> None:
+    """Write the page of a run.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    view = view_answers(page.details) if page.details else None
+    _write(path, "training.html", page, view.photos() if view else [], answers=view)
+
+
+def write_evaluation_report(path: Path, page: EvaluationPage) -> None:
+    """Write the page of an evaluation; raises as `write_training_report`."""
+    view = view_answers(page.details)
+    _write(path, "evaluation.html", page, view.photos(), answers=view)
+
+
+def write_check_report(path: Path, page: CheckPage) -> None:
+    """Write the page of a check; raises as `write_training_report`."""
+    view = view_findings(page)
+    _write(path, "check.html", page, view.photos(), view=view)
+
+
+def _write(path: Path, template: str, page: Any, photos: Sequence[Photo], **views: Any) -> None:
+    environment = _environment()
+    for most in THUMBNAIL_BYTES:
+        thumbnails = Thumbnails(photos if most else [], most)
+        text = environment.get_template(template).render(page=page, thumbnail=thumbnails, **views)
+        # Names of files that are not valid UTF-8 are shown with the bytes that are not.
+        encoded = text.encode("utf-8", "backslashreplace")
+        if len(encoded) <= MOST_BYTES:
+            break
+    write_text(path, encoded.decode("utf-8"))
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes .1 s, which only a report must wait for
+
+    environment = Environment(
+        loader=PackageLoader("image_kit.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "short": _short, "draw": draw, "many": _many}
+    environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT}
+    return environment
+
+
+def _percent(fraction: float | None, decimals: int = 1) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.{decimals}f} %"
+
+
+def _short(name: str) -> str:
+    """The last part of a path."""
+    return PurePath(name).name or name
+
+
+def _many(count: int, singular: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
