@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from image_kit.checks.findings import Finding as Finding
     from image_kit.checks.near_copies import NearCopy as NearCopy, find_near_copies as find_near_copies
     from image_kit.checks.odd_files import find_odd_files as find_odd_files
+    from image_kit.checks.shortcuts import find_shortcuts as find_shortcuts
 
 __getattr__ = lazy_names(
     __name__,
@@ -26,5 +27,6 @@ __getattr__ = lazy_names(
         "findings": "Finding",
         "near_copies": "NearCopy find_near_copies",
         "odd_files": "find_odd_files",
+        "shortcuts": "find_shortcuts",
     },
 )
