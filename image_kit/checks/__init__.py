@@ -6,6 +6,7 @@ from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from image_kit.checks.applying import Cleaned as Cleaned, apply_findings as apply_findings
+    from image_kit.checks.balance import find_imbalance as find_imbalance
     from image_kit.checks.checked_photos import (
         CheckedPhotos as CheckedPhotos,
         load_checked_photos as load_checked_photos,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     )
     from image_kit.checks.near_copies import NearCopy as NearCopy, find_near_copies as find_near_copies
     from image_kit.checks.odd_files import find_odd_files as find_odd_files
+    from image_kit.checks.shortcuts import find_shortcuts as find_shortcuts
+    from image_kit.checks.splits import find_unlike_parts as find_unlike_parts
     from image_kit.checks.strangers import (
         StrangerScores as StrangerScores,
         list_strangers as list_strangers,
@@ -51,6 +54,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "applying": "Cleaned apply_findings",
+        "balance": "find_imbalance",
         "checked_photos": "CheckedPhotos load_checked_photos",
         "checking": "FolderCheck check_folder write_check",
         "confusions": "ConfusedPair find_confusions list_confusions",
@@ -64,5 +68,7 @@ __getattr__ = lazy_names(
         "odd_files": "find_odd_files",
         "strangers": "StrangerScores list_strangers score_strangers",
         "wrong_labels": "LabelScores list_wrong_labels score_labels",
+        "shortcuts": "find_shortcuts",
+        "splits": "find_unlike_parts",
     },
 )
