@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from image_kit.checks.balance import find_imbalance
+from image_kit.checks.check_page import write_page
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.confusions import ConfusedPair, find_confusions, list_confusions
 from image_kit.checks.copies import find_copies
@@ -17,12 +19,15 @@ from image_kit.checks.findings_file import SUMMARY, write_findings
 from image_kit.checks.learning_curve import LearningCurve, find_learning_curve
 from image_kit.checks.near_copies import find_near_copies
 from image_kit.checks.odd_files import find_odd_files
+from image_kit.checks.shortcuts import find_shortcuts
+from image_kit.checks.splits import find_unlike_parts
 from image_kit.checks.strangers import list_strangers, score_strangers
 from image_kit.checks.summary import count_kinds, rank_findings, summarise
 from image_kit.checks.wrong_labels import list_wrong_labels, score_labels
 from image_kit.errors import UserError
 from image_kit.features import CrossValidation, cross_validate, merge_groups, prepare_rows, read_groups
 from image_kit.files import write_json
+from image_kit.reports import REPORT, try_to_write
 
 # Photos times classes up to which heads are asked. Fitting takes some minutes at this number, for example for 20,000
 # photos of 1,000 classes, and grows with it.
@@ -64,17 +69,20 @@ class FolderCheck:
 
     def summary(self) -> list[str]:
         """Lines for a terminal, `MOST_LINES` at most: what was checked, and what was found."""
-        photos = self.photos
-        lines = [f"{photos.folder}: {len(photos.paths):,} photos of {len(photos.class_names):,} classes"]
-        if self.validated:
-            low, high = self.validated.interval
-            lines[0] += (
-                f"; a classifier names {self.validated.accuracy:.0%} of photos that it does not know "
-                f"(95 % interval {100 * low:.0f} to {100 * high:.0f})"
-            )
-        lines += [self.curve.sentence] if self.curve else []
+        curve = [self.curve.sentence] if self.curve else []
         found = [*self.notes, *summarise(self.findings)]
-        return [*lines, *(found or ["Nothing was found."])]
+        return [f"{self.photos.folder}: {self.sentence()}", *curve, *(found or ["Nothing was found."])]
+
+    def sentence(self) -> str:
+        """What was checked, and how well its classes can be told apart."""
+        checked = f"{len(self.photos.paths):,} photos of {len(self.photos.class_names):,} classes"
+        if self.validated is None:
+            return checked
+        low, high = self.validated.interval
+        return (
+            f"{checked}; a classifier names {self.validated.accuracy:.0%} of photos that it does not know "
+            f"(95 % interval {100 * low:.0f} to {100 * high:.0f})"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for a program."""
@@ -115,6 +123,7 @@ def check_folder(
     in_row, films = find_films(photos, facts, copies)
     groups = merge_groups(names, _chain(in_row), len(in_row))
     findings = [*find_odd_files(photos, facts), *find_copies(photos, facts, copies), *films]
+    findings += [*find_imbalance(photos), *find_shortcuts(photos, facts), *find_unlike_parts(photos)]
     findings += list_strangers(photos, score_strangers(photos.features, photos.labels))
     asked = _ask_heads(photos, groups)
     return FolderCheck(photos, rank_findings([*findings, *asked.findings]), groups, *asked.results)
@@ -162,7 +171,7 @@ def _plain(value: object) -> object:
 
 
 def write_check(folder: Path, check: FolderCheck) -> None:
-    """Write findings.csv, check.json and, if photos belong together, groups.csv into an existing folder.
+    """Write findings.csv, check.json, report.html and, if photos belong together, groups.csv into an existing folder.
 
     Raises:
         OSError: a file cannot be written.
@@ -171,3 +180,9 @@ def write_check(folder: Path, check: FolderCheck) -> None:
     write_json(folder / SUMMARY, check.as_dict())
     if check.has_groups:
         write_groups(folder / GROUPS, check.photos, check.groups)
+
+    report = folder / REPORT
+    notes, summary = check.notes, f"{check.sentence()}."
+    try_to_write(
+        lambda: write_page(report, check.photos, check.findings, check.curve, check.pairs, summary, notes), report
+    )

@@ -1,7 +1,6 @@
 """Files that a person would not want among the photos: unreadable, damaged, empty, of an odd shape or of no photo."""
 
 import os
-from collections import defaultdict
 from pathlib import Path
 
 from image_kit.checks.checked_photos import CheckedPhotos
@@ -120,23 +119,17 @@ def _is_thumbnail(file: str) -> bool:
 
 
 def _find_system_files(folder: Path) -> list[Finding]:
-    """One finding for each kind of file that systems leave behind; they are never read as photos."""
-    found = defaultdict(list)
+    """One finding for all files that systems and other programs leave behind; they are never read as photos."""
+    files = []
     for where, folders, names in os.walk(folder):
-        listed = [*names, *folders]
+        files += [
+            Path(where, name).relative_to(folder).as_posix() for name in [*names, *folders] if is_hidden_name(name)
+        ]
         folders[:] = [name for name in folders if not is_hidden_name(name)]
-        for name in listed:
-            if is_hidden_name(name):
-                kind = "._*" if name.startswith("._") else name.lower()
-                found[kind].append(Path(where, name).relative_to(folder).as_posix())
-    return [
-        Finding(
-            "",
-            "odd",
-            "low",
-            f"{len(files)} system {'file' if len(files) == 1 else 'files'} such as {files[0]} lie among the photos.",
-            "They are left out anyway; delete them when you pass the folder on.",
-            certainty=0.3,
-        )
-        for files in found.values()
-    ]
+    if not files:
+        return []
+    lie = "lies" if len(files) == 1 else "lie"
+    named = f"{len(files):,} {'file' if len(files) == 1 else 'files'} or folders of the system or of other programs"
+    evidence = f"{named}, such as {files[0]}, {lie} among the photos."
+    advice = "They are left out anyway; delete them when you pass the folder on."
+    return [Finding("", "odd", "low", evidence, advice, certainty=0.3)]

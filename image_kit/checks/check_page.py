@@ -1,0 +1,89 @@
+"""The report of a check: its findings with their photos, as a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from image_kit.checks.checked_photos import CheckedPhotos
+from image_kit.checks.confusions import ConfusedPair
+from image_kit.checks.findings import Finding
+from image_kit.checks.learning_curve import LearningCurve
+from image_kit.reports import Chart, CheckedFor, CheckPage, ListedFinding, Photo, PhotoPair, Series, write_check_report
+
+# How sure: benchmarks/checks.py measures these rates on real photos (docs/results.md, "Checks").
+CHECKED_FOR = (
+    CheckedFor("unreadable", "Photos that cannot be read", "Every file was decoded.", "Sure."),
+    CheckedFor(
+        "contradiction",
+        "Photos with two labels",
+        "Copies of one photo in two classes, also resized, cut a little, mirrored or recoloured.",
+        "",
+    ),
+    CheckedFor(
+        "leak", "Photos that a split may divide", "Copies in two parts, and photos in a row that are alike.", ""
+    ),
+    CheckedFor(
+        "wrong_label", "Labels that may be wrong", "Photos that the others of the folder would label otherwise.", ""
+    ),
+    CheckedFor("shortcut", "Shortcuts", "Whether the class can be told from files, sizes, colours or edges alone.", ""),
+    CheckedFor("split", "Parts that differ", "Whether test photos can be told from training photos.", ""),
+    CheckedFor("balance", "Balance", "Classes with few photos, far fewer than others, or none in a part.", ""),
+    CheckedFor("stranger", "Photos unlike all others", "Photos that resemble no class.", ""),
+    CheckedFor("copy", "Copies", "Copies of one photo in one class.", ""),
+    CheckedFor("odd", "Odd files", "Files that are cut short, animated, tiny, of one colour, or named wrongly.", ""),
+    CheckedFor("confused", "Classes that are confused", "Pairs of classes that are taken for each other.", ""),
+)
+
+
+def write_page(
+    path: Path,
+    photos: CheckedPhotos,
+    findings: Sequence[Finding],
+    curve: LearningCurve | None,
+    pairs: Sequence[ConfusedPair],
+    summary: str,
+    notes: Sequence[str],
+) -> None:
+    """Write report.html; see `FolderCheck` for the arguments."""
+    page = CheckPage(
+        title=photos.folder.resolve().name,
+        summary=summary,
+        checked_for=CHECKED_FOR,
+        findings=[_listed(photos.folder, each) for each in findings],
+        charts=[_draw_curve(curve)] if curve else [],
+        pairs=[side for pair in pairs for side in _side_by_side(photos, pair)],
+        notes=notes,
+    )
+    write_check_report(path, page)
+
+
+def _listed(folder: Path, finding: Finding) -> ListedFinding:
+    photo, related = (Photo(file, folder / file) if file else None for file in (finding.file, finding.related))
+    return ListedFinding(finding.kind, finding.severity, finding.evidence, finding.suggestion, photo, related)
+
+
+def _draw_curve(curve: LearningCurve) -> Chart:
+    measured = list(zip(curve.sizes.tolist(), curve.accuracies.tolist(), strict=True))
+    ahead = curve.now + curve.more
+    foreseen = [(curve.now, curve.accuracy), (ahead, curve.prediction)]
+    band = [(curve.now, curve.accuracy, curve.accuracy), (ahead, *curve.interval)]
+    return Chart(
+        title="What more photos would bring",
+        text=curve.sentence,
+        x_label="photos of each class",
+        y_label="right answers",
+        series=[Series("measured", measured), Series("foreseen, with its 90 % interval", foreseen, "second", band)],
+        is_percent=True,
+    )
+
+
+def _side_by_side(photos: CheckedPhotos, pair: ConfusedPair) -> list[PhotoPair]:
+    """Photos of one class that are taken for the other, beside photos of the other that are taken for the one."""
+    return [
+        PhotoPair(
+            Photo(photos.files[one], photos.paths[one]),
+            f"{pair.first}, taken for {pair.second}",
+            Photo(photos.files[other], photos.paths[other]),
+            f"{pair.second}, taken for {pair.first}",
+        )
+        for one, other in zip(pair.first_examples, pair.second_examples, strict=False)
+    ]
