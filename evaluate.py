@@ -141,12 +141,14 @@ def compare(args: argparse.Namespace) -> None:
     refuse_other_classes({run: fallback.describe(weights).class_names for run, weights in runs.items()})
     # What one run has learned from is no fair question for another.
     seen = np.unique(np.concatenate([read_trained_on(weights) for weights in runs.values()]))
-    scored = {run: score_weights(args, weights, seen) for run, weights in runs.items()}
-    compared = compare_runs(
-        {run: RunAnswers(each.images, each.probabilities, each.scores.class_names) for run, each in scored.items()}
-    )
-    unreadable = {name: reason for each in scored.values() for name, reason in each.photos.unreadable.items()}
-    left_out = max(each.photos.seen for each in scored.values())
+    answers, unreadable, left_out = {}, {}, 0
+    for run, weights in runs.items():
+        scored = score_weights(args, weights, seen)  # its pixels are forgotten before the next run needs some
+        names = scored.scores.class_names
+        answers[run] = RunAnswers(scored.images.names, scored.images.labels, scored.probabilities, names)
+        unreadable |= scored.photos.unreadable
+        left_out = max(left_out, scored.photos.seen)
+    compared = compare_runs(answers)
     facts = {"images": args.what, "unreadable": unreadable, "seen_in_training": left_out, "shift": args.shift}
     result = {**facts, **compared.as_dict()}
     output = args.output or first_free(EVALUATIONS / f"{Path(args.what).resolve().name}-compared")
@@ -154,7 +156,7 @@ def compare(args: argparse.Namespace) -> None:
         write_differences(unfinished / "differences.csv", compared)
         atomic.write_json(unfinished / "comparison.json", result)
     print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
-    say(f"The {len(compared.differing)} photos that got different answers are in {output}/differences.csv")
+    say(f"Photos that got different answers: {len(compared.differing)}, listed in {output}/differences.csv")
 
 
 def print_runs(as_json: bool) -> None:

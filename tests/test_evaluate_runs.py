@@ -71,7 +71,7 @@ def test_two_heads_answer_the_same_unseen_photos_without_tensorflow(pets):
     assert said.count("6 photos left out: one of the runs was trained or validated on them") == 1
     assert said.count("1 unreadable photos left out") == 1
     assert said.count("scoring the photos of new") == 1
-    assert "The 40 photos that got different answers are in compared/differences.csv" in said
+    assert "Photos that got different answers: 40, listed in compared/differences.csv" in said
     with open(pets / "compared/differences.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 40

@@ -10,7 +10,6 @@ import numpy as np
 
 from image_kit.answering.comparison import Overall, Pair, cochran_q, compare_pairs
 from image_kit.answering.scores import Scores, score
-from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
 from image_kit.terminal import table
 
@@ -20,12 +19,14 @@ class RunAnswers:
     """What one network answered.
 
     Attributes:
-        images: labelled photos; a label is an index into `class_names`.
+        images: the photos' paths, or their numbers in an array data set.
+        labels: int (n,), indices into `class_names`.
         probabilities: float (n, classes).
         class_names: the network's, in its own order.
     """
 
-    images: ImageSet
+    images: Sequence[str]
+    labels: np.ndarray
     probabilities: np.ndarray
     class_names: tuple[str, ...]
 
@@ -112,8 +113,8 @@ def compare_runs(answers: Mapping[str, RunAnswers]) -> ComparedRuns:
     chosen = _common_photos(answers)
     first = next(iter(answers.values()))
     names = first.class_names
-    labels = first.images.labels[next(iter(chosen.values()))]
-    images = [first.images.names[index] for index in next(iter(chosen.values()))]
+    of_first = next(iter(chosen.values()))
+    images, labels = [first.images[index] for index in of_first], first.labels[of_first]
     probabilities = {run: _in_order(each, chosen[run], names) for run, each in answers.items()}
     right = {run: each.argmax(axis=1) == labels for run, each in probabilities.items()}
     return ComparedRuns(
@@ -127,7 +128,7 @@ def compare_runs(answers: Mapping[str, RunAnswers]) -> ComparedRuns:
 
 def _common_photos(answers: Mapping[str, RunAnswers]) -> dict[str, np.ndarray]:
     """For each network the indices of the photos that all answered, in the order of the first one's photos."""
-    places = {run: {name: index for index, name in enumerate(each.images.names)} for run, each in answers.items()}
+    places = {run: {name: index for index, name in enumerate(each.images)} for run, each in answers.items()}
     of_first = next(iter(places.values()))
     names = [name for name in of_first if all(name in each for each in places.values())]
     if not names:

@@ -59,6 +59,8 @@ class SeedScores:
 
     def sentence(self) -> str:
         """The result in one line."""
+        if not self.standard_deviation:
+            return f"{100 * self.mean:.1f} % with each of {len(self.values)} seeds"
         low, high = (f"{100 * bound:.1f}" for bound in self.interval)
         spread = f"standard deviation {100 * self.standard_deviation:.1f}"
         over = f"on average over {len(self.values)} seeds"

@@ -74,6 +74,7 @@ def test_mean_spread_and_interval_by_hand():
         "50.0 % on average over 3 seeds, standard deviation 10.0 (95 % interval of the average 25.2 to 74.8)"
     )
     assert SeedScores.of([0.9, 1.0], 100).interval[1] == 1
+    assert SeedScores.of([0.9, 0.9, 0.9], 100).sentence() == "90.0 % with each of 3 seeds"
 
 
 @pytest.mark.parametrize(
