@@ -17,7 +17,6 @@ from image_kit.reports import (
     EvaluationPage,
     LikelyCause,
     ListedFinding,
-    Photo,
     PhotoPair,
     ScoredImages,
     Series,
