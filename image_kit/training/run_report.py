@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from image_kit.answering import Scores
 from image_kit.datasets import Data
-from image_kit.recipe import AUTO, Recipe
+from image_kit.recipe import Recipe
 from image_kit.reports import (
     REPORT,
     ScoredImages,
@@ -109,12 +109,12 @@ def describe_end(history: Sequence[Mapping[str, float]], recipe: Recipe) -> str:
     losses, done = [row["val_loss"] for row in history], len(history)
     best, minutes = losses.index(min(losses)) + 1, sum(row["seconds"] for row in history) / 60
     least = f"The validation loss was least in epoch {best}."
-    if recipe.fine_tune != AUTO and done >= recipe.epochs:
+    if done >= recipe.epochs:
         return f"It stopped after all {done} epochs that were asked for. {least}"
     if recipe.early_stopping and done - best >= recipe.early_stopping:
         return f"It stopped after epoch {done} of {recipe.epochs}: {done - best} epochs brought nothing new. {least}"
     if recipe.max_minutes and minutes >= recipe.max_minutes:
         return (
-            f"It stopped after epoch {done} of {recipe.epochs}: the {recipe.max_minutes:g} minutes were over. {least}"
+            f"It stopped after epoch {done} of {recipe.epochs}: its {recipe.max_minutes:g} minutes were over. {least}"
         )
     return f"It stopped after epoch {done}. {least}"
