@@ -205,6 +205,7 @@ def test_diverged_training_says_so(tmp_path, run_command, coloured_photos):
     process = run_command(tmp_path, "train.py", "p", *TINY, "--learning-rate", "1e30", "--optimizer", "sgd")
     assert process.returncode == 2
     assert "so training has diverged; lower --learning-rate" in process.stderr
+    assert "The loss is no longer a number" in next(tmp_path.glob("runs/*/report.html")).read_text(encoding="utf-8")
 
 
 def test_list_names_every_preset_without_tensorflow(run_python):

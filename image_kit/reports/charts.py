@@ -50,7 +50,7 @@ class Chart:
         x_label, y_label: of the axes.
         series: at least one.
         is_percent: whether y is a fraction, 0..1, to be written in percent.
-        x_is_percent: the same of x.
+        x_is_percent: the same of x; its axis goes from 0 to 100 %.
         y_range: (low, high) of the axis; None: from the values.
         diagonal: whether to draw the line y = x.
     """
@@ -98,7 +98,7 @@ class Drawing:
 def draw(chart: Chart) -> Drawing:
     """Place a chart's lines, ticks and texts."""
     xs = [x for each in chart.series for x, *_ in [*each.points, *each.band]]
-    x_low, x_high = _spread(xs, chart.x_is_percent)
+    x_low, x_high = (0.0, 1.0) if chart.x_is_percent else _spread(xs, False)
     y_low, y_high = chart.y_range or _spread(_heights(chart.series), chart.is_percent, round_up=True)
 
     def across(x: float) -> float:
@@ -167,6 +167,10 @@ def _text(value: float, is_percent: bool) -> str:
     return f"{100 * value:.4g} %" if is_percent else f"{value:,.6g}"
 
 
+def _precise(value: float, is_percent: bool) -> str:
+    return f"{100 * value:.1f} %" if is_percent else f"{value:.4g}"
+
+
 def _rows(chart: Chart) -> list[list[str]]:
     places = sorted({x for each in chart.series for x, _ in each.points})
     if len(places) > ROWS:
@@ -174,9 +178,7 @@ def _rows(chart: Chart) -> list[list[str]]:
     columns = [dict(each.points) for each in chart.series]
 
     def cell(values: dict[float, float], x: float) -> str:
-        if x not in values:
-            return ""
-        return f"{100 * values[x]:.1f} %" if chart.is_percent else f"{values[x]:.4g}"
+        return _precise(values[x], chart.is_percent) if x in values else ""
 
     return [[_text(x, chart.x_is_percent), *(cell(values, x) for values in columns)] for x in dict.fromkeys(places)]
 
@@ -201,7 +203,7 @@ def history_charts(history: Mapping[str, Sequence[float]]) -> list[Chart]:
         if not series:
             continue
         is_percent = quantity == "accuracy"
-        ends = ", ".join(f"{each.name} {_text(each.points[-1][1], is_percent)}" for each in series)
+        ends = ", ".join(f"{each.name} {_precise(each.points[-1][1], is_percent)}" for each in series)
         text = f"{quantity.capitalize()} by epoch. After the last epoch: {ends}."
         charts.append(Chart(quantity.capitalize(), text, "epoch", quantity, series, is_percent))
     return charts

@@ -90,4 +90,5 @@ def _short(name: str) -> str:
 
 def _many(count: int, singular: str) -> str:
     """A count with its noun."""
-    return f"{count:,} {singular}{'' if count == 1 else 's'}"
+    plural = "es" if singular.endswith("s") else "s"
+    return f"{count:,} {singular}{'' if count == 1 else plural}"

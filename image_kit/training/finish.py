@@ -61,8 +61,7 @@ def finish_run(
         plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
         probabilities, scores = score_test_images(classifier, data)
         details = _details(classifier, data, probabilities, scores)
-    counts = {part: len(images.labels) for part, images in data.parts.items()}
-    write_run_report(folder, settings, counts, scores, details, data.notes)
+    write_run_report(folder, settings, scores, details, data)
     try:
         write_lite_model(best, folder.file(BEST), folder.file(LITE))
     except UserError as error:
@@ -75,7 +74,7 @@ def finish_run(
             "validation": best.description.metrics,
             "calibration": calibration,
             **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
-            "images": counts,
+            "images": {part: len(images.labels) for part, images in data.parts.items()},
             "unreadable": data.unreadable,
             "look_alikes": data.look_alikes,
             **(facts or {}),

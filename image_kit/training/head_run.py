@@ -197,9 +197,8 @@ class HeadRun:
     def _write_report(self, scores: dict[str, Scores], temperature: float) -> None:
         probabilities = with_temperature(self.validation.probabilities, temperature)
         held_out = ScoredImages(scores["cross-validation"], probabilities, self.data.images["train"], ANSWERS)
-        counts = {part: len(chosen) for part, chosen in self.data.parts.items()}
         details = "photos of the cross-validation", held_out
-        write_run_report(self.folder, self.settings, counts, scores, details, self.data.notes)
+        write_run_report(self.folder, self.settings, scores, details, self.data)
 
     def _metrics(self, scores: dict[str, Scores], calibration: Calibration) -> dict[str, Any]:
         tested = {name: each.as_dict() for name, each in scores.items() if name != "cross-validation"}

@@ -36,6 +36,7 @@ from image_kit.training.network import class_weights, make_model, make_variables
 from image_kit.training.optimizer import peak_learning_rate
 from image_kit.training.resume import load_last_epoch
 from image_kit.training.run_folder import RunFolder, versions
+from image_kit.training.run_report import write_run_report
 from image_kit.training.settings import Settings
 from image_kit.weights import Description, check_supported, is_binary, network_of
 
@@ -197,6 +198,7 @@ class Run:
         recipe = self.recipe
         is_over = has_stopped(self.folder.history, recipe)
         with (
+            self._report_if_diverged(),
             _real_cause(self.train_batches, self.validation_batches),
             self.distribution.fitting(),
             contextlib.redirect_stdout(sys.stderr),  # Keras's progress bar: stdout is for results
@@ -212,6 +214,16 @@ class Run:
                 verbose=self._verbosity(),
                 callbacks=self.callbacks,
             )
+
+    @contextlib.contextmanager
+    def _report_if_diverged(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError:
+            history = self.folder.history
+            if self.distribution.is_chief and history and not np.isfinite(history[-1]["loss"]):
+                write_run_report(self.folder, self.settings, {}, None, self.data)
+            raise
 
     def _verbosity(self) -> str | int:
         """Keras's `verbose`: a bar on a terminal, otherwise one line per epoch; nothing on a worker."""
