@@ -8,20 +8,22 @@ import numpy as np
 
 MAX_SHIFT = 0.075  # of a side: how far the middle may move, from a crop at one edge only
 MAX_STRETCH = 0.16  # a crop of 6 % at both edges, and some more
-# Pixels of the images that are aligned -> steps (more change the correlation by less than .001), blur in pixels, and
-# the correlation below which a pair is given up. The first size brings a crop of 5 % within one pixel. Of 200 copies by
-# each of 13 changes, all but one reached .8 at 16 pixels and .85 at 32.
-LEVELS = {16: (5, 0.0, 0.6), 32: (3, 0.7, 0.7), 64: (3, 1.0, 0.0)}
-DETAIL = 16.0  # the smoother part is light, which different photos have in common: a blur by a side divided by this
+# Pixels of the images that are aligned -> steps of the method, and blur in pixels. The first size brings a crop of 5 %
+# within one pixel.
+LEVELS = {16: (5, 0.0), 32: (3, 0.7), 64: (5, 1.0)}
+# Pixels, standard deviation: what is finer is lost by JPEG, and by an alignment that is off by half a pixel.
+FINEST = 0.8
+DETAIL = 16.0  # what is smoother is light, which different photos have in common: a blur by a side divided by this
 PLAIN = 0.5  # grey levels, standard deviation of the details: less is the noise of JPEG
 BLOCK = 256  # pairs at once: 4 MB for each array of 64 x 64
 
 
-def correlate_aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def correlate_aligned(one: np.ndarray, other: np.ndarray, floors: tuple[float, float]) -> np.ndarray:
     """How alike photos are once one is aligned to the other.
 
     Args:
         one, other: uint8 (k, 64, 64), grey; k of about `BLOCK`, because memory grows with it.
+        floors: pairs that correlate less at 16 and at 32 pixels are given up, which saves most of the time.
 
     Returns:
         float32 (k,), the correlation of their details, -1 to 1: 1 if they are the same photo. 0 for plain photos, and
@@ -30,12 +32,12 @@ def correlate_aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     found = np.zeros(len(one), np.float32)
     left = np.arange(len(one))
     warp = np.zeros((len(one), 4), np.float32)  # shift and stretch of x, of y; in halves of a side
-    for size, (steps, blur, least) in LEVELS.items() if len(one) else ():
+    for (size, (steps, blur)), least in zip(LEVELS.items() if len(one) else (), (*floors, 0.0), strict=False):
         target, source = (_shrink(images[left], size) for images in (one, other))
         aligned = [_blur(images, blur) for images in (target, source)]
         for _ in range(steps):
             warp = _improve(aligned[0], aligned[1], warp)
-        target, source = (images - _blur(images, size / DETAIL) for images in (target, source))
+        target, source = (_blur(images, FINEST) - _blur(images, size / DETAIL) for images in (target, source))
         alike = _correlate(target, *_move(source, warp))
         if size == one.shape[1]:
             found[left] = alike
@@ -48,7 +50,8 @@ def correlate_aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _shrink(images: np.ndarray, size: int) -> np.ndarray:
     parts = images.shape[1] // size
-    return images.reshape(len(images), size, parts, size, parts).mean(axis=(2, 4), dtype=np.float32)
+    rows = images.reshape(len(images), size, parts, -1).sum(axis=2, dtype=np.float32)
+    return rows.reshape(len(images), size, size, parts).sum(axis=3) / parts**2
 
 
 def _blur(images: np.ndarray, deviation: float) -> np.ndarray:

@@ -40,10 +40,9 @@ def _find_few(names: Sequence[str], sizes: np.ndarray) -> list[Finding]:
         return []
     least = int(sizes.min())
     severity: Severity = "high" if least < VERY_FEW else "medium"
-    which = f"{_name(names, few)} {'has' if len(few) == 1 else 'have'} fewer than {FEW} photos"
-    evidence = (
-        f"{which}, the smallest one {least}." if len(few) > 1 else f"The class {names[few[0]]} has {least} photos."
-    )
+    evidence = f"{_name(names, few)} have fewer than {FEW} photos, the smallest one {least}."
+    if len(few) == 1:
+        evidence = f"The class {names[few[0]]} has {least} photos."
     return [Finding("", "balance", severity, evidence, f"Add photos: {FEW} or more of each class.", certainty=0.9)]
 
 

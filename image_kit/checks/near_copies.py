@@ -15,9 +15,15 @@ from image_kit.checks.file_facts import FileFacts
 from image_kit.features import unit_length
 from image_kit.threads import threads
 
-# Correlation of details after alignment. Of copies of clothing, elephants and cars by 14 changes, 99.4 % reach it; of
-# all other pairs of neighbours in these sets none is above .90 (benchmarks/checks_files.py).
+# Correlation of details after alignment, from which two photos are copies.
 COPY_FROM = 0.92
+FLOORS = 0.75, 0.8  # see correlate_aligned; of 4,000 copies, 99 % reach .85 and .89
+# Photos of one kind (digits, things on white) correlate as different photos, too: a quarter of the pairs of neighbours
+# more than .7 in MNIST and Fashion-MNIST, than .4 in clothing. Then only nearly the same pixels are copies.
+UNIFORM_FROM, UNIFORM_QUANTILE = 0.6, 0.75
+UNIFORM_COPY_FROM = 0.975
+UNIFORM_FLOORS = 0.9, 0.93
+SAMPLE = 256  # pairs, to tell which is the case
 NEIGHBOURS = 6  # by features
 SIGNATURE_NEIGHBOURS = 3  # by signatures, and as many by mirrored ones
 COMPARED = 2**24  # similarities at once: 64 MB
@@ -30,7 +36,7 @@ class NearCopy:
 
     Attributes:
         one, other: `one` < `other`.
-        likeness: correlation of their details, COPY_FROM to 1.
+        likeness: correlation of their details, 0 to 1.
         is_exact: the files are the same, byte for byte.
         is_mirrored: one is the mirror image of the other.
     """
@@ -52,30 +58,42 @@ def find_near_copies(photos: CheckedPhotos, facts: FileFacts) -> list[NearCopy]:
     found = [NearCopy(int(one), other, 1.0, is_exact=True) for other, one in enumerate(firsts) if one != other]
     different = np.unique(firsts)
     pairs = _find_candidates(photos, different)
+    compare = partial(_compare, facts.grey, _are_uniform(facts.grey, pairs))
     blocks = [pairs[start : start + BLOCK] for start in range(0, len(pairs), BLOCK)]
-    for some, plain, mirrored in zip(
-        blocks,
-        threads().map(partial(_compare, facts.grey, False), blocks),
-        threads().map(partial(_compare, facts.grey, True), blocks),
-        strict=True,
-    ):
-        likeness = np.maximum(plain, mirrored)
-        found += [
-            NearCopy(int(one), int(other), float(alike), is_mirrored=bool(flipped))
-            for (one, other), alike, flipped in zip(some, likeness, mirrored > plain, strict=True)
-            if alike >= COPY_FROM
-        ]
+    for some in threads().map(compare, blocks):
+        found += some
     return sorted(found, key=lambda pair: (pair.one, pair.other))
 
 
-def _compare(grey: np.ndarray, mirrored: bool, pairs: np.ndarray) -> np.ndarray:
+def _are_uniform(grey: np.ndarray, pairs: np.ndarray) -> bool:
+    """Whether even different photos look so much alike that only nearly the same pixels tell a copy."""
+    if not len(pairs):
+        return False
+    some = pairs[np.linspace(0, len(pairs) - 1, min(SAMPLE, len(pairs))).astype(int)]
+    likeness = correlate_aligned(grey[some[:, 0]], grey[some[:, 1]], (-1.0, -1.0))
+    return len(some) == SAMPLE and bool(np.quantile(likeness, UNIFORM_QUANTILE) > UNIFORM_FROM)
+
+
+def _compare(grey: np.ndarray, are_uniform: bool, pairs: np.ndarray) -> list[NearCopy]:
+    """Those of the pairs, int (k, 2), that are copies."""
+    plain, mirrored = (_correlate_both_ways(grey, pairs, flipped, are_uniform) for flipped in (False, True))
+    least = UNIFORM_COPY_FROM if are_uniform else COPY_FROM
+    likeness, flipped = np.maximum(plain, mirrored), mirrored > plain
+    return [
+        NearCopy(int(pairs[at, 0]), int(pairs[at, 1]), float(likeness[at]), is_mirrored=bool(flipped[at]))
+        for at in np.flatnonzero(likeness >= least)
+    ]
+
+
+def _correlate_both_ways(grey: np.ndarray, pairs: np.ndarray, flipped: bool, are_uniform: bool) -> np.ndarray:
     """Likeness of pairs, float32 (k,); the better one of both ways to align them, since either may be the crop."""
     one, other = grey[pairs[:, 0]], grey[pairs[:, 1]]
-    if mirrored:
+    if flipped:
         other = other[:, :, ::-1]
-    likeness = correlate_aligned(one, other)
-    unsure = np.flatnonzero((likeness > 0) & (likeness < COPY_FROM))
-    likeness[unsure] = np.maximum(likeness[unsure], correlate_aligned(other[unsure], one[unsure]))
+    floors = UNIFORM_FLOORS if are_uniform else FLOORS
+    likeness = correlate_aligned(one, other, floors)
+    unsure = np.flatnonzero((likeness > 0) & (likeness < UNIFORM_COPY_FROM))
+    likeness[unsure] = np.maximum(likeness[unsure], correlate_aligned(other[unsure], one[unsure], floors))
     return likeness
 
 
