@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
-from image_kit.photos import PhotoStore, Preprocessing, find_test_folder, list_classes, note_other_files
+from image_kit.photos import PhotoStore, Preprocessing, class_name, find_test_folder, list_classes, note_other_files
 
 BY = "the network"
 
@@ -119,10 +119,11 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     """The photos of a folder's test part, or of its class folders. Arguments and errors as `load_unseen_photos`."""
     folder = find_test_folder(folder)
     listed = list_classes(folder)
-    unknown = [name for name, photos in listed.items() if photos and name not in class_names]
+    spelled = [class_name(name) for name in class_names]  # those of a run made on macOS may have accents apart
+    unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
         raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
-    pairs = [(path, class_names.index(name)) for name, photos in listed.items() for path in photos]
+    pairs = [(path, spelled.index(name)) for name, photos in listed.items() for path in photos]
     if not pairs:
         raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
     paths, labels = zip(*pairs, strict=True)

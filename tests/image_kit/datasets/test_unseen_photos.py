@@ -40,6 +40,14 @@ def test_the_test_part_is_scored_in_the_networks_class_order(tmp_path, photo_tre
     assert all("test_set" in name for name in images.names)
 
 
+@pytest.mark.parametrize("trained", ["v\u00f6gel", "vo\u0308gel"])
+@pytest.mark.parametrize("scored", ["v\u00f6gel", "vo\u0308gel"])
+def test_a_class_is_known_whichever_way_its_accents_are_stored(tmp_path, photo_tree, trained, scored):
+    folder = photo_tree(tmp_path, {"cats": 1, scored: 2})
+    images = unseen_photos.load_unseen_photos(folder, ("cats", trained), Preprocessing(SHAPE), NOBODY).images
+    assert Counter(images.labels.tolist()) == {0: 1, 1: 2}
+
+
 def test_a_class_that_the_network_does_not_know(tmp_path, photo_tree):
     (photo_tree(tmp_path, {"cats": 1, "horses": 1}) / "empty").mkdir()
     with pytest.raises(UserError) as caught:
