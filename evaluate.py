@@ -75,8 +75,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     args = parser.parse_args()
-    if args.list:
-        return args
+    if not args.list:
+        check(args)
+    return args
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise UserError on options that name nothing, or that contradict each other."""
     if args.what is None:
         order = " before --compare" if args.compare else ", or --list"
         raise UserError(f"FOLDER|PRESET: is missing; give a folder of labelled photos{order}")
@@ -87,7 +92,6 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     if args.compare and args.weights:
         raise UserError("--weights: names one run, and --compare several; give one of them")
-    return args
 
 
 @dataclass(frozen=True)
