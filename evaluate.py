@@ -38,7 +38,7 @@ from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
 from image_kit.reports import REPORT, EvaluationPage, ScoredImages, try_to_write, write_evaluation_report
 from image_kit.terminal import progress, say
-from image_kit.training import list_runs, tabulate_runs
+from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 from presets import PRESETS
 
@@ -84,8 +84,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     args = parser.parse_args()
-    if args.list:
-        return args
+    if not args.list:
+        check(args)
+    return args
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise UserError on options that name nothing, or that contradict each other."""
     if args.what is None:
         order = " before --compare" if args.compare else ", or --list"
         raise UserError(f"FOLDER|PRESET: is missing; give a folder of labelled photos{order}")
@@ -96,31 +101,31 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     if args.compare and args.weights:
         raise UserError("--weights: names one run, and --compare several; give one of them")
-    return args
 
 
 @dataclass(frozen=True)
 class Scored:
     """Images with a network's answers; probabilities are float32 (n, classes)."""
 
-    photos: UnseenPhotos
-    images: ImageSet  # of `photos`, perhaps moved
+    images: ImageSet
+    unreadable: dict[str, str]
     probabilities: np.ndarray
     scores: Scores
+    seen_in_training: int  # how many photos were left out for that
 
 
 def main() -> None:
     """Load the weights and the images, score them, write the results and print the scores."""
     args = parse()
     if args.list:
-        return print_runs(args.json)
+        return print(describe_runs(RUNS, args.json), end="")
     tune_memory()
     if args.compare:
         return compare(args)
     weights = find_weights(args.weights, args.what if args.what in ARRAY_PRESETS else None)
     scored = score_weights(args, weights)
     probabilities, images, scores = scored.probabilities, scored.images, scored.scores
-    facts = {"weights": str(weights), "images": args.what, "unreadable": scored.photos.unreadable, "shift": args.shift}
+    facts = {"weights": str(weights), "images": args.what, "unreadable": scored.unreadable, "shift": args.shift}
     result = {**facts, **scores.as_dict()}
     output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
     with atomic.new_folder(output) as unfinished:
@@ -146,8 +151,8 @@ def compare(args: argparse.Namespace) -> None:
         scored = score_weights(args, weights, seen)  # its pixels are forgotten before the next run needs some
         names = scored.scores.class_names
         answers[run] = RunAnswers(scored.images.names, scored.images.labels, scored.probabilities, names)
-        unreadable |= scored.photos.unreadable
-        left_out = max(left_out, scored.photos.seen)
+        unreadable |= scored.unreadable
+        left_out = max(left_out, scored.seen_in_training)
     compared = compare_runs(answers)
     facts = {"images": args.what, "unreadable": unreadable, "seen_in_training": left_out, "shift": args.shift}
     result = {**facts, **compared.as_dict()}
@@ -157,19 +162,6 @@ def compare(args: argparse.Namespace) -> None:
         atomic.write_json(unfinished / "comparison.json", result)
     print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
     say(f"Photos that got different answers: {len(compared.differing)}, listed in {output}/differences.csv")
-
-
-def print_runs(as_json: bool) -> None:
-    """All runs below runs/, the best first, on stdout; what is no run gets a line on stderr."""
-    runs, problems = list_runs(RUNS)
-    for problem in problems:
-        say(problem)
-    if as_json:
-        print(json.dumps([run.as_dict() for run in runs], indent=2))
-    elif runs:
-        print(tabulate_runs(runs))
-    else:
-        say(f"There is no run below {RUNS}/ yet; train one: python train.py")
 
 
 def score_weights(args: argparse.Namespace, weights: Path, seen: np.ndarray | None = None) -> Scored:
@@ -200,7 +192,8 @@ def score_features(args: argparse.Namespace, weights: Path, seen: np.ndarray | N
         photos, features = load_unseen_features(Path(args.what), classifier, seen, not args.no_cache, reading, by)
         say_notes(weights, photos)
         probabilities, images = classifier.probabilities_of(features), photos.images
-        return Scored(photos, images, probabilities, score(probabilities, images.labels, classifier.class_names))
+        scores = score(probabilities, images.labels, classifier.class_names)
+        return Scored(images, photos.unreadable, probabilities, scores, photos.seen)
 
 
 def score_pixels(args: argparse.Namespace, weights: Path, seen: np.ndarray | None) -> Scored:
@@ -223,7 +216,7 @@ def score_pixels(args: argparse.Namespace, weights: Path, seen: np.ndarray | Non
     images = shift_image_set(photos.images, args.shift) if args.shift else photos.images
     if args.shift:
         say(f"every image moved by {args.shift} pixels: left, right, up, down in turn")
-    return Scored(photos, images, *score_images(classifier, images))
+    return Scored(images, photos.unreadable, *score_images(classifier, images), photos.seen)
 
 
 def seen_by(weights: Path, seen: np.ndarray | None) -> tuple[np.ndarray, str]:

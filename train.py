@@ -53,9 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME|FOLDER", help=f"a preset, or a folder of photos (preset: {FOLDER_PRESET})"
-    )
+    parser.add_argument("name", nargs="?", metavar="NAME|FOLDER", help="a preset, or a folder of photos, see --preset")
     parser.add_argument(
         "--preset",
         choices=[name for name in PRESETS if PRESETS[name].dataset == "photos"],
@@ -63,9 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the presets and exit")
     parser.add_argument("--run", metavar="NAME", help="name of the new folder in runs/ (default: NAME-1, NAME-2, ...)")
-    parser.add_argument(
-        "--resume", metavar="RUN", type=Path, help="continue the run in this folder, such as runs/quick"
-    )
+    parser.add_argument("--resume", metavar="RUN", type=Path, help="continue the run in this folder (runs/quick)")
     parser.add_argument(
         "--seeds", metavar="N", type=int, help="train N runs that differ in their seed: --seed and those that follow it"
     )

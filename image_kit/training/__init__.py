@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     )
     from image_kit.training.run_list import (
         ListedRun as ListedRun,
+        describe_runs as describe_runs,
         list_runs as list_runs,
-        tabulate_runs as tabulate_runs,
     )
     from image_kit.training.seed_runs import (
         SeedRuns as SeedRuns,
@@ -48,7 +48,7 @@ __getattr__ = lazy_names(
         "network": "make_model",
         "preparation": "complete how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
-        "run_list": "ListedRun list_runs tabulate_runs",
+        "run_list": "ListedRun describe_runs list_runs",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",
         "seed_runs": "SeedRuns SeedScores SeedsSummary start_afresh",
         "settings": "Settings",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from image_kit.answering import wilson_interval
-from image_kit.terminal import table
+from image_kit.terminal import say, table
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import read_minutes, read_run_scores
 from image_kit.training.seed_runs import SUMMARY
@@ -68,6 +68,19 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
             problems.append(f"{path}: passed over, its files are damaged ({type(error).__name__}: {error})")
     runs.sort(key=lambda run: (run.accuracy is None, -(run.accuracy or 0), run.run))
     return runs, problems
+
+
+def describe_runs(folder: Path, as_json: bool) -> str:
+    """The runs in a folder as a table or as JSON, for stdout; what is no run gets a line on stderr."""
+    runs, problems = list_runs(folder)
+    for problem in problems:
+        say(problem)
+    if as_json:
+        return json.dumps([run.as_dict() for run in runs], indent=2) + "\n"
+    if not runs:
+        say(f"There is no run below {folder}/ yet; train one: python train.py")
+        return ""
+    return tabulate_runs(runs) + "\n"
 
 
 def tabulate_runs(runs: Sequence[ListedRun]) -> str:
