@@ -98,7 +98,12 @@ def browser(tmp_path_factory):
     options.binary_location = chromium
     for option in (
         *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
-        *("disable-component-update", "disable-sync", f"user-data-dir={tmp_path_factory.mktemp('profile')}"),
+        *(
+            "disable-component-update",
+            "disable-sync",
+            "disable-dev-shm-usage",
+            f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+        ),
     ):
         options.add_argument(f"--{option}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
