@@ -4,9 +4,10 @@
     python benchmarks/checks_labels.py wrong-labels --data DIR --cleanlab PYTHON     # PYTHON: one that has cleanlab
 
 DIR, or the environment variable DATASETS_DIR, has photos/ (elephants and cars), clothing/ with clothing_senders.csv and
-fruit/ (train, validation). Prints Markdown. Choices were made on clothing and photos, and fruit was only scored, but
-for two: a stranger must reach little of the usual similarity, because 4 % of fruit had seemed strange; and the power
-law of the learning curve has a delay, because the curve of fruit falls faster than any without.
+fruit/ (train, validation), and cifar10.npz for the part curve. Prints Markdown. Choices were made on clothing and
+photos, and fruit was only scored, but for two: a stranger must reach little of the usual similarity, because 4 % of
+fruit had seemed strange; and the power law of the learning curve has a delay, because the curve of fruit falls faster
+than any without. So nothing was chosen by CIFAR-10, on which the curve is tried as well.
 
 The sets have wrong labels and strangers of their own, so false alarms on them as they are, are at most what is stated.
 Recall is of n planted ones among the first 2 n of a list.
