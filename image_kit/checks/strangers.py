@@ -14,10 +14,12 @@ from image_kit.features import unit_length
 # the first 2 n, a tenth .79, a fifth and two fifths all.
 OF_CLASS = 0.2
 FEWEST_OF_CLASS = 3  # photos: a stranger's own copy and a second one do not vouch for it
-# A photo is a stranger if it lies this far above the median, in distances from the median to the 84 % quantile, which
-# is one standard deviation of a normal distribution. Photos of another set lie at 2.7 to 5.3, and .4 % of the photos
-# of clothing above 2.6.
+# A photo is a stranger if its similarity lies this far below the median, in distances from the median to the 16 %
+# quantile, which is one standard deviation of a normal distribution, and is also this small a part of the median.
+# Photos of another set lie at 2.7 or more among clothing or elephants and cars, and reach .72 of the median at most.
+# Where most photos of a set are nearly the same, as with fruit, the first alone calls 4 % of the set's own strange.
 FAR, VERY_FAR = 2.6, 3.5
+UNLIKE = 0.72
 ONE_DEVIATION = 0.8413
 FEWEST = 20  # photos: fewer cannot tell what is usual
 SHARPER = 2.0  # how fast certainty grows with the distance
@@ -83,9 +85,9 @@ def list_strangers(photos: CheckedPhotos, scores: StrangerScores) -> list[Findin
     """The photos that are unlike all others, the most unlike first; none if there are fewer than FEWEST photos."""
     if len(photos.labels) < FEWEST:
         return []
-    chosen = np.flatnonzero(scores.distances > FAR)
-    chosen = chosen[np.argsort(-scores.distances[chosen], kind="stable")]
     usual = float(np.median(scores.similarities))
+    chosen = np.flatnonzero((scores.distances > FAR) & (scores.similarities < UNLIKE * usual))
+    chosen = chosen[np.argsort(-scores.distances[chosen], kind="stable")]
     return [_finding(photos, scores, int(photo), usual) for photo in chosen]
 
 

@@ -16,10 +16,10 @@ def test_a_power_law_is_continued(power, rest):
     def error(size):
         return rest + 0.5 * (size / 10) ** -power
 
-    low, middle, high = law_of(error(SIZES), 0.003).error_at(160).quantiles([0.05, 0.5, 0.95])
+    low, middle, high = law_of(error(SIZES), 0.01).error_at(160).quantiles([0.05, 0.5, 0.95])
     assert low <= error(160) <= high
-    assert abs(middle - error(160)) < 0.01
-    assert high - low < 0.04
+    assert abs(middle - error(160)) < 0.02
+    assert high - low < 0.07
 
 
 def test_the_less_is_known_the_wider_it_is():
@@ -28,7 +28,8 @@ def test_the_less_is_known_the_wider_it_is():
     for noise in (0.002, 0.02, 0.06):
         low, high = law_of(errors, noise).error_at(160).quantiles([0.05, 0.95])
         widths.append(high - low)
-    assert widths[0] < widths[1] / 2 < widths[2] / 4
+    assert 3 * widths[0] < widths[1]
+    assert 1.5 * widths[1] < widths[2]
     near, far = (np.ptp(law_of(errors, 0.01).error_at(size).quantiles([0.05, 0.95])) for size in (80, 800))
     assert near < far
 
