@@ -32,17 +32,21 @@ def find_copies(photos: CheckedPhotos, facts: FileFacts, copies: Sequence[NearCo
     sets = defaultdict(list)
     for index in sorted(links):
         sets[groups[index]].append(index)
-    found = [finding for members in sets.values() for finding in _judge_set(photos, facts, members, links)]
+    rows, pixels = unit_length(photos.features), facts.sizes.prod(axis=1)
+    found = [each for members in sets.values() for each in _judge_set(photos, rows, pixels, members, links)]
     order = ("contradiction", "leak", "copy")
     return sorted(found, key=lambda each: (order.index(each.kind), -each.certainty, each.file))
 
 
 def _judge_set(
-    photos: CheckedPhotos, facts: FileFacts, members: list[int], links: dict[int, dict[int, NearCopy]]
+    photos: CheckedPhotos,
+    rows: np.ndarray,
+    pixels: np.ndarray,
+    members: list[int],
+    links: dict[int, dict[int, NearCopy]],
 ) -> list[Finding]:
-    label = _most_likely_label(photos, members)
+    label = _most_likely_label(photos, rows, members)
     ranks = {part: rank for rank, part in enumerate((None, *PARTS))}
-    pixels = facts.sizes.prod(axis=1)
 
     def rank(index: int) -> tuple[bool, int, int, int]:
         return photos.labels[index] == label, ranks[photos.parts[index]], int(pixels[index]), -index
@@ -51,12 +55,12 @@ def _judge_set(
     return [_describe(photos, index, kept, links[index].get(kept)) for index in members if index != kept]
 
 
-def _most_likely_label(photos: CheckedPhotos, members: list[int]) -> int:
+def _most_likely_label(photos: CheckedPhotos, rows: np.ndarray, members: list[int]) -> int:
     """The label of the copies that most of the photos have that look like them; between equals, the more frequent."""
     labels, counts = np.unique(photos.labels[members], return_counts=True)
     if len(labels) == 1:
         return int(labels[0])
-    alike = (unit_length(photos.features) @ unit_length(photos.features[members]).T).max(axis=1)
+    alike = (rows @ rows[members].T).max(axis=1)
     alike[members] = -np.inf
     nearest = np.argsort(-alike, kind="stable")[:ASKED]
     votes = [(photos.labels[nearest[alike[nearest] > -np.inf]] == label).sum() for label in labels]

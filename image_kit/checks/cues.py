@@ -10,6 +10,7 @@ import numpy as np
 from image_kit.checks.file_facts import FileFacts
 
 FREQUENT = 5  # photos: values that are less frequent are put together
+MOST_VALUES = 256  # with a code of their own: tables of values and classes stay small with 5,000 classes, too
 BINS = 8  # of the less frequent values of a number, by quantiles
 BORDER_PART = 0.9  # of the outermost pixels: in clothing, 4 photos of 1,198 have a border as plain as that
 BORDER_RADIUS = 24.0  # RGB distance, 0..441: one paint through JPEG
@@ -91,14 +92,24 @@ def _describe_ring(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _word_cue(name: str, family: Family, words: Sequence[str], advice: str) -> Cue:
-    values, codes = np.unique(np.array(words, dtype=object).astype(str), return_inverse=True)
-    return Cue(name, family, codes, values.tolist(), advice)
+    values, inverse, counts = np.unique(
+        np.array(words, dtype=object).astype(str), return_inverse=True, return_counts=True
+    )
+    frequent = _choose_frequent(counts)
+    codes = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum())[inverse]
+    return Cue(name, family, codes, [*values[frequent].tolist(), OTHER], advice)
+
+
+def _choose_frequent(counts: np.ndarray) -> np.ndarray:
+    """Which values have a code of their own, bool: those of FREQUENT photos, at most MOST_VALUES."""
+    least = np.sort(counts)[::-1][MOST_VALUES - 1] if len(counts) >= MOST_VALUES else 0
+    return counts >= max(FREQUENT, least + 1 if least else 0)
 
 
 def _number_cue(name: str, family: Family, numbers: np.ndarray, words: str, advice: str, marks: bool = True) -> Cue:
     """Frequent values have codes of their own; the others have that of their quantile."""
     values, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    frequent = counts >= FREQUENT
+    frequent = _choose_frequent(counts)
     codes = (np.cumsum(frequent) - 1)[inverse]
     others = ~frequent[inverse]
     if others.any():

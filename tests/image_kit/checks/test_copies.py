@@ -1,14 +1,10 @@
 """Copies: found through each change, judged by label and part; and photos that are none are left alone."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
 from image_kit.checks import find_copies, find_near_copies, read_file_facts
-from image_kit.checks.alignment import correlate_aligned
-from image_kit.checks.near_copies import find_neighbours
 
 pytest_plugins = ["tests.fixtures.checked_sets"]
 
@@ -114,35 +110,3 @@ def test_plain_photos_are_no_copies_of_each_other(tmp_path, checked):
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (40, 30), (40 * number, 90, 120)).save(path)
     assert find_in(checked, tmp_path)[1] == []
-
-
-def test_alignment_tells_the_same_picture_from_another(picture):
-    one = np.asarray(picture(1, (128, 128)).convert("L").resize((64, 64)))
-    moved = np.asarray(picture(1, (128, 128)).crop((6, 0, 128, 122)).convert("L").resize((64, 64)))
-    other = np.asarray(picture(2, (128, 128)).convert("L").resize((64, 64)))
-    alike = correlate_aligned(np.stack([one, one, one]), np.stack([one, moved // 2 + 40, other]), (-1.0, -1.0))
-    assert alike[0] > 0.999
-    assert alike[1] > 0.93
-    assert alike[2] < 0.7
-    assert correlate_aligned(one[:0], one[:0], (0.0, 0.0)).shape == (0,)
-
-
-def test_neighbours_are_those_of_all_similarities():
-    rng = np.random.default_rng(3)
-    rows = rng.standard_normal((50, 6)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    nearest, cosines = find_neighbours(rows, rows, 4)
-    whole = rows @ rows.T
-    np.fill_diagonal(whole, -np.inf)
-    assert (nearest == np.argsort(-whole, axis=1)[:, :4]).all()
-    np.testing.assert_allclose(cosines, -np.sort(-whole, axis=1)[:, :4], rtol=1e-6)
-    assert find_neighbours(rows[:1], rows[:1], 4)[0].shape == (1, 0)
-
-
-def test_one_photo_of_each_class_is_enough(picture_folder, checked):
-    photos, found = find_in(checked, picture_folder({"cat": range(1), "dog": range(1, 2)}))
-    assert len(photos.paths) == 2
-    assert found == []
-    single = dataclasses.replace(photos, hashes=["same", "same"])
-    pairs = find_near_copies(single, read_file_facts(photos.paths))
-    assert [(pair.one, pair.other, pair.is_exact) for pair in pairs] == [(0, 1, True)]

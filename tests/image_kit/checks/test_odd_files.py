@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from image_kit.checks import find_odd_files, read_file_facts
-from image_kit.photos import jpeg_bits, read_header
+from image_kit.photos import jpeg_bits
 
 pytest_plugins = ["tests.fixtures.checked_sets"]
 
@@ -110,16 +110,3 @@ def test_a_jpeg_of_12_bits_is_named_as_such(folder, checked):
     (found,) = find_in(checked, folder)
     assert found.kind == "unreadable"
     assert "12 bits" in found.evidence
-
-
-@pytest.mark.parametrize("quality", [30, 50, 75, 92, 100])
-def test_the_quality_of_a_jpeg_is_read_from_its_tables(quality, picture, tmp_path):
-    picture(0).save(tmp_path / "a.jpg", quality=quality)
-    assert abs(read_header((tmp_path / "a.jpg").read_bytes()).quality - quality) <= 1  # the tables are rounded
-
-
-def test_damaged_exif_does_not_matter(picture, tmp_path):
-    picture(0).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01")
-    header = read_header((tmp_path / "a.jpg").read_bytes())
-    assert (header.width, header.height, header.orientation) == (96, 72, 1)
-    assert np.isnan(header.taken)
