@@ -7,7 +7,7 @@ import numpy as np
 
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.file_facts import FileFacts
-from image_kit.checks.findings import Finding
+from image_kit.checks.findings import Finding, Kind, Severity
 from image_kit.checks.near_copies import NearCopy
 from image_kit.features import merge_groups, unit_length
 from image_kit.photos import PARTS
@@ -71,39 +71,20 @@ def _describe(photos: CheckedPhotos, index: int, kept: int, pair: NearCopy | Non
     file, other = photos.files[index], photos.files[kept]
     own, wanted = (photos.class_names[photos.labels[each]] for each in (index, kept))
     certainty = pair.likeness if pair else 0.9  # found through a third photo that is a copy of both
-    likeness = _describe_likeness(pair, other)
-    if photos.labels[index] != photos.labels[kept]:
-        return Finding(
-            file,
-            "contradiction",
-            "high",
-            f"{likeness}, but this one is in the class {own} and that one in {wanted}.",
-            f"Look at it and keep one of the two; photos that look like it are rather {wanted}.",
-            other,
-            "drop",
-            certainty,
-        )
-    if photos.parts[index] != photos.parts[kept]:
-        return Finding(
-            file,
-            "leak",
-            "high",
-            f"{likeness}; this one is in {photos.parts[index]} and that one in {photos.parts[kept]}.",
-            "Drop one of the two: a network that is tested on a photo it learned gets too good a score.",
-            other,
-            "drop",
-            certainty,
-        )
-    return Finding(
-        file,
-        "copy",
-        "low",
-        f"{likeness}, and both are in the class {own}.",
-        "Drop it: a copy teaches nothing new, and split at random it makes the score too good.",
-        other,
-        "drop",
-        certainty,
-    )
+    kind: Kind = "copy"
+    severity: Severity = "low"
+    where = f"and both are in the class {own}"
+    advice = "Drop it: a copy teaches nothing new, and split at random it makes the score too good."
+    if own != wanted:
+        kind, severity = "contradiction", "high"
+        where = f"but this one is in the class {own} and that one in {wanted}"
+        advice = "Look at both, keep the one whose class is right and drop the other."
+    elif photos.parts[index] != photos.parts[kept]:
+        kind, severity = "leak", "high"
+        where = f"but this one is in {photos.parts[index]} and that one in {photos.parts[kept]}"
+        advice = "Drop one of the two: a network that is tested on a photo it learned gets too good a score."
+    evidence = f"{_describe_likeness(pair, other)}, {where}."
+    return Finding(file, kind, severity, evidence, advice, other, "drop", certainty)
 
 
 def _describe_likeness(pair: NearCopy | None, other: str) -> str:
