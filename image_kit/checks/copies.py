@@ -7,7 +7,7 @@ import numpy as np
 
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.file_facts import FileFacts
-from image_kit.checks.findings import Finding
+from image_kit.checks.findings import Finding, Kind, Severity
 from image_kit.checks.near_copies import NearCopy
 from image_kit.features import merge_groups, unit_length
 from image_kit.photos import PARTS
@@ -32,17 +32,21 @@ def find_copies(photos: CheckedPhotos, facts: FileFacts, copies: Sequence[NearCo
     sets = defaultdict(list)
     for index in sorted(links):
         sets[groups[index]].append(index)
-    found = [finding for members in sets.values() for finding in _judge_set(photos, facts, members, links)]
+    rows, pixels = unit_length(photos.features), facts.sizes.prod(axis=1)
+    found = [each for members in sets.values() for each in _judge_set(photos, rows, pixels, members, links)]
     order = ("contradiction", "leak", "copy")
     return sorted(found, key=lambda each: (order.index(each.kind), -each.certainty, each.file))
 
 
 def _judge_set(
-    photos: CheckedPhotos, facts: FileFacts, members: list[int], links: dict[int, dict[int, NearCopy]]
+    photos: CheckedPhotos,
+    rows: np.ndarray,
+    pixels: np.ndarray,
+    members: list[int],
+    links: dict[int, dict[int, NearCopy]],
 ) -> list[Finding]:
-    label = _most_likely_label(photos, members)
+    label = _most_likely_label(photos, rows, members)
     ranks = {part: rank for rank, part in enumerate((None, *PARTS))}
-    pixels = facts.sizes.prod(axis=1)
 
     def rank(index: int) -> tuple[bool, int, int, int]:
         return photos.labels[index] == label, ranks[photos.parts[index]], int(pixels[index]), -index
@@ -51,12 +55,12 @@ def _judge_set(
     return [_describe(photos, index, kept, links[index].get(kept)) for index in members if index != kept]
 
 
-def _most_likely_label(photos: CheckedPhotos, members: list[int]) -> int:
+def _most_likely_label(photos: CheckedPhotos, rows: np.ndarray, members: list[int]) -> int:
     """The label of the copies that most of the photos have that look like them; between equals, the more frequent."""
     labels, counts = np.unique(photos.labels[members], return_counts=True)
     if len(labels) == 1:
         return int(labels[0])
-    alike = (unit_length(photos.features) @ unit_length(photos.features[members]).T).max(axis=1)
+    alike = (rows @ rows[members].T).max(axis=1)
     alike[members] = -np.inf
     nearest = np.argsort(-alike, kind="stable")[:ASKED]
     votes = [(photos.labels[nearest[alike[nearest] > -np.inf]] == label).sum() for label in labels]
@@ -67,39 +71,20 @@ def _describe(photos: CheckedPhotos, index: int, kept: int, pair: NearCopy | Non
     file, other = photos.files[index], photos.files[kept]
     own, wanted = (photos.class_names[photos.labels[each]] for each in (index, kept))
     certainty = pair.likeness if pair else 0.9  # found through a third photo that is a copy of both
-    likeness = _describe_likeness(pair, other)
-    if photos.labels[index] != photos.labels[kept]:
-        return Finding(
-            file,
-            "contradiction",
-            "high",
-            f"{likeness}, but this one is in the class {own} and that one in {wanted}.",
-            f"Look at it and keep one of the two; photos that look like it are rather {wanted}.",
-            other,
-            "drop",
-            certainty,
-        )
-    if photos.parts[index] != photos.parts[kept]:
-        return Finding(
-            file,
-            "leak",
-            "high",
-            f"{likeness}; this one is in {photos.parts[index]} and that one in {photos.parts[kept]}.",
-            "Drop one of the two: a network that is tested on a photo it learned gets too good a score.",
-            other,
-            "drop",
-            certainty,
-        )
-    return Finding(
-        file,
-        "copy",
-        "low",
-        f"{likeness}, and both are in the class {own}.",
-        "Drop it: a copy teaches nothing new, and split at random it makes the score too good.",
-        other,
-        "drop",
-        certainty,
-    )
+    kind: Kind = "copy"
+    severity: Severity = "low"
+    where = f"and both are in the class {own}"
+    advice = "Drop it: a copy teaches nothing new, and split at random it makes the score too good."
+    if own != wanted:
+        kind, severity = "contradiction", "high"
+        where = f"but this one is in the class {own} and that one in {wanted}"
+        advice = "Look at both, keep the one whose class is right and drop the other."
+    elif photos.parts[index] != photos.parts[kept]:
+        kind, severity = "leak", "high"
+        where = f"but this one is in {photos.parts[index]} and that one in {photos.parts[kept]}"
+        advice = "Drop one of the two: a network that is tested on a photo it learned gets too good a score."
+    evidence = f"{_describe_likeness(pair, other)}, {where}."
+    return Finding(file, kind, severity, evidence, advice, other, "drop", certainty)
 
 
 def _describe_likeness(pair: NearCopy | None, other: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from image_kit.checks.file_facts import FileFacts
 
 FREQUENT = 5  # photos: values that are less frequent are put together
+MOST_VALUES = 256  # with a code of their own: tables of values and classes stay small with 5,000 classes, too
 BINS = 8  # of the less frequent values of a number, by quantiles
 BORDER_PART = 0.9  # of the outermost pixels: in clothing, 4 photos of 1,198 have a border as plain as that
 BORDER_RADIUS = 24.0  # RGB distance, 0..441: one paint through JPEG
@@ -31,6 +32,8 @@ class Cue:
         codes: int (n,), the value of each photo, numbered from 0.
         values: in words, by code, to go into "62 % of the photos of hat VALUE"; OTHER: no value that can be named.
         advice: what to do about it.
+        marks: whether a value that a part of a class has is worth telling; people hold the camera upright for pants and
+            level for shorts, so width, height and shape count only where they tell whole classes.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Cue:
     codes: np.ndarray
     values: list[str]
     advice: str
+    marks: bool = True
 
 
 _SIZE = "Crop or resize all photos alike before training."
@@ -50,16 +54,14 @@ _CAMERA = "Photograph all classes with the same cameras."
 def list_cues(facts: FileFacts) -> list[Cue]:
     """All cues that have more than one value in these photos."""
     width, height = facts.sizes.T
-    shape = np.round(width / height, 2)
     headers = facts.headers
     days = [_day(each.taken) for each in headers]
     cues = [
-        _number_cue("width", "size", width, "are {:g} pixels wide", _SIZE),
-        _number_cue("height", "size", height, "are {:g} pixels high", _SIZE),
+        _number_cue("width", "size", width, OTHER, _SIZE, marks=False),
+        _number_cue("height", "size", height, OTHER, _SIZE, marks=False),
+        _number_cue("shape", "size", np.round(width / height, 2), OTHER, _SIZE, marks=False),
         _number_cue("longer side", "size", np.maximum(width, height), "have a longer side of {:g} pixels", _SIZE),
         _number_cue("shorter side", "size", np.minimum(width, height), "have a shorter side of {:g} pixels", _SIZE),
-        _number_cue("shape", "size", shape, "are {:g} times as wide as high", _SIZE),
-        _word_cue("size", "size", [f"are {w} x {h} pixels" for w, h in facts.sizes.tolist()], _SIZE),
         _word_cue("JPEG quality", "compression", [_saved(each.format, each.quality) for each in headers], _SAVING),
         _number_cue("file size", "file size", facts.bytes, "have {:g} bytes", _SAVING),
         _word_cue("camera", "camera", [f"name {each.camera or 'no camera'}" for each in headers], _CAMERA),
@@ -90,20 +92,31 @@ def _describe_ring(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _word_cue(name: str, family: Family, words: Sequence[str], advice: str) -> Cue:
-    values, codes = np.unique(np.array(words, dtype=object).astype(str), return_inverse=True)
-    return Cue(name, family, codes, values.tolist(), advice)
+    values, inverse, counts = np.unique(
+        np.array(words, dtype=object).astype(str), return_inverse=True, return_counts=True
+    )
+    frequent = _choose_frequent(counts)
+    codes = np.where(frequent, np.cumsum(frequent) - 1, frequent.sum())[inverse]
+    return Cue(name, family, codes, [*values[frequent].tolist(), OTHER], advice)
 
 
-def _number_cue(name: str, family: Family, numbers: np.ndarray, words: str, advice: str) -> Cue:
+def _choose_frequent(counts: np.ndarray) -> np.ndarray:
+    """Which values have a code of their own, bool: those of FREQUENT photos, at most MOST_VALUES."""
+    least = np.sort(counts)[::-1][MOST_VALUES - 1] if len(counts) >= MOST_VALUES else 0
+    return counts >= max(FREQUENT, least + 1 if least else 0)
+
+
+def _number_cue(name: str, family: Family, numbers: np.ndarray, words: str, advice: str, marks: bool = True) -> Cue:
     """Frequent values have codes of their own; the others have that of their quantile."""
     values, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    frequent = counts >= FREQUENT
+    frequent = _choose_frequent(counts)
     codes = (np.cumsum(frequent) - 1)[inverse]
     others = ~frequent[inverse]
     if others.any():
         edges = np.quantile(numbers[others], np.linspace(0, 1, BINS + 1)[1:-1])
         codes[others] = frequent.sum() + np.searchsorted(edges, numbers[others])
-    return Cue(name, family, codes, [words.format(value) for value in values[frequent]] + [OTHER] * BINS, advice)
+    words_of = [words.format(value) for value in values[frequent]] + [OTHER] * BINS
+    return Cue(name, family, codes, words_of, advice, marks)
 
 
 def _colour_cue(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from image_kit.errors import UserError
 from image_kit.photos import PhotoError, PhotoHeader, fits_suffix, open_photo, read_file, read_header
 from image_kit.terminal import Counted
 from image_kit.threads import threads
@@ -57,7 +58,7 @@ def read_file_facts(paths: Sequence[Path], show_progress: Callable[[Iterable], I
         show_progress: wraps the iterable of finished photos, to show a progress bar.
 
     Raises:
-        PhotoError: a photo can no longer be read.
+        UserError: a photo can no longer be read.
     """
     n = len(paths)
     facts = FileFacts(
@@ -80,12 +81,12 @@ def _read_one(facts: FileFacts, paths: Sequence[Path], index: int) -> PhotoHeade
     """Fill in the facts of one photo, in any thread, and return its header."""
     import cv2  # 0.2 s that a command's --help does not need
 
-    data = read_file(paths[index])
-    pixels = np.asarray(open_photo(data, smallest=GREY_SIDE))
     try:
-        header = read_header(data)
-    except Exception as error:  # see read_header: the pixels can be decoded, so this is hardly ever reached
-        raise PhotoError(f"the header of {paths[index]} cannot be read ({error})") from error
+        data = read_file(paths[index])
+        pixels = np.asarray(open_photo(data, smallest=GREY_SIDE))
+    except PhotoError as error:
+        raise UserError(f"{paths[index]}: changed while in use ({error}); start again") from error
+    header = read_header(data)
     small = cv2.resize(pixels, (GREY_SIDE, GREY_SIDE), interpolation=cv2.INTER_AREA)
     facts.bytes[index] = len(data)
     facts.fits_suffix[index] = fits_suffix(paths[index], header.format)

@@ -15,7 +15,9 @@ from image_kit.checks.file_facts import FileFacts
 from image_kit.features import unit_length
 from image_kit.threads import threads
 
-# Correlation of details after alignment, from which two photos are copies.
+# Correlation of details after alignment, from which two photos are copies. Of 4,000 copies of clothing, elephants and
+# cars by ten changes, 99 % reach .945; of the other pairs of neighbours in these sets none reaches .92. Seven in fruit
+# do: two shots each of one crate.
 COPY_FROM = 0.92
 FLOORS = 0.75, 0.8  # see correlate_aligned; of 4,000 copies, 99 % reach .85 and .89
 # Photos of one kind (digits, things on white) correlate as different photos, too: a quarter of the pairs of neighbours

@@ -53,8 +53,8 @@ class PhotoHeader:
 def read_header(data: bytes) -> PhotoHeader:
     """Read the header of a photo.
 
-    Raises:
-        Exception: of any type, as Pillow raises them for files that are no images; `open_photo` first tells why.
+    Args:
+        data: the bytes of a file that `open_photo` can decode; of others, Pillow may raise anything.
     """
     with pillow_silenced(), open_header(data) as image:
         tags = _read_exif(image)
@@ -126,4 +126,4 @@ def _read_time(text: object) -> float:
 def fits_suffix(path: Path, format_name: str) -> bool:
     """Whether a file's suffix is one of those of its format; MPO is JPEG with a second picture in it."""
     of_suffix = Image.registered_extensions().get(path.suffix.lower())
-    return of_suffix in (None, _FAMILIES.get(format_name, format_name), format_name)
+    return of_suffix is None or _FAMILIES.get(of_suffix, of_suffix) == _FAMILIES.get(format_name, format_name)
