@@ -124,9 +124,11 @@ def check_folder(
     groups = merge_groups(names, _chain(in_row), len(in_row))
     findings = [*find_odd_files(photos, facts), *find_copies(photos, facts, copies), *films]
     findings += [*find_imbalance(photos), *find_shortcuts(photos, facts), *find_unlike_parts(photos)]
-    findings += list_strangers(photos, score_strangers(photos.features, photos.labels))
+    strangers = list_strangers(photos, score_strangers(photos.features, photos.labels))
     asked = _ask_heads(photos, groups)
-    return FolderCheck(photos, rank_findings([*findings, *asked.findings]), groups, *asked.results)
+    strange = {each.file for each in strangers}  # of no class, so not of another one either
+    labels = [each for each in asked.findings if not (each.kind == "wrong_label" and each.file in strange)]
+    return FolderCheck(photos, rank_findings([*findings, *strangers, *labels]), groups, *asked.results)
 
 
 @dataclass(frozen=True, eq=False)
