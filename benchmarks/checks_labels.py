@@ -1,29 +1,20 @@
 """What checks find of planted truth in real photos: wrong labels, strangers; and how true the learning curve is.
 
-    python benchmarks/checks_labels.py wrong-labels strangers curve --data DIR       # about five minutes on 2 cores
-    python benchmarks/checks_labels.py wrong-labels --data DIR --cleanlab PYTHON     # PYTHON: one that has cleanlab
-
-DIR, or the environment variable DATASETS_DIR, has photos/ (elephants and cars), clothing/ with clothing_senders.csv and
-fruit/ (train, validation), and cifar10.npz for the part curve. Prints Markdown. Choices were made on clothing and
-photos, and fruit was only scored, but for two: a stranger must reach little of the usual similarity, because 4 % of
-fruit had seemed strange; and the power law of the learning curve has a delay, because the curve of fruit falls faster
-than any without. So nothing was chosen by CIFAR-10, on which the curve is tried as well.
+Parts of benchmarks/checks.py, which take about five minutes on 2 cores. Choices were made on clothing and photos, and
+fruit was only scored, but for two: a stranger must reach little of the usual similarity, because 4 % of fruit had
+seemed strange; and the power law of the learning curve has a delay, because the curve of fruit falls faster than any
+without. So nothing was chosen by CIFAR-10, on which the curve is tried as well.
 
 The sets have wrong labels and strangers of their own, so false alarms on them as they are, are at most what is stated.
 Recall is of n planted ones among the first 2 n of a list.
 """
 
 import argparse
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from checks_curve import curve, label_speed
 from checks_data import Row, Source, as_checked, load_sources, recall, row
-from common import cpu_name
-from pretrained import COLUMNS
 from training import Contender
 
 from image_kit.checks import (
@@ -34,7 +25,6 @@ from image_kit.checks import (
     score_strangers,
 )
 from image_kit.features import CrossValidation, FeatureRows, cross_validate, prepare_rows
-from image_kit.machine import cpu_cores
 from image_kit.threads import one_thread_for_algebra
 
 RATES = (0.02, 0.05, 0.1)  # of labels that are made wrong
@@ -155,36 +145,3 @@ def found_strangers(title: str, source: Source, other: Source, rate: float, seed
         recalls.append(recall(listed, planted))
         alarms.append(len(set(listed) - set(planted.tolist())))
     return row(f"{title}: found", recalls, source, ">= .95", f"{count} strangers, {np.mean(alarms):.1f} others listed")
-
-
-PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[Row]]] = {
-    "wrong-labels": wrong_labels,
-    "strangers": strangers,
-    "curve": curve,
-    "label-speed": label_speed,
-}
-
-
-def main() -> None:
-    """Run the parts and print their tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--data", type=Path, default=os.environ.get("DATASETS_DIR"), metavar="DIR")
-    parser.add_argument("--cleanlab", metavar="PYTHON", help="a Python that has cleanlab, in any environment")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="draws of what is planted (3)")
-    parser.add_argument("--trials", type=int, default=40, metavar="N", help="learning curves of each set (40)")
-    args = parser.parse_args()
-    if args.data is None:
-        parser.error("--data: give the folder of the data, or set DATASETS_DIR")
-    args.data = Path(args.data).resolve()
-    for part in args.parts:
-        print(f"\n### {part}: {cpu_cores()} cores, {cpu_name()}\n")
-        print("| " + " | ".join(COLUMNS) + " |")
-        print("|---" * len(COLUMNS) + "|", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            for each in PARTS[part](args, Path(folder)):
-                print("| " + " | ".join(map(str, each)) + " |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -27,6 +27,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from common import cpu_name
@@ -91,12 +92,12 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def run_part(part: str, args: argparse.Namespace) -> None:
-    """Print a part's table."""
+def run_part(part: str, args: argparse.Namespace, modules: Mapping[str, str] = PARTS) -> None:
+    """Print a part's table; `modules` names the module of each part."""
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault(CACHE, str(Path(folder, "cache")))
-        function = getattr(importlib.import_module(PARTS[part]), part.replace("-", "_"))
+        function = getattr(importlib.import_module(modules[part]), part.replace("-", "_"))
         print(f"\n### {part}: {cpu_cores()} cores, {cpu_name()}\n")
         print("| " + " | ".join(COLUMNS) + " |")
         print("|---" * len(COLUMNS) + "|", flush=True)

@@ -18,6 +18,7 @@ from processes import Took, run
 from image_kit.machine import cpu_cores
 
 BARE_MS = 3.4  # milliseconds that bare features of an image take where the goal times hold
+LARGE_CLASSES = 20
 GOALS = {"photos": (10, 5), "clothing": (20, 8)}  # seconds, features not known and known
 CACHE = "IMAGE_CLASSIFICATION_KIT_CACHE"
 # EfficientNet-Lite0 without anything around it: one interpreter with all threads, as the goals were measured.
@@ -190,14 +191,9 @@ def rates(took: dict[tuple[str, str], list[Took]], count: int) -> Iterator[Row]:
 
 
 def memory(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """train.py on many small photos in 20 classes."""
-    sources = [args.data / name for name in ("clothing", "photos", "fruit/train")]
-    classes = [each for source in sources for each in sorted(source.iterdir()) if each.is_dir()][:20]
+    """train.py on many small photos."""
     for count in args.photos:
-        photos = folder / f"{count}-photos"
-        for number, each in enumerate(classes):
-            share = count // len(classes)
-            write_crops(sorted(each.iterdir()), photos / each.name, share, fractions=(0.4, 0.8), side=160, seed=number)
+        photos = write_large_set(args.data, folder / f"{count}-photos", count)
         times = {}
         for known in ("not known", "known"):
             times[known] = train([photos], folder, folder / f"cache-{count}")
@@ -207,12 +203,22 @@ def memory(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
                 f"`train.py`, {count:,} photos, features {known}, s",
                 f"{took.seconds:.0f}",
                 f"{1e3 * took.seconds / count:.1f} ms a photo",
-                f"re-cropped, 160 pixels, {len(classes)} classes; {took.cpu_seconds:.0f} s of processor time, "
+                f"re-cropped, 160 pixels, {LARGE_CLASSES} classes; {took.cpu_seconds:.0f} s of processor time, "
                 f"{took.megabytes:.0f} MB at most; {sum(metrics['images'].values()):,} used",
                 f"{count:,} photos",
                 1,
                 "< 2,000 MB",
             )
+
+
+def write_large_set(data: Path, folder: Path, count: int) -> Path:
+    """Many small photos in LARGE_CLASSES classes, cut from those that there are; returns the folder."""
+    sources = [data / name for name in ("clothing", "photos", "fruit/train")]
+    classes = [each for source in sources for each in sorted(source.iterdir()) if each.is_dir()][:LARGE_CLASSES]
+    for number, each in enumerate(classes):
+        share = count // len(classes)
+        write_crops(sorted(each.iterdir()), folder / each.name, share, fractions=(0.4, 0.8), side=160, seed=number)
+    return folder
 
 
 def count_photos(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""benchmarks/checks_labels.py on tiny photos made here: it runs without cleanlab and prints its tables.
+"""benchmarks/checks.py on tiny photos made here: it runs without cleanlab and prints its tables.
 
 Not the part curve, which needs hundreds of photos.
 """
@@ -19,7 +19,7 @@ def test_smallest_run(run_python, coloured_photos, tmp_path):
     rows = [f"{path.parent.name}/{path.name},{number}" for number, path in enumerate(photos)]
     (tmp_path / "clothing_senders.csv").write_text("\n".join(["file,sender", *rows]))
     parts = ["wrong-labels", "strangers", "label-speed"]
-    done = run_python("benchmarks/checks_labels.py", *parts, "--data", tmp_path, "--seeds", "1")
+    done = run_python("benchmarks/checks.py", *parts, "--data", tmp_path, "--seeds", "1")
     assert done.returncode == 0, done.stderr
     assert re.findall("^### (.+): ", done.stdout, re.MULTILINE) == parts
     table = [line for line in done.stdout.splitlines() if line.startswith("|") and not line.startswith("|---")]
