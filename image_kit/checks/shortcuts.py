@@ -91,8 +91,8 @@ def _ask_marks(
     table = _count(codes, labels, len(cue.values), len(names))
     sizes = table.sum(axis=0)
     own = table / sizes
-    # One photo more among the others, so that "none of three" does not count as never.
-    others = (table.sum(axis=1, keepdims=True) - table + 1) / (len(labels) - sizes + 1)
+    # Half a photo more among the others, so that "none of three" does not count as never.
+    others = (table.sum(axis=1, keepdims=True) - table + 0.5) / (len(labels) - sizes + 1)
     is_named = np.array([bool(value) for value in cue.values])[:, None]
     is_mark = is_named & (own >= MARKED_FROM) & (table >= MARKED_PHOTOS) & (own >= TIMES_RARER * others)
     if not is_mark.any():
