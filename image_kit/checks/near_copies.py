@@ -101,6 +101,8 @@ def _correlate_both_ways(grey: np.ndarray, pairs: np.ndarray, flipped: bool, are
 
 def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray:
     """Pairs of indices, int (k, 2), the smaller one first, each pair once."""
+    if len(different) < 2:
+        return np.zeros((0, 2), int)
     signatures = photos.signatures.rows[different].astype(np.float32)
     pixels = signatures.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
     grey = unit_length(pixels.mean(axis=3).reshape(len(different), -1))  # a tint changes colours only
@@ -111,8 +113,6 @@ def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray
         *find_neighbours(grey, grey, SIGNATURE_NEIGHBOURS)[0].T,
         *find_neighbours(mirrored, grey, SIGNATURE_NEIGHBOURS)[0].T,
     ]
-    if not nearest:  # a single photo
-        return np.zeros((0, 2), int)
     pairs = np.concatenate([np.stack([np.arange(len(different)), others], axis=1) for others in nearest])
     return different[np.unique(np.sort(pairs, axis=1), axis=0)]
 
