@@ -7,7 +7,7 @@ import numpy as np
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.findings import Finding, Severity
 
-FEW, VERY_FEW = 20, 5  # photos of a class: with 10, a head's accuracy lies within .1 only
+FEW, VERY_FEW = 20, 5  # photos of a class: a fifth of 20 is 4 to test on, and each moves the score by .25
 TIMES_LARGER = 20
 FEW_TEST_PHOTOS = 50  # in all: a score of .9 is then uncertain by .08
 NAMED = 3  # classes in one sentence

@@ -21,7 +21,7 @@ from image_kit.threads import threads
 COPY_FROM = 0.92
 FLOORS = 0.75, 0.8  # see correlate_aligned; of 4,000 copies, 99 % reach .85 and .89
 # Photos of one kind (digits, things on white) correlate as different photos, too: a quarter of the pairs of neighbours
-# more than .7 in MNIST and Fashion-MNIST, than .4 in clothing. Then only nearly the same pixels are copies.
+# above .7 in MNIST and Fashion-MNIST, above .33 in clothing. Then only nearly the same pixels are copies.
 UNIFORM_FROM, UNIFORM_QUANTILE = 0.6, 0.75
 UNIFORM_COPY_FROM = 0.975
 UNIFORM_FLOORS = 0.9, 0.93
