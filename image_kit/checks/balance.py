@@ -7,7 +7,7 @@ import numpy as np
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.findings import Finding, Severity
 
-FEW, VERY_FEW = 20, 5  # photos of a class: with 10, a head's accuracy lies within .1 only
+FEW, VERY_FEW = 20, 5  # photos of a class: a fifth of 20 is 4 to test on, and each moves the score by .25
 TIMES_LARGER = 20
 FEW_TEST_PHOTOS = 50  # in all: a score of .9 is then uncertain by .08
 NAMED = 3  # classes in one sentence
@@ -40,16 +40,16 @@ def _find_few(names: Sequence[str], sizes: np.ndarray) -> list[Finding]:
         return []
     least = int(sizes.min())
     severity: Severity = "high" if least < VERY_FEW else "medium"
-    evidence = f"{_name(names, few)} have fewer than {FEW} photos, the smallest one {least}."
+    evidence = f"{_start(_name(names, few))} have fewer than {FEW} photos, the smallest one {least}."
     if len(few) == 1:
-        evidence = f"The class {names[few[0]]} has {least} photos."
+        evidence = f"The class {names[few[0]]} has {least} photo{'s' * (least != 1)}."
     return [Finding("", "balance", severity, evidence, f"Add photos: {FEW} or more of each class.", certainty=0.9)]
 
 
 def _find_unequal(names: Sequence[str], sizes: np.ndarray) -> list[Finding]:
     largest = int(sizes.argmax())
     small = np.flatnonzero(sizes * TIMES_LARGER <= sizes[largest])
-    if not len(small):
+    if not len(small) or sizes[largest] < TIMES_LARGER:
         return []
     smallest = int(sizes.argmin())
     evidence = (
@@ -65,17 +65,21 @@ def _find_untested(names: Sequence[str], part: str, in_part: np.ndarray, sizes: 
     if not len(untested):
         return []
     has = "has" if len(untested) == 1 else "have"
-    evidence = f"{_name(names, untested)} {has} no photo in {part}, so the score there says nothing about them."
+    evidence = f"{_start(_name(names, untested))} {has} no photo in {part}, so the score there says nothing about them."
     severity: Severity = "high" if part == "test" else "medium"
     certainty = 1.0 if part == "test" else 0.8
     return [Finding("", "balance", severity, evidence, f"Move some photos of each class to {part}.", "", "", certainty)]
+
+
+def _start(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _name(names: Sequence[str], classes: np.ndarray) -> str:
     """The classes in words; of many, the number and the first."""
     shown = [names[each] for each in classes[:NAMED]]
     if len(classes) == 1:
-        return f"The class {shown[0]}"
+        return f"the class {shown[0]}"
     if len(classes) <= NAMED:
-        return f"The classes {', '.join(shown[:-1])} and {shown[-1]}"
+        return f"the classes {', '.join(shown[:-1])} and {shown[-1]}"
     return f"{len(classes)} classes ({', '.join(shown)} and others)"

@@ -21,7 +21,7 @@ from image_kit.threads import threads
 COPY_FROM = 0.92
 FLOORS = 0.75, 0.8  # see correlate_aligned; of 4,000 copies, 99 % reach .85 and .89
 # Photos of one kind (digits, things on white) correlate as different photos, too: a quarter of the pairs of neighbours
-# more than .7 in MNIST and Fashion-MNIST, than .4 in clothing. Then only nearly the same pixels are copies.
+# above .7 in MNIST and Fashion-MNIST, above .33 in clothing. Then only nearly the same pixels are copies.
 UNIFORM_FROM, UNIFORM_QUANTILE = 0.6, 0.75
 UNIFORM_COPY_FROM = 0.975
 UNIFORM_FLOORS = 0.9, 0.93
@@ -101,6 +101,8 @@ def _correlate_both_ways(grey: np.ndarray, pairs: np.ndarray, flipped: bool, are
 
 def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray:
     """Pairs of indices, int (k, 2), the smaller one first, each pair once."""
+    if len(different) < 2:
+        return np.zeros((0, 2), int)
     signatures = photos.signatures.rows[different].astype(np.float32)
     pixels = signatures.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
     grey = unit_length(pixels.mean(axis=3).reshape(len(different), -1))  # a tint changes colours only
@@ -111,8 +113,6 @@ def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray
         *find_neighbours(grey, grey, SIGNATURE_NEIGHBOURS)[0].T,
         *find_neighbours(mirrored, grey, SIGNATURE_NEIGHBOURS)[0].T,
     ]
-    if not nearest:  # a single photo
-        return np.zeros((0, 2), int)
     pairs = np.concatenate([np.stack([np.arange(len(different)), others], axis=1) for others in nearest])
     return different[np.unique(np.sort(pairs, axis=1), axis=0)]
 

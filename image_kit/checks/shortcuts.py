@@ -23,7 +23,7 @@ TOLD_FROM = 0.6
 EDGE_TOLD_FROM, EDGE_BETTER_BY = 0.8, 0.2
 PERMUTATIONS = 199  # of the labels
 BETTER_ONES = 1  # permuted labels that may do as well, so that p is .01 at most
-MOST_CLASSES_OF_EDGE = 100  # with more, no linear classifier of 85 columns tells as much as EDGE_TOLD_FROM
+MOST_CLASSES_OF_EDGE = 100  # with more, permuting their labels takes too long
 PERMUTATIONS_OF_EDGE = 19  # its margin asks for much more than chance ever reaches
 FOLDS = 5
 SMALLEST_CLASS = 5  # photos: smaller classes say nothing
@@ -91,8 +91,8 @@ def _ask_marks(
     table = _count(codes, labels, len(cue.values), len(names))
     sizes = table.sum(axis=0)
     own = table / sizes
-    # One photo more among the others, so that "none of three" does not count as never.
-    others = (table.sum(axis=1, keepdims=True) - table + 1) / (len(labels) - sizes + 1)
+    # Half a photo more among the others, so that "none of three" does not count as never.
+    others = (table.sum(axis=1, keepdims=True) - table + 0.5) / (len(labels) - sizes + 1)
     is_named = np.array([bool(value) for value in cue.values])[:, None]
     is_mark = is_named & (own >= MARKED_FROM) & (table >= MARKED_PHOTOS) & (own >= TIMES_RARER * others)
     if not is_mark.any():

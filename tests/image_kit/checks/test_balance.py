@@ -27,7 +27,8 @@ def test_classes_with_few_photos_are_named(sizes, words, severity, made):
 
 
 def test_a_class_twenty_times_larger_is_named(made):
-    assert "The class b has 500 photos" in find_imbalance(made([25, 500]))[0].evidence
+    evidence = find_imbalance(made([25, 500]))[0].evidence
+    assert evidence == "The class b has 500 photos, at least 20 times as many as the class a; a has 25."
     assert find_imbalance(made([26, 500])) == []
 
 
