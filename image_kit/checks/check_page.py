@@ -9,28 +9,62 @@ from image_kit.checks.findings import Finding
 from image_kit.checks.learning_curve import LearningCurve
 from image_kit.reports import Chart, CheckedFor, CheckPage, ListedFinding, Photo, PhotoPair, Series, write_check_report
 
-# How sure: benchmarks/checks.py measures these rates on real photos (docs/results.md, "Checks").
+# How sure: what was measured on three sets of real photos (docs/results.md, "Checks").
 CHECKED_FOR = (
-    CheckedFor("unreadable", "Photos that cannot be read", "Every file was decoded.", "Sure."),
+    CheckedFor("unreadable", "Photos that cannot be read", "Every file was decoded.", "This is sure."),
     CheckedFor(
         "contradiction",
         "Photos with two labels",
         "Copies of one photo in two classes, also resized, cut a little, mirrored or recoloured.",
-        "",
+        "Of 100 such copies, 99 are found. Of 2,211 photos without any, 7 were called copies: shots of one crate.",
     ),
     CheckedFor(
-        "leak", "Photos that a split may divide", "Copies in two parts, and photos in a row that are alike.", ""
+        "leak",
+        "Photos that a split may divide",
+        "Copies in two parts, and rows of photos that are alike.",
+        "Copies are found as those with two labels. For rows of photos, no rate was measured: look at them.",
     ),
     CheckedFor(
-        "wrong_label", "Labels that may be wrong", "Photos that the others of the folder would label otherwise.", ""
+        "wrong_label",
+        "Labels that may be wrong",
+        "Photos that the others of the folder would label otherwise.",
+        "Of 100 wrong labels, about 90 are found, fewer between classes that look alike. In real photos 0 to 2 of 100 "
+        "are listed; about half of these are right.",
     ),
-    CheckedFor("shortcut", "Shortcuts", "Whether the class can be told from files, sizes, colours or edges alone.", ""),
-    CheckedFor("split", "Parts that differ", "Whether test photos can be told from training photos.", ""),
-    CheckedFor("balance", "Balance", "Classes with few photos, far fewer than others, or none in a part.", ""),
-    CheckedFor("stranger", "Photos unlike all others", "Photos that resemble no class.", ""),
-    CheckedFor("copy", "Copies", "Copies of one photo in one class.", ""),
-    CheckedFor("odd", "Odd files", "Files that are cut short, animated, tiny, of one colour, or named wrongly.", ""),
-    CheckedFor("confused", "Classes that are confused", "Pairs of classes that are taken for each other.", ""),
+    CheckedFor(
+        "shortcut",
+        "Shortcuts",
+        "Whether the class can be told from files, sizes, colours or edges alone.",
+        "A cue on a fifth of one class was found in 159 of 160 folders. Of 380 folders without one, 7 had a false alarm.",
+    ),
+    CheckedFor(
+        "split",
+        "Parts that differ",
+        "Whether test photos can be told from training photos.",
+        "In 24 divisions of one set, at random and by sender, there was no false alarm.",
+    ),
+    CheckedFor(
+        "balance", "Balance", "Classes with few photos, far fewer than others, or none in a part.", "This is counted."
+    ),
+    CheckedFor(
+        "stranger",
+        "Photos unlike all others",
+        "Photos that resemble no class.",
+        "Photos of another kind are nearly all found. In real photos 3 to 9 of 1,000 are listed.",
+    ),
+    CheckedFor("copy", "Copies", "Copies of one photo in one class.", "They are found as those with two labels."),
+    CheckedFor(
+        "odd",
+        "Odd files",
+        "Files that are cut short, animated, tiny, of one colour, or named wrongly.",
+        "In 2,211 real photos, none was called odd.",
+    ),
+    CheckedFor(
+        "confused",
+        "Classes that are confused",
+        "Pairs of classes that are taken for each other.",
+        "This is counted, in answers to photos that the classifier did not know.",
+    ),
 )
 
 

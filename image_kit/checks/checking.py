@@ -28,6 +28,7 @@ from image_kit.errors import UserError
 from image_kit.features import CrossValidation, cross_validate, merge_groups, prepare_rows, read_groups
 from image_kit.files import write_json
 from image_kit.reports import REPORT, try_to_write
+from image_kit.threads import one_thread_for_algebra
 
 # Photos times classes up to which heads are asked. Fitting takes some minutes at this number, for example for 20,000
 # photos of 1,000 classes, and grows with it.
@@ -104,6 +105,7 @@ class FolderCheck:
         }
 
 
+@one_thread_for_algebra()  # two wait for each other when other programs run: 15 s for 9 on two busy cores
 def check_folder(
     photos: CheckedPhotos, groups_file: Path | None = None, show_progress: Callable[[Iterable], Iterable] = iter
 ) -> FolderCheck:
