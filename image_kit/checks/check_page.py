@@ -35,7 +35,7 @@ CHECKED_FOR = (
         "shortcut",
         "Shortcuts",
         "Whether the class can be told from files, sizes, colours or edges alone.",
-        "A cue on a fifth of one class was found in 159 of 160 folders. Of 380 folders without one, 7 had a false alarm.",
+        "A cue on a fifth of one class was found in 159 of 160 folders. Of 380 without one, 7 had a false alarm.",
     ),
     CheckedFor(
         "split",
