@@ -36,7 +36,15 @@ from image_kit.errors import UserError, first_line
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
-from image_kit.reports import REPORT, EvaluationPage, ScoredImages, try_to_write, write_evaluation_report
+from image_kit.reports import (
+    REPORT,
+    ComparisonPage,
+    EvaluationPage,
+    ScoredImages,
+    try_to_write,
+    write_comparison_report,
+    write_evaluation_report,
+)
 from image_kit.terminal import progress, say
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
@@ -161,6 +169,10 @@ def compare(args: argparse.Namespace) -> None:
         write_differences(unfinished / "differences.csv", compared)
         atomic.write_json(unfinished / "comparison.json", result)
     print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
+    left = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
+    summary = f"{', '.join(compared.runs)}, asked about the same {compared.scores[0].total:,} images."
+    page = ComparisonPage(Path(args.what).name, summary, compared, left, describe_unreadable(unreadable))
+    try_to_write(lambda: write_comparison_report(output / REPORT, page), output / REPORT)
     say(f"Photos that got different answers: {len(compared.differing)}, listed in {output}/differences.csv")
 
 

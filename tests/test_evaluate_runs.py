@@ -78,6 +78,12 @@ def test_two_heads_answer_the_same_unseen_photos_without_tensorflow(pets):
     assert {(row["label"], row["runs/a"], row["runs/b"]) for row in rows} == {
         *(("cats", "cats", "dogs"), ("dogs", "dogs", "cats"))
     }
+    assert {path.name for path in (pets / "compared").iterdir()} == {
+        *("comparison.json", "differences.csv", "report.html")
+    }
+    report = (pets / "compared/report.html").read_text(encoding="utf-8")
+    assert "40 photos with different answers" in report
+    assert report.count("data:image/jpeg") == 40
     result = json.loads((pets / "compared/comparison.json").read_text())
     assert (result["total"], result["seen_in_training"], result["differing"]) == (40, 6, 40)
     assert list(result["unreadable"]) == ["new/dogs/broken.jpg"]

@@ -43,6 +43,9 @@ def test_interrupted_in_the_second_seed_it_ends_with_the_bytes_of_single_runs(
     assert re.match(r"test: \S+ % (with each of|on average over) 3 seeds", tested)
     assert re.match(r"validation: \S+ % (with each of|on average over) 3 seeds", validated)
     chosen = json.loads((seeds / "summary.json").read_text())["chosen"]
+    report = (seeds / "report.html").read_text(encoding="utf-8")
+    assert [f"</svg>seed {seed}</li>" in report for seed in (6, 7, 8)] == [True] * 3  # in the legend of the curves
+    assert f"{chosen} (whose weights the folder has)" in report
     assert weights == f"weights: runs/seeds/best.weights.h5 (those of seed {chosen})"
     assert (seeds / "model.tflite").read_bytes() == (seeds / f"seed-{chosen}/model.tflite").read_bytes()
     single = run_command(tmp_path, "train.py", *options, "--seed", 8, "--run", "single")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from image_kit.answering import Scores
+from image_kit.answering import ComparedRuns, Scores
 from image_kit.datasets import ImageSet
 from image_kit.photos import Subset
 from image_kit.reports.charts import Chart
@@ -104,6 +104,50 @@ class EvaluationPage:
     title: str
     summary: str
     details: ScoredImages
+    facts: Facts = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ComparisonPage:
+    """The page of a comparison.
+
+    Attributes:
+        title: what was scored.
+        summary: one sentence: which runs, on which photos.
+        compared: their scores, how they differ, and where.
+        facts, notes: as in `TrainingPage`.
+        listing: the file beside the report that lists all photos with different answers.
+    """
+
+    title: str
+    summary: str
+    compared: ComparedRuns
+    facts: Facts = ()
+    notes: Sequence[str] = ()
+    listing: str = "differences.csv"
+
+
+@dataclass(frozen=True)
+class SeedsPage:
+    """The page of runs that differ in their seed only.
+
+    Attributes:
+        title: the name of their folder.
+        summary: one sentence: what was trained, and how often.
+        sentences: {what was scored: the result over all seeds}.
+        values: {seed: its accuracies, 0..1, in the order of `sentences`}.
+        chosen: the seed whose weights the folder has.
+        charts: with a line for each seed.
+        facts, notes: as in `TrainingPage`.
+    """
+
+    title: str
+    summary: str
+    sentences: Mapping[str, str]
+    values: Mapping[int, Sequence[float]]
+    chosen: int
+    charts: Sequence[Chart] = ()
     facts: Facts = ()
     notes: Sequence[str] = ()
 

@@ -1,15 +1,17 @@
 """Write the pages: plain data through the templates into one HTML file."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from image_kit.answering import DifferingPhoto
 from image_kit.errors import first_line
 from image_kit.files import write_text
 from image_kit.reports.answer_views import view_answers
 from image_kit.reports.charts import HEIGHT, WIDTH, draw
 from image_kit.reports.findings_view import view_findings
-from image_kit.reports.page_data import CheckPage, EvaluationPage, TrainingPage
+from image_kit.reports.page_data import CheckPage, ComparisonPage, EvaluationPage, SeedsPage, TrainingPage
 from image_kit.reports.thumbnails import Photo, Thumbnails
 from image_kit.terminal import say
 
@@ -17,9 +19,18 @@ if TYPE_CHECKING:  # takes .1 s, which only a report must wait for
     from jinja2 import Environment
 
 REPORT = "report.html"
+MOST_SHOWN = 60  # photos with different answers
 MOST_BYTES = 3_000_000  # of a page, so that it can be sent by mail and opens at once on a phone
 # Bytes for thumbnails: the second and third where the texts alone are long.
 THUMBNAIL_BYTES = (2_000_000, 500_000, 0)
+
+
+@dataclass(frozen=True)
+class DifferingView:
+    """A photo of a comparison, with what the runs answered."""
+
+    photo: Photo
+    answers: DifferingPhoto
 
 
 def try_to_write(write: Callable[[], None], path: Path) -> None:
@@ -44,6 +55,17 @@ def write_evaluation_report(path: Path, page: EvaluationPage) -> None:
     """Write the page of an evaluation; raises as `write_training_report`."""
     view = view_answers(page.details)
     _write(path, "evaluation.html", page, view.photos(), answers=view)
+
+
+def write_comparison_report(path: Path, page: ComparisonPage) -> None:
+    """Write the page of a comparison; raises as `write_training_report`."""
+    shown = [DifferingView(Photo(each.image, Path(each.image)), each) for each in page.compared.differing[:MOST_SHOWN]]
+    _write(path, "comparison.html", page, [each.photo for each in shown], shown=shown)
+
+
+def write_seeds_report(path: Path, page: SeedsPage) -> None:
+    """Write the page of runs of several seeds; raises as `write_training_report`."""
+    _write(path, "seeds.html", page, [])
 
 
 def write_check_report(path: Path, page: CheckPage) -> None:

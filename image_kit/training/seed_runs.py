@@ -22,6 +22,7 @@ from image_kit.files import replacing, write_json
 from image_kit.recipe import LARGEST_SEED
 from image_kit.training.run_folder import METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
+from image_kit.training.seeds_report import report_seeds
 from image_kit.training.settings import Settings
 from image_kit.weights import BEST, read_trained_on
 
@@ -169,6 +170,8 @@ class SeedRuns:
             if source.is_file():  # model.tflite is missing where LiteRT cannot run the network
                 with replacing(self.path / name) as temporary:
                     shutil.copyfile(source, temporary)
+        folders = {each.recipe.seed: RunFolder.open(self._folder(each).path) for each in self.settings}
+        report_seeds(self.path, summary, {seed: folder.history_columns() for seed, folder in folders.items()})
         write_json(self.path / SUMMARY, asdict(summary))  # last: the runs are complete
         return summary
 

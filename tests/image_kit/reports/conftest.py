@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.answering import score
+from image_kit.answering import RunAnswers, compare_runs, score
 from image_kit.datasets import ImageSet
 from image_kit.photos import PhotoStore, Preprocessing, Subset
 from image_kit.reports import (
     Chart,
     CheckedFor,
     CheckPage,
+    ComparisonPage,
     EvaluationPage,
     LikelyCause,
     ListedFinding,
     PhotoPair,
     ScoredImages,
+    SeedsPage,
     Series,
     TrainingPage,
     history_charts,
@@ -54,6 +56,15 @@ def scored(tmp_path_factory):
     return ScoredImages(score(probabilities, labels, CLASSES), probabilities, images, "answers.csv")
 
 
+def compare(scored):
+    """Two runs with harmful names, of which the second answers the first ten photos otherwise."""
+    other = scored.probabilities.copy()
+    other[:10] = other[:10, ::-1]
+    names = scored.images.names
+    answers = [RunAnswers(names, scored.images.labels, each, CLASSES) for each in (scored.probabilities, other)]
+    return compare_runs({HARMFUL: answers[0], f"b {HARMFUL}": answers[1]})
+
+
 @pytest.fixture(scope="session")
 def pages(scored):
     """A page of each kind."""
@@ -79,6 +90,8 @@ def pages(scored):
             *(HARMFUL, HARMFUL, {HARMFUL: scored.scores}, with_maps, HARMFUL, history_charts(HISTORY)),
             *("It stopped.", causes, facts, notes),
         ),
+        "comparison": ComparisonPage(HARMFUL, HARMFUL, compare(scored), facts, notes),
+        "seeds": SeedsPage(HARMFUL, HARMFUL, {HARMFUL: "It is good."}, {3: [0.5], 4: [0.75]}, 4, [chart], facts, notes),
         "evaluation": EvaluationPage(HARMFUL, HARMFUL, scored, facts, notes),
         "check": CheckPage(HARMFUL, HARMFUL, questions, findings, [chart], pairs, facts, notes),
     }
