@@ -57,9 +57,9 @@ def main() -> None:
 
     kept = "" if args.no_cache else "The features computed so far are kept. Go on with the same command."
     with telling_how_to_go_on(lambda: kept):
-        reading = partial(progress, label="reading")
+        reading, checking = partial(progress, label="reading"), partial(progress, label="checking")
         photos = load_checked_photos(args.folder, load_backbone(args.backbone), not args.no_cache, reading)
-        check = check_folder(photos, args.groups, progress)
+        check = check_folder(photos, args.groups, checking)
     output = args.output or first_free(CHECKS / args.folder.resolve().name)
     with new_folder(output) as unfinished:
         write_check(unfinished, check)

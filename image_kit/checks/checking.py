@@ -12,7 +12,7 @@ from image_kit.checks.check_page import write_page
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.confusions import ConfusedPair, find_confusions, list_confusions
 from image_kit.checks.copies import find_copies
-from image_kit.checks.file_facts import read_file_facts
+from image_kit.checks.file_facts import FileFacts, read_file_facts
 from image_kit.checks.films import find_films, write_groups
 from image_kit.checks.findings import Finding
 from image_kit.checks.findings_file import SUMMARY, write_findings
@@ -23,9 +23,9 @@ from image_kit.checks.shortcuts import find_shortcuts
 from image_kit.checks.splits import find_unlike_parts
 from image_kit.checks.strangers import list_strangers, score_strangers
 from image_kit.checks.summary import count_kinds, rank_findings, summarise
-from image_kit.checks.wrong_labels import list_wrong_labels, score_labels
+from image_kit.checks.wrong_labels import LabelScores, list_wrong_labels, score_labels
 from image_kit.errors import UserError
-from image_kit.features import CrossValidation, cross_validate, merge_groups, prepare_rows, read_groups
+from image_kit.features import CrossValidation, FeatureRows, cross_validate, merge_groups, prepare_rows, read_groups
 from image_kit.files import write_json
 from image_kit.reports import REPORT, try_to_write
 from image_kit.threads import one_thread_for_algebra
@@ -114,48 +114,89 @@ def check_folder(
     Args:
         photos: of `load_checked_photos`.
         groups_file: see `read_groups`; None: photos belong together if they are near copies or follow one another.
-        show_progress: wraps the iterable of files that are read, to show a progress bar.
+        show_progress: wraps the iterables of files and of questions, to show a progress bar.
 
     Raises:
         UserError: see `read_groups`.
     """
     names = _read_groups(groups_file, photos) if groups_file else None
-    facts = read_file_facts(photos.paths, show_progress)
-    copies = find_near_copies(photos, facts)
-    in_row, films = find_films(photos, facts, copies)
-    groups = merge_groups(names, _chain(in_row), len(in_row))
-    findings = [*find_odd_files(photos, facts), *find_copies(photos, facts, copies), *films]
-    findings += [*find_imbalance(photos), *find_shortcuts(photos, facts), *find_unlike_parts(photos)]
-    strangers = list_strangers(photos, score_strangers(photos.features, photos.labels))
-    asked = _ask_heads(photos, groups)
-    strange = {each.file for each in strangers}  # of no class, so not of another one either
-    labels = [each for each in asked.findings if not (each.kind == "wrong_label" and each.file in strange)]
-    return FolderCheck(photos, rank_findings([*findings, *strangers, *labels]), groups, *asked.results)
+    questions = _Questions(photos, read_file_facts(photos.paths, show_progress), names)
+    for ask in show_progress(questions.in_order()):
+        ask()
+    return questions.answer()
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    findings: list[Finding]
-    results: tuple[CrossValidation | None, LearningCurve | None, list[ConfusedPair], list[str]]
+class _Questions:
+    """The questions about one folder, each a method that adds to the findings."""
 
+    def __init__(self, photos: CheckedPhotos, facts: FileFacts, names: list[str] | None):
+        self._photos, self._facts, self._names = photos, facts, names
+        self._groups = np.arange(len(photos.paths))
+        self._findings: list[Finding] = []
+        self._rows: FeatureRows | None = None  # until a head can be fitted
+        self._validated: CrossValidation | None = None
+        self._scores: LabelScores | None = None
+        self._curve: LearningCurve | None = None
+        self._pairs: list[ConfusedPair] = []
+        self._notes: list[str] = []
 
-def _ask_heads(photos: CheckedPhotos, groups: np.ndarray) -> _Asked:
-    """What heads that do not know a photo say of it."""
-    labels, class_names = photos.labels, photos.class_names
-    if len(labels) * len(class_names) > MOST_TO_FIT:
-        many = f"{len(labels):,} photos of {len(class_names):,} classes"
-        note = f"Labels were not checked: {many} would take too long; check a part of the classes."
-        return _Asked([], (None, None, [], [note]))
-    rows = prepare_rows(photos.features)
-    try:
-        validated = cross_validate(rows, labels, len(class_names), groups)
-    except UserError as error:  # all photos belong together
-        return _Asked([], (None, None, [], [f"Labels were not checked: {error}."]))
-    scores = score_labels(rows, labels, groups, validated)
-    curve = find_learning_curve(rows, labels, groups, class_names, validated)
-    pairs = find_confusions(photos, validated, scores, curve)
-    findings = [*list_wrong_labels(photos, scores), *list_confusions(pairs)]
-    return _Asked(findings, (validated, curve, pairs, []))
+    def in_order(self) -> list[Callable[[], None]]:
+        """The methods; each may use what those before it have found."""
+        files = [self._compare_photos, self._count, self._find_shortcuts, self._find_strangers]
+        return [*files, self._cross_validate, self._score_labels, self._draw_curve, self._find_confusions]
+
+    def answer(self) -> FolderCheck:
+        """Everything, once all questions have been asked."""
+        strange = {each.file for each in self._findings if each.kind == "stranger"}
+        # A photo of no class is not one of another class either.
+        kept = [each for each in self._findings if not (each.kind == "wrong_label" and each.file in strange)]
+        found = (self._groups, self._validated, self._curve, self._pairs, self._notes)
+        return FolderCheck(self._photos, rank_findings(kept), *found)
+
+    def _compare_photos(self) -> None:
+        copies = find_near_copies(self._photos, self._facts)
+        in_row, films = find_films(self._photos, self._facts, copies)
+        self._groups = merge_groups(self._names, _chain(in_row), len(in_row))
+        self._findings += [*find_copies(self._photos, self._facts, copies), *films]
+
+    def _count(self) -> None:
+        self._findings += [*find_odd_files(self._photos, self._facts), *find_imbalance(self._photos)]
+        self._findings += find_unlike_parts(self._photos)
+
+    def _find_shortcuts(self) -> None:
+        self._findings += find_shortcuts(self._photos, self._facts)
+
+    def _find_strangers(self) -> None:
+        scores = score_strangers(self._photos.features, self._photos.labels)
+        self._findings += list_strangers(self._photos, scores)
+
+    def _cross_validate(self) -> None:
+        labels, n_classes = self._photos.labels, len(self._photos.class_names)
+        if len(labels) * n_classes > MOST_TO_FIT:
+            many = f"{len(labels):,} photos of {n_classes:,} classes"
+            self._notes += [f"Labels were not checked: {many} would take too long; check a part of the classes."]
+            return
+        self._rows = prepare_rows(self._photos.features)
+        try:
+            self._validated = cross_validate(self._rows, labels, n_classes, self._groups)
+        except UserError as error:  # all photos belong together
+            self._notes += [f"Labels were not checked: {error}."]
+
+    def _score_labels(self) -> None:
+        if self._rows and self._validated:
+            self._scores = score_labels(self._rows, self._photos.labels, self._groups, self._validated)
+            self._findings += list_wrong_labels(self._photos, self._scores)
+
+    def _draw_curve(self) -> None:
+        if self._rows and self._validated:
+            photos = self._photos
+            known = (self._rows, photos.labels, self._groups, photos.class_names, self._validated)
+            self._curve = find_learning_curve(*known)
+
+    def _find_confusions(self) -> None:
+        if self._validated and self._scores:
+            self._pairs = find_confusions(self._photos, self._validated, self._scores, self._curve)
+            self._findings += list_confusions(self._pairs)
 
 
 def _read_groups(groups_file: Path, photos: CheckedPhotos) -> list[str]:
