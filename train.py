@@ -21,6 +21,7 @@ from image_kit.training import (
     WorkerRunFolder,
     check_new_name,
     complete,
+    find_data,
     how_to_go_on,
     keep_all_features,
     prepare_runs,
@@ -151,6 +152,8 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
     if args.resume and args.epochs is not None:
         raise UserError(f"--epochs: the seeds of {args.resume} are to train alike; leave it out, or start a new run")
     seeds = SeedRuns.open(args.resume) if args.resume else SeedRuns.plan(new_settings(args, False), args.seeds)
+    if args.resume:
+        seeds.settings = [find_data(each, args.resume, args.name, args.data_dir) for each in seeds.settings]
     first = seeds.settings[0]
     with telling_how_to_go_on(seeds.how_to_go_on):
         if unfinished := seeds.unfinished():
@@ -215,7 +218,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
         recipe,
         folder=str(photos.resolve()) if photos else None,
         is_demo=is_demo,
-        data_dir=args.data_dir,
+        data_dir=str(Path(args.data_dir).resolve()) if args.data_dir else None,
         tensorboard=args.tensorboard,
         score_each_epoch=args.score_each_epoch,
         profile=args.profile,
@@ -248,9 +251,10 @@ def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) ->
 def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Raise UserError on options that cannot change when a run is resumed."""
     others = {name for name, value in vars(args).items() if value != parser.get_default(name)}
-    if others - {"resume", "epochs", "device"}:
+    if others - {"resume", "epochs", "device", "name", "data_dir"}:
         raise UserError(
-            "--resume: continues with the run's own settings; only --epochs and --device may be given with it"
+            "--resume: continues with the run's own settings; only --epochs and --device may be given with it, and "
+            "where its data are now: FOLDER or --data-dir"
         )
 
 
@@ -260,6 +264,7 @@ def reopen(args: argparse.Namespace) -> RunFolder:
     settings = folder.read_settings()
     if settings.recipe.backbone and not settings.recipe.fine_tune:
         options.check_head_options(args, fits_head=True)
+    settings = find_data(settings, args.resume, args.name, args.data_dir)
     before, settings = settings.recipe, replace(settings, recipe=options.resolve(args, settings.recipe))
     folder.refuse_to_resume(before, settings.recipe)
     folder.write_settings(settings)

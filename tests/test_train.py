@@ -305,6 +305,25 @@ def test_only_a_run_scored_after_its_last_epoch_is_complete(tmp_path, monkeypatc
         assert len(train.reopen(args).history) == trained
 
 
+def test_a_run_finds_its_data_set_from_any_folder(tmp_path, monkeypatch):
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    parse = train.build_parser().parse_args
+    settings = train.new_settings(parse(["mnist_cnn", "--data-dir", "sets"]), is_worker=False)
+    run = RunFolder.create("a", "a")
+    run.write_settings(settings)
+    monkeypatch.chdir(tmp_path / "other")
+    resume = ["--resume", str(tmp_path / "runs/a")]
+    assert train.reopen(parse(resume)).read_settings().data_dir == str(tmp_path / "sets")
+    (tmp_path / "sets").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="--data-dir: sets is not a folder"):
+        train.reopen(parse([*resume, "--data-dir", "sets"]))
+    assert train.reopen(parse([*resume, "--data-dir", "../moved"])).read_settings().data_dir == str(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"photos: .*/runs/a was trained on mnist, not on a folder; leave it out"):
+        train.reopen(parse([*resume, "photos"]))
+
+
 def test_a_cosine_has_the_length_that_it_began_with(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = RunFolder.create("a", "a")

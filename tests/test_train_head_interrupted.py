@@ -79,6 +79,23 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(pets, fit_here, step):
     assert {path.name for path in (pets / "runs/cut").iterdir()} == RUN_FILES
 
 
+def test_photos_that_have_moved_are_asked_for_and_found(pets, fit_here):
+    process = start_slow(pets, WAITS.format(name="fit"), "photos", "--run", "cut")
+    wait_for(process, "waiting")
+    process.kill()
+    process.communicate()
+    (pets / "photos").rename(pets / "moved")
+    advice = (
+        "no such folder; give the one where the photos of runs/cut are now: python train.py FOLDER --resume runs/cut"
+    )
+    for place in ("photos", "nowhere"):
+        status, _, err = fit_here(pets, *(["nowhere"] if place == "nowhere" else []), "--resume", "runs/cut")
+        assert (status, err) == (2, f"train.py: error: {pets / place if place == 'photos' else place}: {advice}\n")
+    status, _, err = fit_here(pets, "moved", "--resume", "runs/cut")
+    assert status == 0, err
+    assert known(err) == 80
+
+
 def test_ctrl_c_in_a_fit_says_how_to_go_on(pets, fit_here):
     process = start_slow(pets, WAITS.format(name="fit"), "photos", "--run", "cut")
     wait_for(process, "waiting")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from image_kit.training.network import make_model as make_model
     from image_kit.training.preparation import (
         complete as complete,
+        find_data as find_data,
         how_to_go_on as how_to_go_on,
         keep_all_features as keep_all_features,
         prepare_runs as prepare_runs,
@@ -46,7 +47,7 @@ __getattr__ = lazy_names(
         "head_data": "HeadData keep_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model",
-        "preparation": "complete how_to_go_on keep_all_features prepare_runs",
+        "preparation": "complete find_data how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
         "run_list": "ListedRun describe_runs list_runs",
         "run_folder": "RunFolder WorkerRunFolder check_new_name",

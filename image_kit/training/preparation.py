@@ -1,6 +1,7 @@
 """What a command does around a run: load its images, make the run on them, complete it, and say how it goes on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -54,6 +55,31 @@ def prepare_runs(
         return Run(settings, data, networks, hardware, distribution, preset)
 
     return make_run
+
+
+def find_data(settings: Settings, run: Path, folder: str | None, data_dir: str | None) -> Settings:
+    """The settings of a run to resume, with the place where its images are now, if that was given.
+
+    Whether they are the same images is checked when the run is built.
+
+    Raises:
+        UserError: they are not where they were, or the place that was given is none.
+    """
+    if folder and not settings.folder:
+        raise UserError(f"{folder}: {run} was trained on {settings.recipe.dataset}, not on a folder; leave it out")
+    if data_dir and settings.folder:
+        raise UserError(f"--data-dir: {run} was trained on the photos in {settings.folder}; leave it out")
+    if folder or settings.folder:
+        path = Path(folder or settings.folder or "")
+        if not path.is_dir():
+            raise UserError(
+                f"{path}: no such folder; give the one where the photos of {run} are now: "
+                f"python train.py FOLDER --resume {run}"
+            )
+        return replace(settings, folder=str(path.resolve()))
+    if data_dir and not Path(data_dir).is_dir():
+        raise UserError(f"--data-dir: {data_dir} is not a folder; give the one that contains NAME.npz")
+    return replace(settings, data_dir=str(Path(data_dir).resolve())) if data_dir else settings
 
 
 def _describe(data: "Data | HeadData") -> None:
