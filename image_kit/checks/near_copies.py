@@ -12,6 +12,7 @@ import numpy as np
 from image_kit.checks.alignment import BLOCK, correlate_aligned
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.file_facts import FileFacts
+from image_kit.checks.similar_photos import pick_largest
 from image_kit.features import unit_length
 from image_kit.threads import threads
 
@@ -135,10 +136,7 @@ def find_neighbours(rows: np.ndarray, others: np.ndarray, count: int) -> tuple[n
         some = np.arange(start, min(start + step, n))
         alike = rows[some] @ others.T
         alike[some - start, some] = -np.inf
-        best = np.argpartition(alike, -count, axis=1)[:, -count:]
-        values = np.take_along_axis(alike, best, axis=1)
-        order = np.argsort(-values, axis=1)
-        nearest[some], cosines[some] = (np.take_along_axis(each, order, axis=1) for each in (best, values))
+        nearest[some], cosines[some] = pick_largest(alike, count)
 
     if count:
         _finish(threads().map(find, range(0, n, step)))

@@ -48,12 +48,16 @@ def find_similar(rows: FeatureRows, groups: np.ndarray, count: int) -> SimilarPh
     photos, similarities = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
     for some, products in compare_in_blocks(unit_length(rows.features_of(slice(0, n)))):
         products[groups[some][:, None] == groups] = -np.inf
-        nearest = np.argpartition(products, -count, axis=1)[:, -count:]
-        values = np.take_along_axis(products, nearest, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        photos[some] = np.take_along_axis(nearest, order, axis=1)
-        similarities[some] = np.take_along_axis(values, order, axis=1)
+        photos[some], similarities[some] = pick_largest(products, count)
     return SimilarPhotos(photos, similarities)
+
+
+def pick_largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` largest values of each row (r, n), the largest first: their columns, int (r, count), and they."""
+    columns = np.argpartition(values, -count, axis=1)[:, -count:]
+    largest = np.take_along_axis(values, columns, axis=1)
+    order = np.argsort(-largest, axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(largest, order, axis=1)
 
 
 def compare_in_blocks(features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
