@@ -14,7 +14,7 @@ def cpu_name() -> str:
     A virtual machine may say "AMD EPYC" only, and one generation of these computes twice what another does.
     """
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return "an unknown CPU"
     known = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}

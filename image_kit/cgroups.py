@@ -101,7 +101,7 @@ def _unescaped(path: str) -> str:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(errors="surrogateescape").splitlines()
+        return file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return []
 
@@ -109,7 +109,7 @@ def _lines(file: Path) -> list[str]:
 def _number(file: Path) -> int | None:
     """The file's whole number; None where there is no file, or it says "max"."""
     try:
-        return int(file.read_text())
+        return int(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -36,7 +36,7 @@ def free_memory(root: Path = ROOT) -> int:
 def cpu_flags() -> set[str]:
     """The instruction sets of the first CPU as Linux names them; empty where Linux does not say."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("flags"):
                 return set(line.partition(":")[2].split())
     return set()

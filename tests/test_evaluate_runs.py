@@ -72,7 +72,7 @@ def test_two_heads_answer_the_same_unseen_photos_without_tensorflow(pets):
     assert said.count("1 unreadable photos left out") == 1
     assert said.count("scoring the photos of new") == 1
     assert "Photos that got different answers: 40, listed in compared/differences.csv" in said
-    with open(pets / "compared/differences.csv", newline="") as file:
+    with open(pets / "compared/differences.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 40
     assert {(row["label"], row["runs/a"], row["runs/b"]) for row in rows} == {

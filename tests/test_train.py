@@ -37,7 +37,7 @@ TINY = (*TUTORIAL, "--image-size", 32, "--batch-size", 8)
 
 
 def rows_of(path):
-    with open(path, newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -28,7 +28,7 @@ def metrics_of(run):
 
 
 def answers_of(run):
-    with open(run / "answers.csv", newline="") as file:
+    with open(run / "answers.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

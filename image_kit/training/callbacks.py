@@ -119,10 +119,10 @@ class ScoreEachEpoch(keras.callbacks.Callback):
         """Called by Keras. Adds a row to test_each_epoch.csv and draws the picture again."""
         scores = score_images(self.classifier, self.images)[1]
         is_new = not self.file.exists()
-        with open(self.file, "a", newline="") as file:
+        with open(self.file, "a", encoding="utf-8", newline="") as file:
             if is_new:
                 csv.writer(file).writerow(["epoch", "accuracy"])
             csv.writer(file).writerow([epoch + 1, scores.accuracy])
-        with open(self.file, newline="") as file:
+        with open(self.file, encoding="utf-8", newline="") as file:
             points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
         plot_test_scores(points, scores.total, self.folder.file("test_each_epoch.png"), self.folder.path.name)

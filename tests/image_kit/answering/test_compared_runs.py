@@ -59,7 +59,7 @@ def test_differing_photos_begin_with_those_that_decide(tmp_path):
     compared = compare_runs({"A": answer(first, NAMES), "B": answer(TWO, NAMES)})
     assert [photo.image for photo in compared.differing] == ["2", "4"]
     write_differences(tmp_path / "differences.csv", compared)
-    with open(tmp_path / "differences.csv", newline="") as file:
+    with open(tmp_path / "differences.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {
         **{"image": "2", "label": "dogs", "A": "cats", "p(A)": "0.800000", "B": "dogs", "p(B)": "0.800000"}

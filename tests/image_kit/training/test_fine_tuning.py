@@ -121,7 +121,7 @@ def test_the_fine_tuned_network_is_kept_where_it_is_better(workplace, run_comman
 
 def losses_of(folder):
     """The loss of each epoch."""
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 

@@ -47,7 +47,7 @@ terminal.run(train.main)
 
 
 def rows_of(path):
-    with open(path, newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         rows = [{key: float(value) for key, value in row.items() if value is not None} for row in csv.DictReader(file)]
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
