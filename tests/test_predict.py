@@ -134,7 +134,7 @@ def test_on_a_terminal_many_photos_are_a_table(trained, red):
     [
         (["--top", "0"], "predict.py: error: --top: must be 1 or more, received 0"),
         (["--weights", "none.h5"], "predict.py: error: none.h5: no such weights file; give a .h5 file, or train one"),
-        (["--weights", "red photo.png"], "predict.py: error: red photo.png: cannot be read as HDF5"),
+        (["--weights", "red photo.png"], "predict.py: error: red photo.png: is a picture; give a weights file"),
         (
             ["--output", "a.png"],
             "predict.py: error: --output: a.png is for the picture of --show or --explain; add one",

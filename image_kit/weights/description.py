@@ -18,6 +18,7 @@ from image_kit.errors import UserError, first_line
 from image_kit.photos import Preprocessing
 from image_kit.recipe import MAX_SIDE
 from image_kit.weights.network import Network, check_network
+from image_kit.weights.other_kinds import name_other_kind
 
 ATTRIBUTE = "image_classifier_"
 TRAINED_ON = "image_classifier_trained_on"
@@ -121,6 +122,12 @@ def read_description(path: Path) -> Description | None:
         raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: python train.py")
     if path.suffix == ".tflite":
         raise UserError(f"{path}: only predict.py reads it, without --explain; give the .weights.h5 it was made from")
+    try:
+        kind = name_other_kind(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    if kind:
+        raise UserError(f"{path}: {kind}")
     try:
         hdf5_safety.count_numbers(path)
         with h5py.File(path, "r") as file:

@@ -1,0 +1,60 @@
+"""What a file is that was given as weights and is not HDF5, so that the message can say what to do instead."""
+
+import zipfile
+from pathlib import Path
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+START = 512  # bytes that tell the kind of a file
+SAVE_WEIGHTS = "in Keras, load it and call model.save_weights('mine.weights.h5')"
+# Beginnings of files, by https://en.wikipedia.org/wiki/List_of_file_signatures and the programs' own pages.
+BEGINNINGS = (
+    (b"\x80\x02", "a pickle, as older PyTorch saves it; this kit reads weights of Keras"),
+    (b"\x93NUMPY", "an array of NumPy; this kit reads weights of Keras"),
+    (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; run: git lfs pull"),
+    (b"\x1f\x8b", "packed with gzip; unpack it"),
+    (b"Rar!", "a RAR archive; unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it"),
+    (b"%PDF", "a PDF document; give a weights file"),
+    (b"\xff\xd8\xff", "a photo; give a weights file"),
+    (b"\x89PNG", "a picture; give a weights file"),
+)
+
+
+def name_other_kind(path: Path) -> str | None:
+    """What a file is, and what to do: "is a web page; ...". None if it is HDF5, or nothing that is known.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(START)
+    if not start:
+        return "is empty: a download or a copy was cut short; get it again"
+    if start.startswith(HDF5):
+        return None
+    if start.startswith(b"PK"):
+        return f"is {_name_archive(path)}"
+    for beginning, kind in BEGINNINGS:
+        if start.startswith(beginning):
+            return f"is {kind}"
+    if start[4:8] == b"TFL3":
+        return "is a network of LiteRT; give its .weights.h5, or name it .tflite for predict.py"
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, such as a login or an error, and not the file itself; download it again"
+    return None
+
+
+def _name_archive(path: Path) -> str:
+    """What a ZIP file holds; only the names in it are read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return "a damaged ZIP archive; get it again"
+    if "config.json" in names and "model.weights.h5" in names:
+        return f"a whole model of Keras 3; {SAVE_WEIGHTS}"
+    if any(name.endswith("data.pkl") for name in names):
+        return "a file of PyTorch; this kit reads weights of Keras"
+    if names and all(name.endswith(".npy") for name in names):
+        return "arrays of NumPy; this kit reads weights of Keras"
+    return "a ZIP archive; unpack it"

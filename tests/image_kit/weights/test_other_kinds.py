@@ -1,0 +1,78 @@
+import gzip
+import io
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from PIL import Image
+
+from image_kit.errors import UserError
+from image_kit.weights import read_description
+from image_kit.weights.other_kinds import name_other_kind
+
+
+def archive(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        for name in names:
+            zipped.writestr(name, "{}")
+    return file.getvalue()
+
+
+def arrays():
+    file = io.BytesIO()
+    np.savez(file, a=np.zeros(3), b=np.ones(2))
+    return file.getvalue()
+
+
+def photo():
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty: a download or a copy was cut short"),
+        (b"<!DOCTYPE html><title>Sign in</title>", "is a web page, such as a login or an error"),
+        (b"\n <html>404", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (archive("config.json", "metadata.json", "model.weights.h5"), "is a whole model of Keras 3; in Keras, load it"),
+        (archive("model/data.pkl", "model/data/0"), "is a file of PyTorch"),
+        (archive("photos/1.jpg"), "is a ZIP archive; unpack it"),
+        (archive("a.npy")[:40], "is a damaged ZIP archive"),
+        (arrays(), "is arrays of NumPy"),
+        (b"\x80\x02}q\x00.", "is a pickle"),
+        (gzip.compress(b"x"), "is packed with gzip"),
+        (b"\x1c\0\0\0TFL3" + bytes(90), "is a network of LiteRT"),
+        (photo(), "is a photo"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_and_not_called_damaged(tmp_path, content, words):
+    path = tmp_path / "mine.h5"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_description(path)
+    assert str(caught.value).startswith(f"{path}: {words}")
+    assert "damaged?" not in str(caught.value)
+
+
+def test_hdf5_is_read_and_what_is_nothing_known_is_left_to_it(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = [1.0]
+    assert name_other_kind(tmp_path / "a.h5") is None
+    (tmp_path / "b.h5").write_bytes(b"what is this")
+    assert name_other_kind(tmp_path / "b.h5") is None
+    with pytest.raises(UserError, match="cannot be read as HDF5"):
+        read_description(tmp_path / "b.h5")
+
+
+@given(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(lambda data: b"PK\x03\x04" + data)))
+def test_any_bytes_get_an_answer(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "any.h5"
+    path.write_bytes(data)
+    kind = name_other_kind(path)
+    assert kind is None or kind.startswith("is ")
