@@ -11,7 +11,7 @@ from image_kit.answering import wilson_interval
 
 # Units of the SVG. Drawn 330 pixels wide, as on a phone, its 13-unit letters are 11 pixels high.
 WIDTH, HEIGHT = 400, 250
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 52, 24, 12, 44  # RIGHT holds half of the last "100 %"
 TICKS = 5
 MOST_DOTS = 30  # more would cover the line
 BINS = 10  # of a reliability chart

@@ -9,7 +9,7 @@ from image_kit.answering import DifferingPhoto
 from image_kit.errors import first_line
 from image_kit.files import write_text
 from image_kit.reports.answer_views import view_answers
-from image_kit.reports.charts import HEIGHT, WIDTH, draw
+from image_kit.reports.charts import HEIGHT, RIGHT, WIDTH, draw
 from image_kit.reports.findings_view import view_findings
 from image_kit.reports.page_data import CheckPage, ComparisonPage, EvaluationPage, SeedsPage, TrainingPage
 from image_kit.reports.thumbnails import Photo, Thumbnails
@@ -97,7 +97,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "short": _short, "draw": draw, "many": _many}
-    environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT}
+    environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT, "chart_right": RIGHT}
     return environment
 
 
