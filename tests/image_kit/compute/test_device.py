@@ -49,10 +49,10 @@ def test_flags_of_this_cpu_or_none(monkeypatch):
     assert all(isinstance(flag, str) and " " not in flag for flag in cpu_flags())
     texts = {"processor : 0\nflags\t\t: fpu avx2\nprocessor : 1\nflags : other\n": {"fpu", "avx2"}, "": set()}
     for text, flags in texts.items():
-        monkeypatch.setattr(Path, "read_text", lambda self, text=text: text)
+        monkeypatch.setattr(Path, "read_text", lambda self, encoding, text=text: text)
         assert cpu_flags() == flags
 
-    def absent(self):
+    def absent(self, encoding):
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", absent)
