@@ -52,17 +52,19 @@ def main() -> None:
     args = parse()
     tune_memory()
     # scipy and LiteRT take .4 s, which --help and a wrong option need not wait for.
-    from image_kit.checks import check_folder, load_checked_photos, write_check
+    from image_kit.checks import check_folder, load_checked_photos, write_report, write_tables
     from image_kit.features import load_backbone
 
     kept = "" if args.no_cache else "The features computed so far are kept. Go on with the same command."
     with telling_how_to_go_on(lambda: kept):
         reading, checking = partial(progress, label="reading"), partial(progress, label="checking")
-        photos = load_checked_photos(args.folder, load_backbone(args.backbone), not args.no_cache, reading)
-        check = check_folder(photos, args.groups, checking)
+        backbone, keeps = load_backbone(args.backbone), not args.no_cache
+        photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups)
+        check = check_folder(photos, checking)
     output = args.output or first_free(CHECKS / args.folder.resolve().name)
     with new_folder(output) as unfinished:
-        write_check(unfinished, check)
+        write_tables(unfinished, check)
+    write_report(output, check)
     if args.json:
         print(json.dumps(check.as_dict(), ensure_ascii=False))
     else:

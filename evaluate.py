@@ -142,7 +142,7 @@ def main() -> None:
     print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
     draw_pictures(output, probabilities, images, scores)
     write_report(output, args.what, facts, scored)
-    say(f"Confusion matrix, mistakes and predictions are in {output}/")
+    say(f"The report, confusion matrix, mistakes and predictions are in {output}/")
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -171,7 +171,7 @@ def compare(args: argparse.Namespace) -> None:
     print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
     left = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
     summary = f"{', '.join(compared.runs)}, asked about the same {compared.scores[0].total:,} images."
-    page = ComparisonPage(Path(args.what).name, summary, compared, left, describe_unreadable(unreadable))
+    page = ComparisonPage(Path(args.what).name, summary, compared, scored.images, left, describe_unreadable(unreadable))
     try_to_write(lambda: write_comparison_report(output / REPORT, page), output / REPORT)
     say(f"Photos that got different answers: {len(compared.differing)}, listed in {output}/differences.csv")
 

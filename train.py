@@ -46,6 +46,7 @@ EXAMPLES = """examples:
   python train.py cifar10 --epochs 20 --seed 1 --run quick
   python train.py cifar10 --seeds 5        five runs in one folder, and how much they differ
   python train.py --resume runs/quick      continue after Ctrl-C; of several seeds those that are not complete
+  python train.py new/place --resume runs/quick      the same, if the photos have moved
 """
 
 

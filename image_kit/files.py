@@ -84,6 +84,12 @@ def write_json(path: Path | str, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def shortened(absolute: Path | str) -> Path:
+    """A path that is easier to read in messages, if it lies below the current folder."""
+    path = Path(absolute)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def first_free(path: Path, suffix: str = "") -> Path:
     """The first of path-1, path-2, ..., with a suffix such as ".png", that does not exist."""
     return next(free_paths(path, suffix))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from image_kit.checks.checking import (
         FolderCheck as FolderCheck,
         check_folder as check_folder,
-        write_check as write_check,
+        write_report as write_report,
+        write_tables as write_tables,
     )
     from image_kit.checks.confusions import (
         ConfusedPair as ConfusedPair,
@@ -56,7 +57,7 @@ __getattr__ = lazy_names(
         "applying": "Cleaned apply_findings",
         "balance": "find_imbalance",
         "checked_photos": "CheckedPhotos load_checked_photos",
-        "checking": "FolderCheck check_folder write_check",
+        "checking": "FolderCheck check_folder write_report write_tables",
         "confusions": "ConfusedPair find_confusions list_confusions",
         "copies": "find_copies",
         "file_facts": "FileFacts read_file_facts",

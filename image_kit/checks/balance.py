@@ -28,8 +28,9 @@ def find_imbalance(photos: CheckedPhotos) -> list[Finding]:
             found += _find_untested(names, part, np.bincount(photos.labels[parts == part], minlength=n_classes), sizes)
     n_test = int((parts == "test").sum())
     if 0 < n_test < FEW_TEST_PHOTOS:
-        uncertain = 1.96 * np.sqrt(0.9 * 0.1 / n_test)
-        evidence = f"The test part has {n_test} photos, so a score of 90% is uncertain by {uncertain:.0%} either way."
+        points = 196 * np.sqrt(0.9 * 0.1 / n_test)  # half of the 95 % interval
+        uncertain = f"so a score of 90 % is uncertain by {points:.0f} points either way"
+        evidence = f"The test part has {n_test} photos, {uncertain}."
         found.append(Finding("", "balance", "low", evidence, "Take more photos to test on.", certainty=0.6))
     return sorted(found, key=lambda each: -each.certainty)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.errors import UserError
-from image_kit.features import Backbone, PhotoFeatures, find_features
+from image_kit.features import Backbone, PhotoFeatures, find_features, read_groups
 from image_kit.photos import Signatures, scan_folder
 
 
@@ -26,6 +26,7 @@ class CheckedPhotos:
         features: float32 (n, d), bounded as a head gets them but for their length (see `prepare_rows`).
         signatures: what each photo looks like.
         unreadable: {file: reason} of the photos that cannot be read.
+        named_groups: the groups that the user's file gives them; None without one.
         computed, known: photos that went through the backbone, and those whose features were kept from earlier.
     """
 
@@ -41,10 +42,15 @@ class CheckedPhotos:
     unreadable: dict[str, str]
     computed: int
     known: int
+    named_groups: list[str] | None = None
 
 
 def load_checked_photos(
-    folder: Path, backbone: Backbone, keeps: bool, show_progress: Callable[[Iterable], Iterable] = iter
+    folder: Path,
+    backbone: Backbone,
+    keeps: bool,
+    show_progress: Callable[[Iterable], Iterable] = iter,
+    groups_file: Path | None = None,
 ) -> CheckedPhotos:
     """Find the photos of a folder and their features.
 
@@ -52,11 +58,13 @@ def load_checked_photos(
         folder: in one of the layouts of `scan_folder`.
         backbone: computes the features.
         keeps, show_progress: see `find_features`.
+        groups_file: see `read_groups`; None: the user names no groups.
 
     Raises:
-        UserError: no photo can be read; or see `scan_folder`.
+        UserError: no photo can be read; or see `scan_folder` and `read_groups`.
     """
     photos = scan_folder(folder)
+    names = read_groups(groups_file, folder, photos.paths) if groups_file else None
     _, found = find_features(photos.paths, backbone, keeps, show_progress)
     readable = [index for index, digest in enumerate(found.hashes) if digest is not None]
     if not readable:
@@ -76,6 +84,7 @@ def load_checked_photos(
         unreadable={_relative(Path(path), folder): reason for path, reason in found.errors.items()},
         computed=found.computed,
         known=found.known,
+        named_groups=[names[index] for index in readable] if names else None,
     )
 
 

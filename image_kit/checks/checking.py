@@ -25,7 +25,7 @@ from image_kit.checks.strangers import list_strangers, score_strangers
 from image_kit.checks.summary import count_kinds, rank_findings, summarise
 from image_kit.checks.wrong_labels import LabelScores, list_wrong_labels, score_labels
 from image_kit.errors import UserError
-from image_kit.features import CrossValidation, FeatureRows, cross_validate, merge_groups, prepare_rows, read_groups
+from image_kit.features import CrossValidation, FeatureRows, cross_validate, merge_groups, prepare_rows
 from image_kit.files import write_json
 from image_kit.reports import REPORT, try_to_write
 from image_kit.threads import one_thread_for_algebra
@@ -81,7 +81,7 @@ class FolderCheck:
             return checked
         low, high = self.validated.interval
         return (
-            f"{checked}; a classifier names {self.validated.accuracy:.0%} of photos that it does not know "
+            f"{checked}; a classifier names {100 * self.validated.accuracy:.0f} % of photos that it does not know "
             f"(95 % interval {100 * low:.0f} to {100 * high:.0f})"
         )
 
@@ -106,21 +106,19 @@ class FolderCheck:
 
 
 @one_thread_for_algebra()  # two wait for each other when other programs run: 15 s for 9 on two busy cores
-def check_folder(
-    photos: CheckedPhotos, groups_file: Path | None = None, show_progress: Callable[[Iterable], Iterable] = iter
-) -> FolderCheck:
+def check_folder(photos: CheckedPhotos, show_progress: Callable[[Iterable], Iterable] = iter) -> FolderCheck:
     """Ask every question about a folder's photos.
+
+    Photos belong together if the user says so, if they are near copies, and if they follow one another and are alike.
 
     Args:
         photos: of `load_checked_photos`.
-        groups_file: see `read_groups`; None: photos belong together if they are near copies or follow one another.
         show_progress: wraps the iterables of files and of questions, to show a progress bar.
 
     Raises:
-        UserError: see `read_groups`.
+        UserError: see `read_file_facts`.
     """
-    names = _read_groups(groups_file, photos) if groups_file else None
-    questions = _Questions(photos, read_file_facts(photos.paths, show_progress), names)
+    questions = _Questions(photos, read_file_facts(photos.paths, show_progress))
     for ask in show_progress(questions.in_order()):
         ask()
     return questions.answer()
@@ -129,8 +127,8 @@ def check_folder(
 class _Questions:
     """The questions about one folder, each a method that adds to the findings."""
 
-    def __init__(self, photos: CheckedPhotos, facts: FileFacts, names: list[str] | None):
-        self._photos, self._facts, self._names = photos, facts, names
+    def __init__(self, photos: CheckedPhotos, facts: FileFacts):
+        self._photos, self._facts = photos, facts
         self._groups = np.arange(len(photos.paths))
         self._findings: list[Finding] = []
         self._rows: FeatureRows | None = None  # until a head can be fitted
@@ -156,7 +154,7 @@ class _Questions:
     def _compare_photos(self) -> None:
         copies = find_near_copies(self._photos, self._facts)
         in_row, films = find_films(self._photos, self._facts, copies)
-        self._groups = merge_groups(self._names, _chain(in_row), len(in_row))
+        self._groups = merge_groups(self._photos.named_groups, _chain(in_row), len(in_row))
         self._findings += [*find_copies(self._photos, self._facts, copies), *films]
 
     def _count(self) -> None:
@@ -199,12 +197,6 @@ class _Questions:
             self._findings += list_confusions(self._pairs)
 
 
-def _read_groups(groups_file: Path, photos: CheckedPhotos) -> list[str]:
-    """The group of each readable photo. The file has to name the others, too."""
-    unreadable = [photos.folder / file for file in photos.unreadable]
-    return read_groups(groups_file, photos.folder, [*photos.paths, *unreadable])[: len(photos.paths)]
-
-
 def _chain(groups: np.ndarray) -> Iterable[tuple[int, int]]:
     """Pairs that join the photos of each group."""
     first = np.unique(groups, return_index=True)[1]
@@ -215,8 +207,8 @@ def _plain(value: object) -> object:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def write_check(folder: Path, check: FolderCheck) -> None:
-    """Write findings.csv, check.json, report.html and, if photos belong together, groups.csv into an existing folder.
+def write_tables(folder: Path, check: FolderCheck) -> None:
+    """Write findings.csv, check.json and, if photos belong together, groups.csv into an existing folder.
 
     Raises:
         OSError: a file cannot be written.
@@ -226,8 +218,9 @@ def write_check(folder: Path, check: FolderCheck) -> None:
     if check.has_groups:
         write_groups(folder / GROUPS, check.photos, check.groups)
 
-    report = folder / REPORT
-    notes, summary = check.notes, f"{check.sentence()}."
-    try_to_write(
-        lambda: write_page(report, check.photos, check.findings, check.curve, check.pairs, summary, notes), report
-    )
+
+def write_report(folder: Path, check: FolderCheck) -> None:
+    """Write report.html into an existing folder; one that cannot be written costs one line."""
+    path, summary = folder / REPORT, f"{check.sentence()}."
+    found = (check.findings, check.curve, check.pairs, summary, check.notes)
+    try_to_write(lambda: write_page(path, check.photos, *found), path)

@@ -93,4 +93,4 @@ def _describe_likeness(pair: NearCopy | None, other: str) -> str:
     if pair.is_exact:
         return f"It is the same file as {other}, byte for byte"
     how = "mirrored, " if pair.is_mirrored else ""
-    return f"It shows the same picture as {other} ({how}{pair.likeness:.0%} of the details agree)"
+    return f"It shows the same picture as {other} ({how}{100 * pair.likeness:.0f} % of the details agree)"

@@ -56,7 +56,8 @@ def write_groups(csv_path: Path, photos: CheckedPhotos, groups: np.ndarray) -> N
         for index in members:
             names[photos.files[index]] = first if len(members) == 1 else f"{first} and {len(members) - 1} more"
     names |= {file: file for file in photos.unreadable}
-    with csv_path.open("w", newline="", encoding="utf-8") as file:
+    # Names of files that are not valid UTF-8 are written byte for byte.
+    with csv_path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "group"))
         writer.writerows(sorted(names.items()))

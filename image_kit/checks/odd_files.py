@@ -13,8 +13,7 @@ PLAIN_BELOW = 2.0  # grey levels, standard deviation: a lens cap or an empty pag
 EXTREME_SHAPE = 4.0  # times as long as wide: the square that a network sees then shows it squeezed, or a part only
 TINY = 32  # pixels of the shorter side: a network's image of 224 is then a blur
 THUMBNAIL = 160  # pixels of the longer side, as EXIF and old cameras store them
-THUMBNAIL_FOLDERS = {"thumb", "thumbs", "thumbnail", "thumbnails", ".thumbnails", "@eadir"}
-Reading = tuple[float, str, str, str]  # certainty, severity, evidence, suggestion
+THUMBNAIL_FOLDERS = {"thumb", "thumbs", "thumbnail", "thumbnails"}
 
 
 def find_odd_files(photos: CheckedPhotos, facts: FileFacts) -> list[Finding]:
@@ -62,7 +61,7 @@ def _judge(file: str, facts: FileFacts, index: int) -> list[Finding]:
     elif missing >= MISSING_FROM:
         note(
             0.97,
-            f"The lower {missing:.0%} of it is plain grey, as where the end of a file was lost.",
+            f"The lower {100 * missing:.0f} % of it is plain grey, as where the end of a file was lost.",
             "Replace or drop it.",
         )
     if shorter < TINY:

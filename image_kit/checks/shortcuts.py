@@ -105,10 +105,8 @@ def _ask_marks(
     if sum(each >= scores[code, label] for each in permuted) > BETTER_ONES:
         return None
     rest = (table[code].sum() - table[code, label]) / (len(labels) - sizes[label])
-    evidence = (
-        f"{own[code, label]:.0%} of the photos of {names[label]} {cue.values[code]}, but only {rest:.0%} of the others"
-        ": a network can learn that instead of the subject."
-    )
+    these = f"{100 * own[code, label]:.0f} % of the photos of {names[label]} {cue.values[code]}"
+    evidence = f"{these}, but only {100 * rest:.0f} % of the others: a network can learn that instead of the subject."
     return _Told(cue.family, float(own[code, label]), evidence, cue.advice)
 
 
@@ -147,7 +145,7 @@ def _describe_accuracy(what: str, names: list[str], accuracy: float) -> str:
     """The sentence on a cue that tells classes apart."""
     which = f"{names[0]} from {names[1]}" if len(names) == 2 else f"the {len(names)} classes apart"
     return (
-        f"{what} tells {which} for {accuracy:.0%} of photos (chance {1 / len(names):.0%}): "
+        f"{what} tells {which} for {100 * accuracy:.0f} % of photos (chance {100 / len(names):.0f} %): "
         "a network can learn that instead of the subject."
     )
 

@@ -47,7 +47,8 @@ def _describe(part: str, accuracy: float) -> Finding:
         "",
         "split",
         "medium",
-        f"A classifier tells photos of {part} from those of train, of the same class, for {accuracy:.0%} (chance 50%).",
+        f"A classifier tells photos of {part} from those of train, of the same class, for {100 * accuracy:.0f} % "
+        "(chance 50 %).",
         f"Mind that {part} has photos of another source or time; if that is not on purpose, divide all photos anew.",
         certainty=accuracy,
     )

@@ -162,7 +162,7 @@ def find_parts(folder: Path) -> dict[str, Path]:
             f"for each class. {LAYOUT_HELP}"
         )
     found: dict[str, Path] = {}
-    for child in set(named) - set(flat):
+    for child in (each for each in named if each not in flat):
         if named[child] in found:
             both = sorted((found[named[child]].name, child.name))
             raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one of them")
@@ -251,4 +251,8 @@ def _list_labels(
 def _suggest_inner(folder: Path) -> str:
     """A hint where the classes lie one folder deeper, as in photos/PetImages/Cat; else empty."""
     inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if folder.is_dir() else []
-    return f"; if {inner[0]} and {inner[1]} are your classes, give {folder}" if len(inner) > 1 else ""
+    if len(inner) < 2:
+        return ""
+    if any(map(part_of_name, inner)):
+        return f"; {inner[0]} and {inner[1]} in it look like parts of a data set: give {folder}"
+    return f"; if {inner[0]} and {inner[1]} are your classes, give {folder}"

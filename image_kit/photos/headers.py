@@ -31,7 +31,6 @@ class PhotoHeader:
         quality: of a JPEG, 1 to 100, estimated from its quantization tables; 0 for other formats.
         camera: maker and model of EXIF; empty if there are none.
         taken: the time of EXIF, in seconds since 1970 by the camera's clock; nan if there is none.
-        orientation: of EXIF; 1 is upright, also where there is none.
         was_turned: whether EXIF turns a photo that is upright already: the pixels have been turned since the camera
             stored them, by the size that EXIF gives for them, but the orientation is still the old one.
         bits: of a sample.
@@ -44,7 +43,6 @@ class PhotoHeader:
     quality: int
     camera: str
     taken: float
-    orientation: int
     was_turned: bool
     bits: int
     frames: int
@@ -70,7 +68,6 @@ def read_header(data: bytes) -> PhotoHeader:
             quality=_estimate_quality(image),
             camera=_join(tags.get(ExifTags.Base.Make), tags.get(ExifTags.Base.Model)),
             taken=_read_time(tags.get(ExifTags.Base.DateTimeOriginal) or tags.get(ExifTags.Base.DateTime)),
-            orientation=orientation,
             was_turned=orientation in _TURNED_SIDEWAYS and stored[0] != stored[1] and claimed == stored[::-1],
             bits=_find_bits(image, data),
             frames=int(getattr(image, "n_frames", 1)) if getattr(image, "is_animated", False) else 1,

@@ -41,9 +41,14 @@ class ScoredImages:
         return isinstance(self.images.images, Subset)
 
     def photo(self, index: int) -> Photo:
-        """An image by its index: a photo's file, or the pixels of an image of an array."""
-        name = self.images.names[index]
-        return Photo(name, Path(name) if isinstance(self.images.images, Subset) else self.images.images[index])
+        """An image by its index."""
+        return photo_of(self.images, index)
+
+
+def photo_of(images: ImageSet, index: int) -> Photo:
+    """An image by its index: a photo's file, or the pixels of an image of an array."""
+    name = images.names[index]
+    return Photo(name, Path(name) if isinstance(images.images, Subset) else images.images[index])
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class ComparisonPage:
         title: what was scored.
         summary: one sentence: which runs, on which photos.
         compared: their scores, how they differ, and where.
+        images: all that were compared, among others perhaps.
         facts, notes: as in `TrainingPage`.
         listing: the file beside the report that lists all photos with different answers.
     """
@@ -123,6 +129,7 @@ class ComparisonPage:
     title: str
     summary: str
     compared: ComparedRuns
+    images: ImageSet
     facts: Facts = ()
     notes: Sequence[str] = ()
     listing: str = "differences.csv"

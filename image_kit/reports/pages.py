@@ -11,7 +11,7 @@ from image_kit.files import write_text
 from image_kit.reports.answer_views import view_answers
 from image_kit.reports.charts import HEIGHT, RIGHT, WIDTH, draw
 from image_kit.reports.findings_view import view_findings
-from image_kit.reports.page_data import CheckPage, ComparisonPage, EvaluationPage, SeedsPage, TrainingPage
+from image_kit.reports.page_data import CheckPage, ComparisonPage, EvaluationPage, SeedsPage, TrainingPage, photo_of
 from image_kit.reports.thumbnails import Photo, Thumbnails
 from image_kit.terminal import say
 
@@ -59,7 +59,9 @@ def write_evaluation_report(path: Path, page: EvaluationPage) -> None:
 
 def write_comparison_report(path: Path, page: ComparisonPage) -> None:
     """Write the page of a comparison; raises as `write_training_report`."""
-    shown = [DifferingView(Photo(each.image, Path(each.image)), each) for each in page.compared.differing[:MOST_SHOWN]]
+    index_of = {name: index for index, name in enumerate(page.images.names)}
+    differing = page.compared.differing[:MOST_SHOWN]
+    shown = [DifferingView(photo_of(page.images, index_of[each.image]), each) for each in differing]
     _write(path, "comparison.html", page, [each.photo for each in shown], shown=shown)
 
 

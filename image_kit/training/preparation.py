@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from image_kit.compute import distribute
 from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import UserError
+from image_kit.files import shortened
 from image_kit.named_networks import NamedNetworks
 from image_kit.terminal import progress, say, telling_how_to_go_on
 from image_kit.training.settings import Settings
@@ -104,8 +105,8 @@ def _load_features(settings: Settings) -> "tuple[HeadData, Backbone]":
     from image_kit.features import load_backbone  # imports scipy
     from image_kit.training.head_data import load_head_data  # imports scipy
 
-    photos, backbone = _shortened(settings.folder or ""), load_backbone(settings.recipe.backbone)
-    groups = _shortened(settings.groups) if settings.groups else None
+    photos, backbone = shortened(settings.folder or ""), load_backbone(settings.recipe.backbone)
+    groups = shortened(settings.groups) if settings.groups else None
     with telling_how_to_go_on(lambda: KEPT if settings.keep_features else ""):
         return load_head_data(photos, backbone, groups, settings.keep_features, reading), backbone
 
@@ -117,24 +118,18 @@ def keep_all_features(settings: Settings, part: str | None) -> str:
 
     backbone = load_backbone(settings.recipe.backbone)
     with telling_how_to_go_on(lambda: KEPT):
-        return keep_features(_shortened(settings.folder or ""), backbone, part, reading)
+        return keep_features(shortened(settings.folder or ""), backbone, part, reading)
 
 
 def _load_images(settings: Settings) -> Data:
     """Load the images that the settings name. Raises UserError if there are none, or too few."""
     if settings.folder:
-        data = load_photos(_shortened(settings.folder), settings.recipe, reading)
+        data = load_photos(shortened(settings.folder), settings.recipe, reading)
     else:
         data = load_arrays(settings.recipe, settings.data_dir)
     if settings.score_each_epoch and "test" not in data.parts:
         raise UserError(f"--score-each-epoch: {settings.folder} has no test photos; leave the option out")
     return data
-
-
-def _shortened(absolute: str) -> Path:
-    """A path that is easier to read in messages, if it lies below the current folder."""
-    path = Path(absolute)
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def how_to_go_on(run: "Run | HeadRun", distribution: "Distribution | None") -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from image_kit.answering import wilson_interval
+from image_kit.files import shortened
 from image_kit.terminal import say, table
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import read_minutes, read_run_scores
@@ -109,7 +110,7 @@ def _read_run(path: Path) -> ListedRun:
     settings = _read_object(path / SETTINGS)
     recipe = settings["recipe"]
     network = str(recipe.get("backbone") or recipe["model"]) + (" fine-tuned" if recipe.get("fine_tune") else "")
-    data = _shortened(Path(settings["folder"])) if settings.get("folder") else recipe["dataset"]
+    data = shortened(settings["folder"]) if settings.get("folder") else recipe["dataset"]
     named = str(path), str(data), network, str(settings["name"])
     size = (path / BEST).stat().st_size / 1e6 if (path / BEST).exists() else None
     if (path / SUMMARY).exists():
@@ -120,10 +121,6 @@ def _read_run(path: Path) -> ListedRun:
     scored_on, score = next(iter(read_run_scores(metrics).items()))
     result = scored_on, score.accuracy, score.interval, score.images
     return ListedRun(*named, *result, minutes=read_minutes(metrics), megabytes=size)
-
-
-def _shortened(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -42,4 +42,4 @@ def test_a_class_without_test_photos_is_named(made):
 def test_few_test_photos_make_the_score_uncertain(made):
     (found,) = find_imbalance(made([100, 100], (["test"] * 5 + ["train"] * 95) * 2))
     assert "10 photos" in found.evidence
-    assert "19%" in found.evidence
+    assert "by 19 points" in found.evidence

@@ -49,7 +49,7 @@ def test_a_shortcut_in_a_fifth_of_one_class_is_found(kind, picture_folder, check
     change(folder, 0.2, how, **saving)
     found = find_in(checked, folder)
     assert any(words in each.evidence for each in found)
-    assert all(each.kind == "shortcut" and each.file == "" and "20%" in each.evidence for each in found)
+    assert all(each.kind == "shortcut" and each.file == "" and "20 %" in each.evidence for each in found)
     assert all("cat" in each.evidence for each in found)
 
 
@@ -58,7 +58,7 @@ def test_a_class_of_another_size_is_told_with_its_accuracy(picture_folder, check
     change(folder, 1, lambda image: image.resize((72, 72)))
     (found,) = find_in(checked, folder)
     assert found.severity == "high"
-    assert "alone tells cat from dog for 100% of photos (chance 50%)" in found.evidence
+    assert "alone tells cat from dog for 100 % of photos (chance 50 %)" in found.evidence
 
 
 def test_the_same_change_in_both_classes_is_no_shortcut(picture_folder, checked):

@@ -90,7 +90,7 @@ def pages(scored):
             *(HARMFUL, HARMFUL, {HARMFUL: scored.scores}, with_maps, HARMFUL, history_charts(HISTORY)),
             *("It stopped.", causes, facts, notes),
         ),
-        "comparison": ComparisonPage(HARMFUL, HARMFUL, compare(scored), facts, notes),
+        "comparison": ComparisonPage(HARMFUL, HARMFUL, compare(scored), scored.images, facts, notes),
         "seeds": SeedsPage(HARMFUL, HARMFUL, {HARMFUL: "It is good."}, {3: [0.5], 4: [0.75]}, 4, [chart], facts, notes),
         "evaluation": EvaluationPage(HARMFUL, HARMFUL, scored, facts, notes),
         "check": CheckPage(HARMFUL, HARMFUL, questions, findings, [chart], pairs, facts, notes),

@@ -6,17 +6,19 @@ import sys
 import numpy as np
 import pytest
 
-from image_kit.answering import score
+from image_kit.answering import RunAnswers, compare_runs, score
 from image_kit.datasets import ImageSet
 from image_kit.reports import (
     CheckedFor,
     CheckPage,
+    ComparisonPage,
     EvaluationPage,
     ListedFinding,
     Photo,
     ScoredImages,
     try_to_write,
     write_check_report,
+    write_comparison_report,
     write_evaluation_report,
     write_training_report,
 )
@@ -109,3 +111,17 @@ def test_the_room_needs_neither_jinja_nor_tensorflow_until_a_page_is_written(pyt
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=pytestconfig.rootpath, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_comparison_on_an_array_shows_its_images(tmp_path):
+    labels, pixels = np.array([0, 1, 0], np.int32), np.zeros((3, 8, 8, 1), np.uint8)
+    images = ImageSet(pixels, labels, ["0", "1", "2"])
+    first = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], np.float32)
+    answers = {
+        run: RunAnswers(images.names, labels, each, ("a", "b")) for run, each in (("x", first), ("y", 1 - first))
+    }
+    page = ComparisonPage("digits", "", compare_runs(answers), images)
+    write_comparison_report(tmp_path / "report.html", page)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("data:image/jpeg") == 3
+    assert "could not be opened" not in text
