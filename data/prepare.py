@@ -64,7 +64,12 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line: demo, split, apply and pixabay, each with its own options and examples."""
     top = _make_parser(argparse.ArgumentParser, description=__doc__, epilog=EXAMPLES)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_add_demo, _add_split, _add_apply, _add_pixabay):
+        add(commands)
+    return top
 
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:
     demo = _make_parser(
         commands.add_parser, name="demo", help="draw elephants and cars to try the kit with", epilog=DEMO_EXAMPLES
     )
@@ -76,6 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_three(demo, "--per-class", int, per_class, "pictures of each class")
     demo.set_defaults(command=_demo)
 
+
+def _add_split(commands: argparse._SubParsersAction) -> None:
     cut = _make_parser(
         commands.add_parser, name="split", help="split your photos into parts by content", epilog=SPLIT_EXAMPLES
     )
@@ -87,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     cut.add_argument("--json", action="store_true", help="print the table as one JSON object")
     cut.set_defaults(command=_split)
 
+
+def _add_apply(commands: argparse._SubParsersAction) -> None:
     clean = _make_parser(
         commands.add_parser, name="apply", help="copy photos as a check's findings say", epilog=APPLY_EXAMPLES
     )
@@ -97,6 +106,8 @@ def build_parser() -> argparse.ArgumentParser:
     clean.add_argument("--photos", type=Path, metavar="FOLDER", help="default: the folder that was checked")
     clean.set_defaults(command=_apply)
 
+
+def _add_pixabay(commands: argparse._SubParsersAction) -> None:
     web = _make_parser(
         commands.add_parser, name="pixabay", help="download photos from Pixabay", epilog=PIXABAY_EXAMPLES
     )
@@ -106,7 +117,6 @@ def build_parser() -> argparse.ArgumentParser:
     web.add_argument("--output", type=Path, default=Path("data/pixabay"), metavar="FOLDER", help="default: %(default)s")
     web.add_argument("--base-url", default=PIXABAY_URL, metavar="URL", help="default: %(default)s")
     web.set_defaults(command=_pixabay)
-    return top
 
 
 def _make_parser(constructor: Callable[..., argparse.ArgumentParser], **options) -> argparse.ArgumentParser:

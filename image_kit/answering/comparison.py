@@ -45,12 +45,12 @@ class Pair:
         adjusted = f", adjusted for {self.pairs} comparisons" if self.pairs > 1 else ""
         p = f"({describe_p(self.p)}{adjusted})"
         if not more:
-            said = f"{self.first} and {self.second} are right on equally many of {self.total} photos"
+            said = f"{self.first} and {self.second} are right on equally many of {self.total:,} photos"
             return f"{said}; nothing says that they differ {p}."
         better, worse = (self.second, self.first) if more > 0 else (self.first, self.second)
         if more < 0:
             low, high = -high, -low
-        photos = f"{abs(more)} more of {self.total} photos than {worse}"
+        photos = f"{abs(more):,} more of {self.total:,} photos than {worse}"
         points = f"{100 * abs(self.difference):.1f} points, 95 % interval {low:.1f} to {high:.1f}"
         verdict = "that is unlikely to be chance" if self.p < LEVEL else "that could well be chance"
         return f"{better} is right on {photos} ({points}); {verdict} {p}."

@@ -66,22 +66,25 @@ def finish_run(
         write_lite_model(best, folder.file(BEST), folder.file(LITE))
     except UserError as error:
         say(f"{error}; predict.py answers through TensorFlow instead")
-    write_json(  # last: a run with this file is complete. Without it, --resume still has this step to do
-        folder.file(METRICS),
-        {
-            "epochs": len(folder.history),
-            "best_epoch": best.description.epoch,
-            "validation": best.description.metrics,
-            "calibration": calibration,
-            **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
-            "images": {part: len(images.labels) for part, images in data.parts.items()},
-            "unreadable": data.unreadable,
-            "look_alikes": data.look_alikes,
-            **(facts or {}),
-            "minutes_of_training": round(sum(row["seconds"] for row in folder.history) / 60, 2),
-        },
-    )
+    of_weights = {"best_epoch": best.description.epoch, "validation": best.description.metrics}
+    metrics = {"epochs": len(folder.history), **of_weights, "calibration": calibration}
+    # Last: a run with this file is complete. Without it, --resume still has this step to do.
+    write_json(folder.file(METRICS), {**metrics, **_tell_scores(folder, data, scores, facts or {})})
     return scores
+
+
+def _tell_scores(
+    folder: RunFolder, data: Data, scores: Mapping[str, Scores], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The part of metrics.json that is about the images."""
+    return {
+        **{"test": None, **{name: each.as_dict() for name, each in scores.items()}},
+        "images": {part: len(images.labels) for part, images in data.parts.items()},
+        "unreadable": data.unreadable,
+        "look_alikes": data.look_alikes,
+        **facts,
+        "minutes_of_training": round(sum(row["seconds"] for row in folder.history) / 60, 2),
+    }
 
 
 @contextlib.contextmanager
