@@ -29,9 +29,18 @@ def hush() -> None:
     _is_hushed = True
 
 
+def visible(text: str) -> str:
+    """The text with control characters shown as \\x1b, so that a file's name gives the terminal no orders."""
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter) != "Cc" else f"\\x{ord(letter):02x}"
+        for letter in text
+    )
+
+
 def _print_on_stderr(text: str) -> None:
     if sys.stderr is None:  # a program started without one; print would take stdout instead
         return
+    text = visible(text)
     with contextlib.suppress(ValueError, OSError):  # a closed stream, a full disk
         if "tqdm" in sys.modules:  # its bar may be on this line
             sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from image_kit.checks.findings import Finding, Kind, Severity
+from image_kit.terminal import visible
 
 MOST_LINES = 25  # one screen; two for each of the 11 kinds, and three around them
 WIDEST = 200  # letters of a line, about two rows of a terminal
@@ -48,4 +49,5 @@ def summarise(findings: Sequence[Finding]) -> list[str]:
 
 
 def _shortened(line: str) -> str:
+    line = visible(line.replace("\n", " "))
     return line if len(line) <= WIDEST else f"{line[: WIDEST - 4]} ..."

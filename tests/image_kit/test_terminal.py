@@ -178,3 +178,8 @@ def test_a_full_disk_behind_a_stream_is_an_error_of_the_users(run_python, line, 
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_file_name_in_a_message_gives_the_terminal_no_orders(capsys):
+    terminal.say("photo\x1b[2J.jpg\r\n\tétoile 猫 \x9b1m")
+    assert capsys.readouterr().err == "photo\\x1b[2J.jpg\\x0d\n\tétoile 猫 \\x9b1m\n"

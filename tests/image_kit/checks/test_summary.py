@@ -31,3 +31,8 @@ def test_each_kind_takes_two_lines_and_all_fit_on_a_screen():
     lines = summarise(long)
     assert len(lines) <= MOST_LINES - 3
     assert max(map(len, lines)) == WIDEST
+
+
+def test_a_name_gives_the_terminal_no_orders():
+    (line, _) = summarise([finding("copy", file="a\x1b[31m\nb\x9b.jpg")])
+    assert line == r"1 copy of another photo. a\x1b[31m b\x9b.jpg: copy fact."
