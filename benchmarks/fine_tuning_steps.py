@@ -23,7 +23,7 @@ from image_kit.datasets import TensorBatches, build_batches, load_photos
 from image_kit.features import load_backbone
 from image_kit.machine import cpu_cores
 from image_kit.recipe import Augmentation, Recipe
-from image_kit.training import make_model
+from image_kit.training import make_model, make_variables
 from image_kit.weights import build_network
 
 CLASSES, FROZEN_LAYERS = 10, 43  # the stem and three of seven stages
@@ -53,7 +53,9 @@ def build(task: dict, classes: int) -> keras.Model:
     body = build_network(load_backbone("lite0").network, SHAPE)
     network = keras.Model(body.inputs[0], keras.layers.Dense(classes)(body.outputs[0]))
     hardware = Hardware("CPU", cpu_cores(), task["policy"])
-    return make_model(network, recipe_of(task), 1000, hardware, ALONE)
+    model = make_model(network, recipe_of(task), 1000, hardware, ALONE)
+    make_variables(model)  # as train.py does: otherwise the first step is traced twice
+    return model
 
 
 def bare(task: dict) -> float:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         load_head_data as load_head_data,
     )
     from image_kit.training.head_run import HeadRun as HeadRun
-    from image_kit.training.network import make_model as make_model
+    from image_kit.training.network import make_model as make_model, make_variables as make_variables
     from image_kit.training.preparation import (
         complete as complete,
         find_data as find_data,
@@ -46,7 +46,7 @@ __getattr__ = lazy_names(
         "fine_tuning": "FineTuning",
         "head_data": "HeadData keep_features load_head_data",
         "head_run": "HeadRun",
-        "network": "make_model",
+        "network": "make_model make_variables",
         "preparation": "complete find_data how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
         "run_list": "ListedRun describe_runs list_runs",
