@@ -89,7 +89,6 @@ def test_the_groups_file_of_a_check_is_what_train_takes(pets, checked, run_comma
         (["photos", "--output", "photos"], "--output: photos exists and is never overwritten; choose another name"),
         (["photos", "--backbone", "vgg"], "--backbone: must be lite0, lite1, lite2, the path of a"),
         (["broken"], "broken: none of its 2 photos can be read, such as broken/a/0.jpg (not an image, or damaged)"),
-        (["photos", "--groups", "none.csv"], "none.csv: cannot be read (No such file or directory)"),
     ],
 )
 def test_what_cannot_be_checked_gets_one_line_and_leaves_nothing(pets, run_command, arguments, message):
@@ -102,3 +101,11 @@ def test_what_cannot_be_checked_gets_one_line_and_leaves_nothing(pets, run_comma
     assert f"check.py: error: {message}" in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(pets.rglob("*")) == before
+
+
+def test_a_wrong_groups_file_does_not_wait_for_features(pets, run_command):
+    options = ("photos", "--groups", "none.csv")
+    done = run_command(pets, "check.py", *options, IMAGE_CLASSIFICATION_KIT_CACHE=str(pets / "cache"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("check.py: error: none.csv: cannot be read (No such file or directory)")
+    assert not (pets / "cache").exists()

@@ -1,5 +1,7 @@
 """Films: photos in a row that show nearly the same become one group of a file that training reads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -65,6 +67,8 @@ def test_a_photo_that_cannot_be_read_has_a_row_too(film_folder, checked, tmp_pat
     folder = film_folder([])
     (folder / "dog/broken.jpg").write_bytes(b"nothing")
     photos, groups, _ = groups_in(checked, folder)
+    write_groups(tmp_path / "groups.csv", replace(photos, unreadable={"dog/\udcff.jpg": "x"}), groups)
+    assert b"dog/\xff.jpg," in (tmp_path / "groups.csv").read_bytes()  # a name that is not UTF-8, byte for byte
     write_groups(tmp_path / "groups.csv", photos, groups)
     assert (
         read_groups(tmp_path / "groups.csv", folder, [*photos.paths, folder / "dog/broken.jpg"])[-1] == "dog/broken.jpg"

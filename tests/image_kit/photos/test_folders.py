@@ -189,6 +189,12 @@ def test_what_looks_like_parts_is_not_taken_for_classes(tmp_path):
     )
 
 
+def test_images_and_labels_apart_get_the_folder_to_give(tmp_path):
+    images, labels = ([f"{kind}/0" for kind in (f"{each}/train", f"{each}/val")] for each in ("images", "labels"))
+    files = [*(f"{name}.jpg" for name in images), *(f"{name}.txt" for name in labels)]
+    refused(tree(tmp_path, *files), "train and val in it look like parts of a data set: give", "/images")
+
+
 def test_folders_of_systems_are_passed_over_and_counted(tmp_path):
     systems = ["cats/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/0.jpg", "$RECYCLE.BIN/0.jpg", "FOUND.000/0.jpg"]
     systems += [
