@@ -180,7 +180,8 @@ def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> N
             f"parts (train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
         )
     inside = ({part_of_name(child.name) for child in _sub_folders(other)} - {None} for other in others)
-    if len(others) > 1 and all(len(found) > 1 for found in inside):
+    # images/train/ beside labels/train/: only one of them has photos, and is no class.
+    if all(len(found) > 1 for found in inside) and sum(bool(list_photos(other)) for other in others) > 1:
         name = others[0].name
         raise UserError(
             f"{folder}: each class contains parts, as {name}/train/; the parts have to be outside: train/{name}/. "
