@@ -1,6 +1,7 @@
 """Atomic writing: whatever interrupts it, a file is either the old one or the complete new one."""
 
 import contextlib
+import errno
 import itertools
 import json
 import math
@@ -25,8 +26,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
     Yields:
         The temporary path; no file exists there yet.
 
+    After a power failure too there is the old file or the new one: the new one is on the disk before it is renamed.
+
     Raises:
-        OSError: the folder cannot be written, `path` is a folder, or the body wrote no file.
+        OSError: the folder cannot be written, `path` is a folder, the body wrote no file, or the disk is full. It names
+            `path`, not the temporary file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,11 +38,32 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
     try:
         yield temporary
+        _sync(temporary)
         os.replace(temporary, path)
+        _sync(path.parent)  # otherwise the new name may be lost
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):  # others are about files that the body reads
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         # Windows does not remove a file that is still open; that must not hide the body's own error.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or a folder is on the disk. Windows has no such call for folders, some disks have none."""
+    try:
+        number = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):  # the disk has not kept what it took
+            raise
+    finally:
+        os.close(number)
 
 
 @contextlib.contextmanager

@@ -1,35 +1,42 @@
-"""Write an HDF5 file atomically, with an error that names the file and the cause if the disk is full."""
+"""Write an HDF5 file atomically: first in memory, then to the disk as a whole.
+
+The HDF5 library does not recover from a write that fails: h5py prints its errors when Python ends, and the process then
+often crashes. In memory no write fails.
+"""
 
 import contextlib
-import os
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from image_kit.files import replacing
 
 
+class HDF5InMemory(io.BytesIO):
+    """An HDF5 file in memory, for h5py and for Keras's `model.save_weights`, which looks at the suffix of its name."""
+
+    def __init__(self, name: str, content: bytes = b""):
+        super().__init__(content)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+
 @contextlib.contextmanager
-def replacing_hdf5(path: Path) -> Iterator[Path]:
-    """As `replacing`, for a body that writes through h5py or Keras.
+def replacing_hdf5(path: Path, content: bytes = b"") -> Iterator[HDF5InMemory]:
+    """As `replacing`, for a body that writes through h5py or Keras into the memory that it is given.
+
+    It takes as much memory as the file takes bytes.
+
+    Args:
+        path: the file.
+        content: what the file begins with.
 
     Raises:
-        OSError: with `path` and the system's words. h5py gives its own in several lines, and a RuntimeError when it
-            then fails to close the file.
+        OSError: see `replacing`.
     """
-    try:
-        with replacing(path) as temporary:
-            yield temporary
-    except (OSError, RuntimeError, ValueError) as error:
-        cause = _find_system_error(error)
-        if cause is None:
-            raise
-        raise OSError(cause, os.strerror(cause), str(path)) from error
-
-
-def _find_system_error(error: BaseException | None) -> int | None:
-    """The number of the system's error among an exception and those that it followed."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno:
-            return error.errno
-        error = error.__cause__ or error.__context__
-    return None
+    memory = HDF5InMemory(path.name, content)
+    yield memory
+    with replacing(path) as temporary:
+        temporary.write_bytes(memory.getbuffer())

@@ -11,7 +11,7 @@ from image_kit.trust import Trust
 from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
 from image_kit.weights.hdf5_safety import HostileFile, count_numbers
-from image_kit.weights.hdf5_writing import replacing_hdf5
+from image_kit.weights.hdf5_writing import HDF5InMemory, replacing_hdf5
 from image_kit.weights.layout import INPUT_GROUP, Weights, check_weights, layer_groups
 from image_kit.weights.network import Network, check_network, has_branches
 from image_kit.weights.trust_data import DATA_SET
@@ -39,10 +39,10 @@ def save_network(
         raise ValueError(f"{path}: must end in .weights.h5, else Keras does not read it")
     network = check_network(description.network)
     check_weights(network, weights)
-    with replacing_hdf5(path) as temporary:
-        with h5py.File(temporary, "w") as file:
+    with replacing_hdf5(path) as memory:
+        with h5py.File(memory, "w") as file:
             _write_layers(file, network, weights)
-        write_members(temporary, description, trained_on, trust)
+        write_members(memory, description, trained_on, trust)
 
 
 def _write_layers(file: h5py.File, network: Network, weights: Weights) -> None:
@@ -57,10 +57,12 @@ def _write_layers(file: h5py.File, network: Network, weights: Weights) -> None:
             group[str(number)] = array
 
 
-def write_members(path: Path, description: Description, trained_on: np.ndarray, trust: Trust | None = None) -> None:
-    """Add what `weights/__init__.py` lists to a file of Keras's weights, and the checksum of all. It is not atomic."""
+def write_members(
+    memory: HDF5InMemory, description: Description, trained_on: np.ndarray, trust: Trust | None = None
+) -> None:
+    """Add what `weights/__init__.py` lists to a file of Keras's weights, and the checksum of all."""
     text = description.to_json()
-    with h5py.File(path, "r+") as file:
+    with h5py.File(memory, "r+") as file:
         for number, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
             file.attrs[f"{ATTRIBUTE}{number}"] = text[start : start + ATTRIBUTE_BYTES]
         file.create_dataset(TRAINED_ON, data=trained_on)

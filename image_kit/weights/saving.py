@@ -30,9 +30,9 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
         path: must end in `.weights.h5`, as Keras demands.
         trained_on: uint64 fingerprints of the photos behind the weights, so that no command scores on them.
     """
-    with replacing_hdf5(path) as temporary:
-        model.save_weights(temporary)
-        write_members(temporary, description, trained_on)
+    with replacing_hdf5(path) as memory:
+        model.save_weights(memory)
+        write_members(memory, description, trained_on)
 
 
 def add_trust(path: Path, trust: Trust) -> None:
@@ -41,11 +41,9 @@ def add_trust(path: Path, trust: Trust) -> None:
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
     verify_checksum(path)
-    with replacing_hdf5(path) as temporary:
-        shutil.copyfile(path, temporary)
-        with h5py.File(temporary, "r+") as file:
-            write_trust(file, trust)
-            write_checksum(file)
+    with replacing_hdf5(path, path.read_bytes()) as memory, h5py.File(memory, "r+") as file:
+        write_trust(file, trust)
+        write_checksum(file)
 
 
 def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Model, Description]:

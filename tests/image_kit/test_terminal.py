@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 from PIL import Image
 
@@ -183,3 +184,25 @@ def test_a_full_disk_behind_a_stream_is_an_error_of_the_users(run_python, line, 
 def test_a_file_name_in_a_message_gives_the_terminal_no_orders(capsys):
     terminal.say("photo\x1b[2J.jpg\r\n\tétoile 猫 \x9b1m")
     assert capsys.readouterr().err == "photo\\x1b[2J.jpg\\x0d\n\tétoile 猫 \\x9b1m\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_a_disk_without_locks_is_used_without_them(tmp_path, run_script):
+    """Somebody else's lock stands for a disk that grants none: HDF5 refuses both files in the same way."""
+    import fcntl  # POSIX only
+
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["numbers"] = [1, 2, 3]
+    code = """
+from image_kit import terminal
+def main():
+    import h5py
+    with h5py.File("a.h5") as file:
+        print(file["numbers"][()].sum())
+terminal.run(main)
+"""
+    with open(path, "rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        process = run_script(tmp_path, code)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "6\n", "")
