@@ -120,7 +120,7 @@ def run(main: Callable[[], None]) -> None:
     # A notebook's kernel sets this, and "!python train.py" inherits it. If that backend is not installed, the import of
     # Keras fails, because it imports pyplot. The kit needs no backend.
     os.environ.pop("MPLBACKEND", None)
-    # Some network disks have no locks, and HDF5 then refuses to open files. The kit replaces files whole, without locks.
+    # Some network disks have no locks, and HDF5 then refuses to open files. The kit needs no locks.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     _prepare_streams()
     try:

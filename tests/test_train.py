@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -345,3 +346,18 @@ def test_without_photos_it_trains_on_drawings_and_says_so(tmp_path, run_command)
     result, weights = process.stdout.splitlines()
     assert result.startswith("test (drawings): ")
     assert weights == "weights: runs/elephants_cars_demo-1/best.weights.h5"
+
+
+@pytest.mark.slow
+def test_the_users_settings_of_keras_change_nothing(tmp_path, trained, run_command):
+    """The same training as `trained`, with a keras.json of Keras 1 and a backend for other programs."""
+    folder, usual = trained
+    shutil.copytree(folder / "photos", tmp_path / "photos")
+    (tmp_path / "k").mkdir()
+    settings = {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 1e-3, "backend": "jax"}
+    (tmp_path / "k/keras.json").write_text(json.dumps(settings))
+    user = {"KERAS_HOME": str(tmp_path / "k"), "KERAS_BACKEND": "torch"}
+    process = run_command(tmp_path, "train.py", *usual.args[2:], **user)
+    assert process.returncode == 0, process.stderr
+    for name in ("best.weights.h5", "last.weights.h5", "model.tflite"):
+        assert (tmp_path / "runs/first" / name).read_bytes() == (folder / "runs/first" / name).read_bytes(), name

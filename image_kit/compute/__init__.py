@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Hardware as Hardware,
         distribute as distribute,
         dtype_policy as dtype_policy,
+        prepare_keras as prepare_keras,
         set_up as set_up,
         unused_gpu as unused_gpu,
     )
@@ -32,7 +33,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "cluster": "Cluster cluster_from_environment",
-        "device": "Hardware DEVICES distribute dtype_policy set_up unused_gpu",
+        "device": "Hardware DEVICES distribute dtype_policy prepare_keras set_up unused_gpu",
         "distribution": "ALONE Distribution",
         "quiet": "native_stderr_held_back",
         "shapes": "shapes_only",

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def distribute(device: str = "auto", cluster: "Cluster | None" = None) -> "Distr
         # We report a lost machine in one line. TensorFlow's own lines about it would hide that line.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_held_back():
+        _choose_backend()
         import tensorflow as tf  # 3 s, which --help and an error in the options need not wait for
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -90,8 +92,12 @@ def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) ->
         seed: for Python, NumPy and Keras; None leaves them as they are.
         slices: how many slices batches will be computed in, see `fast_keras.choose_slices`. Ignored if there is a GPU,
             or if TensorFlow has begun to compute, because its threads cannot be changed then.
+
+    Raises:
+        UserError: see `prepare_keras`.
     """
     with native_stderr_held_back():
+        prepare_keras()
         import keras  # see distribute
         import tensorflow as tf  # see distribute
 
@@ -105,6 +111,27 @@ def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) ->
         keras.utils.set_random_seed(seed)
     device = name_gpus([detail.get("device_name", "GPU") for detail in details]) or "CPU"
     return Hardware(device, cpu_cores(), policy)
+
+
+def _choose_backend() -> None:
+    """Have Keras, which TensorFlow imports, run on TensorFlow, whatever the user's keras.json or environment says."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def prepare_keras() -> None:
+    """Import Keras with the settings that the kit's networks are made for.
+
+    Raises:
+        UserError: it was imported before, on another backend than TensorFlow.
+    """
+    _choose_backend()
+    import keras  # see distribute
+
+    if (backend := keras.config.backend()) != "tensorflow":
+        raise UserError(f"KERAS_BACKEND: the kit's networks need tensorflow, received {backend}; change the variable")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
 
 
 def _give_each_operation_one_thread(operations: int) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from image_kit.compute import Hardware, set_up, shapes_only
+from image_kit.compute import Hardware, prepare_keras, set_up, shapes_only
 from image_kit.machine import cpu_cores
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
@@ -20,6 +20,7 @@ def set_up_training(recipe: Recipe, networks: NamedNetworks, distribution: "Dist
         distribution: from `compute.distribute`; None for one device.
     """
     slices = 1
+    prepare_keras()
     if not (recipe.plain_keras or (distribution and distribution.is_shared)):
         # It imports keras, 3 s; errors in the settings are reported before this function is called.
         from image_kit.fast_keras import choose_slices

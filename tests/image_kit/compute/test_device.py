@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import pytest
 
 from image_kit.compute import device as compute
@@ -141,3 +142,10 @@ def test_a_closed_stderr_does_no_harm(run_python):
     )
     done = run_python("-c", code)
     assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+def test_a_program_that_has_imported_keras_on_another_backend_is_told(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")  # JAX itself need not be installed here
+    message = "KERAS_BACKEND: the kit's networks need tensorflow, received jax; change the variable"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        compute.prepare_keras()
