@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from image_kit.photos.heic import is_heic, read_heic
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
@@ -80,12 +81,24 @@ def decode_photo(
 
 
 def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = None) -> ImageFile.ImageFile:
-    """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all."""
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+    """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all and HEIC."""
+
+    def open_image() -> ImageFile.ImageFile:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+
+    try:
+        return open_image()
+    except Image.UnidentifiedImageError:
+        if formats or not is_heic(source):
+            raise
+        read_heic()
+        return open_image()
 
 
 def is_image(data: bytes) -> bool:
     """Whether the bytes of a file begin as an image does."""
+    if is_heic(data):  # also where it cannot be read
+        return True
     with contextlib.suppress(Exception), pillow_silenced():  # Pillow may raise anything on other data
         _without_pillows_limit(lambda: open_header(data).close())
         return True

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 PHOTO_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
+    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
     + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 )
 # Of systems and other programs, in lower case: Windows, macOS, Linux, network storage (Synology, QNAP, NetApp), photo

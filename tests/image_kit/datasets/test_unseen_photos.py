@@ -80,8 +80,8 @@ def test_a_copy_is_scored_once(tmp_path, photo_tree):
 
 def test_files_of_other_types_are_counted(tmp_path, photo_tree):
     folder = photo_tree(tmp_path, {"cats": 1, "dogs": 1})
-    (folder / "cats/a.heic").touch()
+    (folder / "cats/a.cr2").touch()
     (folder / "loose.jpg").touch()
     (folder / ".hidden").touch()
     notes = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY).notes
-    assert "files ignored, since they are not photos in a class folder: 2 (1 .heic, 1 .jpg)" in notes
+    assert "files ignored, since they are not photos in a class folder: 2 (1 .cr2, 1 .jpg)" in notes
