@@ -26,6 +26,7 @@ pytest_plugins = [
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n`, a file's tests stay in one process, and so do those that share the runs of `smallest_run`."""
     for item in items:

@@ -187,10 +187,10 @@ def test_the_checks_of_contributing_are_those_of_ci():
 def test_the_installing_commands_are_those_of_ci():
     user, developer = INSTALLING
     assert user.endswith("pip install -r requirements.txt && .venv/bin/python train.py")
-    assert developer.endswith("pip install -r requirements-dev.txt && .venv/bin/python -m pytest")
+    assert developer.endswith("pip install -r requirements-dev.txt && .venv/bin/python -m pytest -n 2")
     ci = (ROOT / ".ci/run").read_text()
     assert "install --quiet --disable-pip-version-check -r requirements-dev.txt" in ci
-    assert ci.rstrip().endswith('python" -m pytest')
+    assert ci.rstrip().endswith('python" -m pytest -n 2')
 
 
 def test_the_readme_is_short():
