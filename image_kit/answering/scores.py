@@ -10,7 +10,7 @@ import numpy as np
 
 from image_kit.answering.classifier import Classifier
 from image_kit.datasets import ImageSet
-from image_kit.terminal import progress, table
+from image_kit.terminal import progress, table, visible
 
 CONFIDENCE = 0.95  # of every interval in the kit's reports
 CLIP = 1e-7  # keras.config.epsilon(): Keras's cross-entropy keeps probabilities this far from 0 and 1
@@ -77,11 +77,19 @@ class Scores:
     precision: tuple[float | None, ...]
 
     def sentence(self) -> str:
-        """The result in one line: "383 of 400 correct: 95.8 % (95 % interval 93.3 to 97.3)"."""
+        """The result in one line: "383 of 400 correct: 95.8 % (95 % interval 93.3 to 97.3)".
+
+        If the network may be no better than one that always answers the most frequent class, the line says so.
+        """
         low, high = (100 * bound for bound in self.interval)
         percent = 100 * self.correct / self.total
         interval = f"{100 * CONFIDENCE:.0f} % interval {low:.1f} to {high:.1f}"
-        return f"{self.correct} of {self.total} correct: {percent:.1f} % ({interval})"
+        sentence = f"{self.correct} of {self.total} correct: {percent:.1f} % ({interval})"
+        photos = self.confusion.sum(axis=1)
+        name, most = visible(self.class_names[photos.argmax()]), int(photos.max())
+        if most == self.total or self.interval[0] > most / self.total:
+            return sentence
+        return f"{sentence}; always answering {name} is {100 * most / self.total:.1f} % correct"
 
     def table(self) -> str:
         """One aligned line per class: class, photos, correct, recall, precision ("-" if undefined)."""

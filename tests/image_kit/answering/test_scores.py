@@ -100,6 +100,17 @@ def test_the_loss_is_clipped_at_both_ends():
     assert score(certain, [1, 0], ["a", "b"]).loss == pytest.approx(-math.log(1e-7))
 
 
+@pytest.mark.parametrize(("right", "said"), [(28, True), (31, True), (32, False), (40, False)])
+def test_the_sentence_says_what_always_answering_the_most_frequent_class_is_worth(right, said):
+    """26 of 40 images are dogs, 65 %; Wilson's interval of 28 of 40 begins at 54.6 %, that of 32 at 65.2 %."""
+    labels = np.repeat([0, 1], [14, 26])
+    answers = np.where(np.arange(40) < right, labels, 1 - labels)
+    scores = score(np.eye(2)[answers], labels, ("cats", "dogs\x1b"))
+    ending = "; always answering dogs\\x1b is 65.0 % correct"
+    assert scores.sentence().endswith(ending) == said, scores.sentence()
+    assert ("always" in scores.sentence()) == said
+
+
 def test_the_sentence():
     answers = np.zeros(400, int)
     answers[:17] = 1
