@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.heads",
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",
+    "tests.fixtures.programs",
 ]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.

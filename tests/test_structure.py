@@ -89,7 +89,8 @@ def test_the_wheel_has_the_library_only(wheel):
     files = {name for name in wheel.namelist() if name.startswith("image_kit/")}
     templates = [path for path in PACKAGE.rglob("templates/*") if path.is_file()]
     assert templates
-    assert files == {path.relative_to(ROOT).as_posix() for path in [*MODULES, *templates]}
+    typed = PACKAGE / "py.typed"  # tells type checkers that the library has types
+    assert files == {path.relative_to(ROOT).as_posix() for path in [*MODULES, *templates, typed]}
 
 
 @pytest.mark.slow
