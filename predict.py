@@ -15,6 +15,7 @@ from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError
 from image_kit.files import first_free
 from image_kit.named_networks import NamedNetworks
+from image_kit.programs import add_serve_options, refuse_wrong_serve_options
 from image_kit.terminal import is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
@@ -31,6 +32,7 @@ EXAMPLES = """examples:
   python predict.py --test-image 12 --weights runs/fashion_mnist-1
   find . -name "*.jpg" | python predict.py -       a list of photos on standard input
   curl ... | python predict.py -                   one image on standard input
+  python predict.py --serve                        a page at http://127.0.0.1:8000/ for photos
 
 Exit status: 0 if all photos were answered, 1 if a photo could not be read, 2 for an error.
 """
@@ -59,6 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", metavar="PNG", type=Path, help=f"the picture (default: new in {PREDICTIONS}/)")
     parser.add_argument("--test-image", metavar="N", type=int, help="image N of an array preset's test set; --show")
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of that data set")
+    add_serve_options(parser)
     args = parser.parse_args()
     args.show |= args.explain or args.test_image is not None
     refuse_wrong_options(args)
@@ -67,7 +70,8 @@ def parse() -> argparse.Namespace:
 
 def refuse_wrong_options(args: argparse.Namespace) -> None:
     """Raise UserError if options are out of range or contradict each other."""
-    if not args.photos and args.test_image is None:
+    refuse_wrong_serve_options(args)
+    if not args.photos and args.test_image is None and not args.serve:
         raise UserError("PHOTO: give one or more files, folders or patterns, - for standard input, or --test-image N")
     if args.top is not None and args.top < 1:
         raise UserError(f"--top: must be 1 or more, received {args.top}")
@@ -85,6 +89,9 @@ def main() -> None:
     """Load the weights, answer and print each photo, and save the picture if one is wanted."""
     args = parse()
     weights = find_weights(args.weights)
+    if args.serve:
+        serve_until_ended(weights, args)
+        return
     # LiteRT and Pillow take 0.1 s, which --help and a wrong option must not wait for.
     from image_kit.answering import answer_photos, load_classifier, load_through_tensorflow
 
@@ -118,6 +125,20 @@ def main() -> None:
         say(picture.save(args.output or first_free(PREDICTIONS / "answers", ".png")))
     if failed:
         sys.exit(1)
+
+
+def serve_until_ended(weights: Path, args: argparse.Namespace) -> None:
+    """Answer requests until Ctrl-C."""
+    # They import LiteRT, the server and Pillow, as above.
+    from image_kit.photos import tune_memory
+    from image_kit.programs import PhotoClassifier, serve
+
+    tune_memory()
+    with PhotoClassifier(weights, fallback_from(args, NamedNetworks("models"), PRESETS)) as classifier:
+        say(f"weights: {weights}")
+        if note := coverage_note(classifier.trust, args.coverage):
+            say(note)
+        serve(classifier, args.host, args.port, args.top, args.coverage)
 
 
 def find_sources(args: argparse.Namespace, dataset: str | None, image_shape: tuple[int, int, int]) -> list:

@@ -12,17 +12,18 @@ from image_kit.errors import UserError as UserError, naming_missing_packages
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.answering import Classifier
+    from image_kit.answering import Answer as Answer
     from image_kit.generator import ImageDataGenerator as ImageDataGenerator
+    from image_kit.programs import Photo as Photo, PhotoClassifier as PhotoClassifier
 
 
-def load(weights: Path | str) -> "Classifier":
+def load(weights: Path | str) -> "PhotoClassifier":
     """The classifier of a trained network, through LiteRT where that is possible, else through TensorFlow.
 
         classifier = image_kit.load("runs/quick")
-        image = classifier.preprocessing.photo("new.jpg")  # uint8 (height, width, channels)
-        probabilities = classifier.probabilities(image[None])  # float32 (1, classes)
-        print(classifier.class_names[probabilities[0].argmax()])
+        print(classifier.predict("new.jpg").label)
+        for answer in classifier.predict(Path("photos").glob("*.jpg")):
+            print(answer.path, answer.label, answer.probability)
 
     Args:
         weights: a run folder, which means its best weights; a .weights.h5 file; or a model.tflite file, which needs
@@ -33,11 +34,13 @@ def load(weights: Path | str) -> "Classifier":
             not installed.
     """
     # Inside the function: h5py and the rest take 0.1 s that the other names do not need.
-    from image_kit.answering import load_classifier
+    from image_kit.programs import PhotoClassifier
     from image_kit.weights import find_weights
 
     with naming_missing_packages(str(weights)):
-        return load_classifier(find_weights(Path(weights)))
+        return PhotoClassifier(find_weights(Path(weights)))
 
 
-__getattr__ = lazy_names(__name__, {"generator": "ImageDataGenerator"})
+__getattr__ = lazy_names(
+    __name__, {"answering": "Answer", "generator": "ImageDataGenerator", "programs": "Photo PhotoClassifier"}
+)

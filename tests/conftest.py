@@ -17,9 +17,11 @@ from image_kit.cache_folder import FOLDER_VARIABLE
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = [
     "tests.fixtures.benchmarks",
+    "tests.fixtures.browser",
     "tests.fixtures.heads",
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",
+    "tests.fixtures.programs",
 ]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.

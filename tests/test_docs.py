@@ -6,15 +6,18 @@ These are shortened; everything else runs unchanged:
 - benchmarks get the options of SMALLEST or of SHORTER; training.py times one of two presets, as its own test does, and
   accuracy.py leaves out those of LEFT_OUT;
 - Pixabay is a server of this machine, and two training machines get free ports;
+- `predict.py --serve` gets a free port and Ctrl-C once it is ready; it also runs beside the programs that ask it;
 - contributing.md changes a copy of its own; the checks that .ci/run makes are not made again.
 
 A command that appears on several pages is run once. Photos, data sets and old weights are made here.
 """
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +30,7 @@ import models
 from presets import PRESETS
 from tests.fixtures.benchmarks import SMALLEST
 from tests.fixtures.pages import EDIT, FENCE, PAGES, ROOT, Step, read_page, slug, steps_of
+from tests.fixtures.serving import serving
 
 CONTRIBUTING = "docs/contributing.md"
 # In order and without repeats.
@@ -50,6 +54,7 @@ SHORTER = {
 LEFT_OUT = (" one_conv", " mnist_cnn", " cifar10_plain")
 README_WORDS = 1_600
 SECONDS = 300
+SERVE, SERVED_AT = "python predict.py --serve", "127.0.0.1:8000"
 
 
 def copy_project(folder):
@@ -159,15 +164,22 @@ def test_step(project, tiny_arrays, smallest_run, server, step):
         done = smallest_run(benchmark[1], *[preset] * (benchmark[1] == "training"))
         assert done.returncode == 0, done.stderr
         return
+    if text.startswith(SERVE):
+        with serving(project, *shlex.split(text.removeprefix(SERVE))) as served:
+            assert served.end(signal.SIGINT) == (130, "Interrupted.\n")
+        return
     if "prepare.py pixabay --key" in text:
         server.totals |= {"elephants": 480, "cars": 480}
         text = text.replace("YOUR_KEY", server.key) + f" --base-url {server.url}"
     for port in set(re.findall(r"localhost:(\d+)", text)):
         text = text.replace(f"localhost:{port}", f"127.0.0.1:{free_port()}")
-    lines = [text] if "python -c" in text else text.splitlines()
-    running = [start(shortened(line), project, DATASETS_DIR=str(tiny_arrays)) for line in lines]
-    statuses = (0, 1) if "check.py" in text else (0,)  # 1: something was found in these photos
-    said = [check_finished(process, statuses) for process in running]
+    with contextlib.ExitStack() as beside:
+        if SERVED_AT in text:
+            text = text.replace(SERVED_AT, f"127.0.0.1:{beside.enter_context(serving(project)).port}")
+        lines = [text] if "python -c" in text else text.splitlines()
+        running = [start(shortened(line), project, DATASETS_DIR=str(tiny_arrays)) for line in lines]
+        statuses = (0, 1) if "check.py" in text else (0,)  # 1: something was found in these photos
+        said = [check_finished(process, statuses) for process in running]
     assert any(out.strip() for out, _ in said) or "python -c" in text
 
 

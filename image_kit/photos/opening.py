@@ -57,16 +57,36 @@ def decode_photo(
             image.load()
             return convert(_turn_upright(image))
 
+    with _failing_as_photo_error(), pillow_silenced():
+        try:
+            return _without_pillows_limit(decode)
+        except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
+            data = source if isinstance(source, bytes) else Path(source).read_bytes()
+            source = without_png_metadata(data)
+            if source is data:
+                raise
+            return _without_pillows_limit(decode)
+
+
+def convert_image(image: Image.Image) -> Image.Image:
+    """A Pillow image of any mode as `open_photo` returns it; the image itself keeps its pixels and its metadata.
+
+    Raises:
+        PhotoError: its file is damaged or truncated, which Pillow finds when it decodes the pixels.
+    """
+    with _failing_as_photo_error(), pillow_silenced():
+        image.load()
+        upright = image
+        with contextlib.suppress(Exception):  # as in _turn_upright
+            upright = ImageOps.exif_transpose(image)
+        return _to_rgb(upright)
+
+
+@contextlib.contextmanager
+def _failing_as_photo_error() -> Iterator[None]:
+    """Raise a PhotoError in place of whatever Pillow raises."""
     try:
-        with pillow_silenced():
-            try:
-                return _without_pillows_limit(decode)
-            except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
-                data = source if isinstance(source, bytes) else Path(source).read_bytes()
-                source = without_png_metadata(data)
-                if source is data:
-                    raise
-                return _without_pillows_limit(decode)
+        yield
     except PhotoError:
         raise
     except FileNotFoundError:

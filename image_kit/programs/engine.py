@@ -1,0 +1,82 @@
+"""The network of one process, which one thread at a time uses, and its backbone."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_kit.answering import Classifier, load_classifier
+from image_kit.errors import UserError
+from image_kit.weights import Fallback
+
+if TYPE_CHECKING:
+    from image_kit.features import HeadClassifier  # imports h5py, .1 s that answers need not wait for
+
+
+class Engine:
+    """A trained network, loaded when it is first used, and freed by `close`.
+
+    A forked process must not use the engine of its parent: a lock may be held by a thread that it does not have, and
+    LiteRT would wait for threads of its own that are gone, too. So each process has an engine.
+
+    Args:
+        weights: as for `load_classifier`.
+        fallback: likewise.
+    """
+
+    def __init__(self, weights: Path, fallback: Fallback | None):
+        self._weights, self._fallback = weights, fallback
+        self._lock = threading.Lock()
+        self._network: Classifier | None = None
+        self._backbone: HeadClassifier | None = None
+        self._opened = contextlib.ExitStack()
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def network(self) -> Iterator[Classifier]:
+        """The network, for this thread alone until the body ends. It computes on all cores.
+
+        Raises:
+            ValueError: the engine is closed.
+            UserError: see `load_classifier`.
+        """
+        with self._alone():
+            if self._network is None:
+                self._network = load_classifier(self._weights, self._fallback)
+            yield self._network
+
+    def backbone(self) -> "HeadClassifier":
+        """The network's backbone, which any number of threads may use at once.
+
+        Raises:
+            ValueError: the engine is closed.
+            UserError: the network has no backbone, or see `open_head_classifier`.
+        """
+        with self.network() as network:
+            if self._backbone is None:
+                if self._weights.suffix == ".tflite":
+                    raise UserError(f"{self._weights}: features need the run's best.weights.h5; load the run's folder")
+                from image_kit.features import open_head_classifier  # as above
+
+                opened = self._opened.enter_context(open_head_classifier(self._weights, network.description))
+                if opened is None:
+                    raise UserError(
+                        f"{self._weights}: this network has no backbone, so it has no features; "
+                        "load a run of the preset pretrained"
+                    )
+                self._backbone = opened
+            return self._backbone
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("the classifier is closed")
+            yield
+
+    def close(self) -> None:
+        """Free the memory, after whatever is running has ended."""
+        with self._lock:
+            self._is_closed, self._network, self._backbone = True, None, None
+            self._opened.close()
