@@ -8,7 +8,7 @@ from PIL import Image
 
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
-from image_kit.files import free_paths, replacing
+from image_kit.files import replacing, taking_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.terminal import say
@@ -84,8 +84,8 @@ def main() -> None:
         save_jpegs(args.output, args.prefix or path.stem, transformed)
         captions = map(describe_transform, drawn)
         rows.append([(image, path.name), *zip(transformed, captions, strict=True)])
-    sheet = next(free_paths(args.output / "contact_sheet", ".png", "_"))
-    plot_contact_sheet(rows, sheet)
+    with taking_file(args.output / "contact_sheet", ".png", "_") as sheet:
+        plot_contact_sheet(rows, sheet)
     say(f"{args.count} transforms of {len(photos)} photo{'s' if len(photos) > 1 else ''} are in {args.output}/")
     print(sheet)
 
@@ -133,8 +133,8 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 
 def save_jpegs(folder: Path, prefix: str, images: list[np.ndarray]) -> None:
     """Write `prefix`_1.jpeg, `prefix`_2.jpeg, ..., without the numbers of files that exist."""
-    for image, path in zip(images, free_paths(folder / prefix, ".jpeg", "_"), strict=False):
-        with replacing(path) as temporary:
+    for image in images:
+        with taking_file(folder / prefix, ".jpeg", "_") as path, replacing(path) as temporary:
             Image.fromarray(image).save(temporary, quality=90)
 
 

@@ -33,7 +33,7 @@ from image_kit.datasets import (
     shift_image_set,
 )
 from image_kit.errors import UserError, first_line
-from image_kit.files import first_free
+from image_kit.files import take_folder
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
 from image_kit.reports import (
@@ -135,7 +135,7 @@ def main() -> None:
     probabilities, images, scores = scored.probabilities, scored.images, scored.scores
     facts = {"weights": str(weights), "images": args.what, "unreadable": scored.unreadable, "shift": args.shift}
     result = {**facts, **scores.as_dict()}
-    output = args.output or first_free(EVALUATIONS / Path(args.what).resolve().name)
+    output = args.output or take_folder(EVALUATIONS / Path(args.what).resolve().name)
     with atomic.new_folder(output) as unfinished:
         write_predictions(unfinished / "predictions.csv", probabilities, images, scores.class_names)
         atomic.write_json(unfinished / "scores.json", result)
@@ -164,7 +164,7 @@ def compare(args: argparse.Namespace) -> None:
     compared = compare_runs(answers)
     facts = {"images": args.what, "unreadable": unreadable, "seen_in_training": left_out, "shift": args.shift}
     result = {**facts, **compared.as_dict()}
-    output = args.output or first_free(EVALUATIONS / f"{Path(args.what).resolve().name}-compared")
+    output = args.output or take_folder(EVALUATIONS / f"{Path(args.what).resolve().name}-compared")
     with atomic.new_folder(output) as unfinished:
         write_differences(unfinished / "differences.csv", compared)
         atomic.write_json(unfinished / "comparison.json", result)

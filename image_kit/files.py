@@ -71,7 +71,8 @@ def new_folder(path: Path | str) -> Iterator[Path]:
     """Fill a folder under a temporary name and rename it when it is complete, so that there is never half of one.
 
     Yields:
-        An empty, hidden folder in the same parent folder; if the body raises, it is removed with everything in it.
+        An empty, hidden folder in the same parent folder; if the body raises, it is removed with everything in it, and
+        so is an empty folder at `path`, as `take_folder` makes it.
 
     Raises:
         OSError: the folder cannot be made, or `path` exists and is not empty.
@@ -82,7 +83,13 @@ def new_folder(path: Path | str) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()  # Windows does not rename over an empty folder
         temporary.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -115,13 +122,42 @@ def shortened(absolute: Path | str) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def first_free(path: Path, suffix: str = "") -> Path:
-    """The first of path-1, path-2, ..., with a suffix such as ".png", that does not exist."""
-    return next(free_paths(path, suffix))
+def take_folder(path: Path) -> Path:
+    """Make the first of path-1, path-2, ... that does not exist, so that no other command takes it at the same time.
+
+    Returns:
+        An empty folder, for `new_folder` or to be filled.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for candidate in free_paths(path):
+        with contextlib.suppress(FileExistsError):  # another command took it just now
+            candidate.mkdir()
+            return candidate
+    raise AssertionError("there is always another number")
+
+
+@contextlib.contextmanager
+def taking_file(path: Path, suffix: str, separator: str = "-") -> Iterator[Path]:
+    """Take the first free one of path-1.suffix, path-2.suffix, ... for the body, so that no other command does.
+
+    Yields:
+        The path of an empty file, which the body replaces. If the body raises before that, the file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for candidate in free_paths(path, suffix, separator):
+        with contextlib.suppress(FileExistsError):
+            candidate.touch(exist_ok=False)
+            break
+    try:
+        yield candidate
+    finally:
+        with contextlib.suppress(OSError):
+            if not candidate.stat().st_size:
+                candidate.unlink()
 
 
 def free_paths(path: Path, suffix: str = "", separator: str = "-") -> Iterator[Path]:
-    """All of path-1, path-2, ... that do not exist when they are asked for; see `first_free`."""
+    """All of path-1, path-2, ..., with a suffix such as ".png", that do not exist when they are asked for."""
     for number in itertools.count(1):
         candidate = path.with_name(f"{path.name}{separator}{number}{suffix}")
         if not candidate.exists():

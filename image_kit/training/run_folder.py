@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.files import first_free, replacing, write_json
+from image_kit.files import replacing, take_folder, write_json
 from image_kit.recipe import Recipe
 from image_kit.terminal import say
 from image_kit.training.settings import Settings
@@ -51,14 +51,11 @@ class RunFolder:
         """
         if name is not None:
             check_new_name(name)
-            (RUNS / name).mkdir(parents=True)
-            return cls(RUNS / name)
-        RUNS.mkdir(exist_ok=True)
-        while True:
-            path = first_free(RUNS / default)
-            with contextlib.suppress(FileExistsError):  # another run took it just now
-                path.mkdir()
-                return cls(path)
+            with contextlib.suppress(FileExistsError):
+                (RUNS / name).mkdir(parents=True)
+                return cls(RUNS / name)
+            check_new_name(name)  # another command took it just now
+        return cls(take_folder(RUNS / default))
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

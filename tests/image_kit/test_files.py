@@ -1,10 +1,11 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from image_kit.files import new_folder, replacing, write_json, write_text
+from image_kit.files import new_folder, replacing, take_folder, taking_file, write_json, write_text
 
 
 def test_the_temporary_file_is_hidden_next_to_its_place_and_keeps_every_suffix(tmp_path):
@@ -118,3 +119,40 @@ def test_a_new_folder_is_there_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stop_half_way()
     assert [path.name for path in tmp_path.iterdir()] == ["below"]
+
+
+def test_names_count_from_1(tmp_path):
+    (tmp_path / "x-1").mkdir()
+    (tmp_path / "x-3").touch()
+    assert [take_folder(tmp_path / "x").name for _ in range(3)] == ["x-2", "x-4", "x-5"]
+    with taking_file(tmp_path / "a", ".png", "_") as first, taking_file(tmp_path / "a", ".png", "_") as second:
+        assert (first.name, second.name) == ("a_1.png", "a_2.png")
+        second.write_bytes(b"2")
+    assert {path.name for path in tmp_path.glob("a*")} == {"a_2.png"}  # nothing was written into the first one
+
+
+def test_many_at_once_get_names_of_their_own(tmp_path):
+    def take(number: int) -> tuple[Path, Path]:
+        with taking_file(tmp_path / "a", ".txt") as path:
+            write_text(path, str(number))
+        return path, take_folder(tmp_path / "b")
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, range(64)))
+    assert [path.read_text() for path, _ in taken] == [str(number) for number in range(64)]
+    assert len({folder for _, folder in taken}) == 64
+
+
+def test_a_taken_folder_becomes_the_new_one_or_goes(tmp_path):
+    path = take_folder(tmp_path / "x")
+    with new_folder(path) as unfinished:
+        (unfinished / "a.txt").write_text("a")
+    assert [each.name for each in path.iterdir()] == ["a.txt"]
+
+    def stop_half_way():
+        with new_folder(take_folder(tmp_path / "x")):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert [each.name for each in tmp_path.iterdir()] == ["x-1"]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.files import first_free
 from image_kit.recipe import DESCRIPTIVE, Augmentation, Recipe
 from image_kit.training.run_folder import RunFolder, WorkerRunFolder
 from image_kit.training.settings import Settings
@@ -144,12 +143,6 @@ def test_the_environment_says_where_a_result_comes_from():
     facts = json.loads(run.file("environment.json").read_text())
     assert facts["device"] == "CPU"
     assert set(facts["versions"]) >= {"python", "tensorflow", "keras", "numpy"}
-
-
-def test_first_free_counts_from_1(folder):
-    (folder / "x-1").mkdir()
-    (folder / "x-3").touch()
-    assert first_free(folder / "x") == folder / "x-2"
 
 
 @pytest.mark.parametrize("cut", ["2,0.5,", "2,"])
