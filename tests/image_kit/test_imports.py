@@ -59,7 +59,7 @@ print(changes(before, state()))
 
 def test_importing_every_module_changes_nothing_of_the_program(run_script, tmp_path):
     code = f"""{STATE}
-import h5py, matplotlib.pyplot, scipy.ndimage, tensorflow, tqdm, ai_edge_litert.interpreter
+import h5py, matplotlib.pyplot, scipy.ndimage, tensorflow, tqdm, ai_edge_litert.interpreter, waitress.server
 before = state()
 import importlib
 for name in {MODULES}:
