@@ -59,6 +59,12 @@ class LiteClassifier(Classifier):
         """Load a model.tflite; raises UserError as `lite_model.read` and `__init__` do."""
         return cls(lite_model.read(path))
 
+    def for_many(self) -> Classifier:
+        """See `Classifier.for_many`."""
+        from image_kit.answering.flatbuffer_classifier import FlatbufferClassifier  # imports threads: 0.02 s
+
+        return FlatbufferClassifier(self._path, (self.description, self.head, self.trust))
+
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.run`."""
         try:
