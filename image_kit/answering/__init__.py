@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         Overall as Overall,
         Pair as Pair,
     )
+    from image_kit.answering.flatbuffer_classifier import (
+        FlatbufferClassifier as FlatbufferClassifier,
+    )
     from image_kit.answering.inference import (
         answer_photos as answer_photos,
         load_classifier as load_classifier,
@@ -33,15 +36,30 @@ if TYPE_CHECKING:
     from image_kit.answering.keras_classifier import (
         KerasClassifier as KerasClassifier,
     )
+    from image_kit.answering.lite_cache import (
+        fast_path_for as fast_path_for,
+        trim as trim,
+    )
+    from image_kit.answering.lite_classifier import (
+        LiteClassifier as LiteClassifier,
+    )
     from image_kit.answering.lite_export import (
+        write_flatbuffer_model as write_flatbuffer_model,
         write_lite_model as write_lite_model,
         write_lite_network as write_lite_network,
     )
     from image_kit.answering.lite_model import (
         LITE as LITE,
+        LiteModel as LiteModel,
+        read as read,
+        sha256 as sha256,
     )
     from image_kit.answering.lite_network import (
         LiteNetwork as LiteNetwork,
+    )
+    from image_kit.answering.lite_small import (
+        FORMS as FORMS,
+        quantized_flatbuffer as quantized_flatbuffer,
     )
     from image_kit.answering.lite_trial import (
         refuse_unsafe_network as refuse_unsafe_network,
@@ -68,11 +86,15 @@ __getattr__ = lazy_names(
         "classifier": "Classifier refuse_not_finite",
         "compared_runs": "ComparedRuns DifferingPhoto RunAnswers compare_runs refuse_other_classes write_differences",
         "comparison": "Overall Pair",
+        "flatbuffer_classifier": "FlatbufferClassifier",
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
-        "lite_export": "write_lite_model write_lite_network",
-        "lite_model": "LITE",
+        "lite_cache": "fast_path_for trim",
+        "lite_classifier": "LiteClassifier",
+        "lite_export": "write_flatbuffer_model write_lite_model write_lite_network",
+        "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
+        "lite_small": "FORMS quantized_flatbuffer",
         "lite_trial": "refuse_unsafe_network",
         "lite_writer": "Unsupported flatbuffer",
         "predictions": "write_predictions",

@@ -16,6 +16,11 @@ def path_for(weights_sha256: str, preset_name: str | None, class_names: Sequence
     return cache_folder.folder() / f"{hashlib.sha256(what.encode()).hexdigest()}.tflite"
 
 
+def fast_path_for(weights_sha256: str) -> Path:
+    """The one place for the 8-bit network that is made from these weights, where the run folder cannot be written."""
+    return path_for(weights_sha256, "int8", None)
+
+
 def trim(keep: Path) -> None:
     """Remove the least recently used files, but never `keep`, until the folder is within its limits."""
     cache_folder.trim(keep.parent.glob("*.tflite"), MAX_BYTES, MAX_FILES, keep)

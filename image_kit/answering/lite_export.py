@@ -82,18 +82,30 @@ def write_lite_model(classifier: "KerasClassifier", weights: Path, path: Path, i
             lite_trial.refuse_unsafe(path, made.flatbuffer_sha256)
 
 
-def _write(
+def write_flatbuffer_model(
     path: Path,
-    write_network: Callable[[Path], None],
+    flatbuffer: memoryview,
     described: tuple[Description, str, Trust | None],
     weights_file: Path,
+    notes: dict[str, Any],
+) -> LiteModel:
+    """Write a flatbuffer that is made already, as `write_lite_network` does, with `notes` on its origin; not tried."""
+    return _write(path, lambda file: file.write_bytes(flatbuffer), described, weights_file, notes)
+
+
+def _write(
+    path: Path,
+    write_network: Callable[[Path], object],
+    described: tuple[Description, str, Trust | None],
+    weights_file: Path,
+    notes: dict[str, Any] | None = None,
 ) -> LiteModel:
     description, head, trust = described
     digest = lite_model.sha256(weights_file)
     with replacing(path) as temporary:
         write_network(temporary)
-        flatbuffer_digest = lite_model.append_members(temporary, description, head, digest, trust)
-    return LiteModel(path, description, head, digest, flatbuffer_digest, trust)
+        flatbuffer_digest = lite_model.append_members(temporary, description, head, digest, trust, notes)
+    return LiteModel(path, description, head, digest, flatbuffer_digest, trust, notes or {})
 
 
 def _convert(classifier: "KerasClassifier", file: Path, path: Path) -> None:

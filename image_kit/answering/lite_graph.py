@@ -4,6 +4,7 @@ The schema is the one that LiteRT itself carries: https://ai.google.dev/edge/lit
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
@@ -14,9 +15,41 @@ ALIGNMENT = 16  # bytes; schema.fbs asks for it, and LiteRT then reads the weigh
 MAX_BYTES = 2**31 - 2**20  # a flatbuffer's offsets have 31 bits; the rest is for all that is not weights
 VERSION = 3  # of the schema
 IDENTIFIER = b"TFL3"
-TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
+TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
+    "int32": schema.TensorType.INT32,
+    "int8": schema.TensorType.INT8,
+}
 
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """What the numbers of a quantized tensor stand for: (number - zero_point) * scale.
+
+    Attributes:
+        scale: float32 (1,), or one for each channel.
+        zero_point: of all channels; 0 where there are several.
+        axis: the dimension of the channels.
+    """
+
+    scale: np.ndarray
+    zero_point: int = 0
+    axis: int = 0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The arguments of `Graph.operator`."""
+
+    code: str
+    inputs: list[int]
+    output: int
+    options: str
+    version: int
+    settings: dict[str, Any]
 
 
 class Graph:
@@ -24,23 +57,33 @@ class Graph:
 
     Attributes:
         shapes: of each tensor; the first number of a tensor that is not constant is the batch, and is 1.
+        names: of each tensor.
+        constants: the values of the tensors that are constant.
+        operators: in the order in which they run.
     """
 
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
+        self.names: list[str] = []
+        self.constants: dict[int, np.ndarray] = {}
+        self.operators: list[Operator] = []
         self._tensors: list[Any] = []
         self._buffers: list[Any] = [schema.BufferT()]  # number 0 is empty and means "no constant"
         self._operators: list[Any] = []
         self._codes: dict[tuple[int, int], int] = {}
 
-    def tensor(self, shape: Shape, name: str) -> int:
-        """A new float32 tensor of (1, ...), whose first size may be any when the graph runs."""
-        return self._add(shape, name=name, shapeSignature=[-1, *shape[1:]])
+    def tensor(self, shape: Shape, name: str, quantized: Quantized | None = None, has_batch: bool = True) -> int:
+        """A new tensor: float32, or int8 if quantized. If it has a batch, its first size may be any as it runs."""
+        signature = {"shapeSignature": [-1, *shape[1:]]} if has_batch else {}
+        return self._add(shape, quantized, name=name, type=TYPES["int8" if quantized else "float32"], **signature)
 
-    def constant(self, values: np.ndarray, name: str) -> int:
-        """A new constant tensor; the values are float32 or int32."""
+    def constant(self, values: np.ndarray, name: str, quantized: Quantized | None = None) -> int:
+        """A new constant tensor; the values' type is one of TYPES."""
         self._buffers.append(_with(_AlignedBuffer(), data=values))
-        return self._add(values.shape, name=name, type=TYPES[str(values.dtype)], buffer=len(self._buffers) - 1)
+        kind, buffer = TYPES[str(values.dtype)], len(self._buffers) - 1
+        tensor = self._add(values.shape, quantized, name=name, type=kind, buffer=buffer)
+        self.constants[tensor] = values
+        return tensor
 
     def operator(
         self, code: str, inputs: Sequence[int], output: int, options: str = "", version: int = 1, **settings: Any
@@ -61,6 +104,7 @@ class Graph:
             table = _with(getattr(schema, f"{options}T")(), **settings)
             _with(made, builtinOptionsType=getattr(schema.BuiltinOptions, options), builtinOptions=table)
         self._operators.append(made)
+        self.operators.append(Operator(code, list(inputs), output, options, version, settings))
         return output
 
     def to_bytes(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> memoryview:
@@ -89,9 +133,17 @@ class Graph:
         builder.Finish(model.Pack(builder), IDENTIFIER)
         return memoryview(builder.Bytes)[builder.Head() :]
 
-    def _add(self, shape: Shape, **attributes: Any) -> int:
-        self._tensors.append(_with(schema.TensorT(), shape=list(shape), hasRank=True, **attributes))
+    def _add(self, shape: Shape, quantized: Quantized | None, name: str, **attributes: Any) -> int:
+        if quantized:
+            attributes["quantization"] = _with(
+                schema.QuantizationParametersT(),
+                scale=quantized.scale,
+                zeroPoint=np.full(len(quantized.scale), quantized.zero_point, np.int64),
+                quantizedDimension=quantized.axis,
+            )
+        self._tensors.append(_with(schema.TensorT(), shape=list(shape), hasRank=True, name=name, **attributes))
         self.shapes.append(shape)
+        self.names.append(name)
         return len(self._tensors) - 1
 
     def _subgraph(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:

@@ -8,8 +8,9 @@ from a weights file and records the SHA-256 of that file, so that it is not used
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from image_kit.errors import UserError, first_line
 from image_kit.trust import HEADS, Trust
@@ -32,6 +33,7 @@ class LiteModel:
         weights_sha256: of the weights file that it was made from, hexadecimal.
         flatbuffer_sha256: of the network alone, hexadecimal.
         trust: calibration and golden self-test of the weights file; None if it has none.
+        notes: what else is known about how it was made, as JSON has it.
     """
 
     path: Path
@@ -40,17 +42,27 @@ class LiteModel:
     weights_sha256: str
     flatbuffer_sha256: str
     trust: Trust | None
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
-def append_members(path: Path, description: Description, head: str, weights_sha256: str, trust: Trust | None) -> str:
+def append_members(
+    path: Path,
+    description: Description,
+    head: str,
+    weights_sha256: str,
+    trust: Trust | None,
+    notes: dict[str, Any] | None = None,
+) -> str:
     """Append to a flatbuffer the archive that `read` reads; returns the `flatbuffer_sha256`."""
     length = path.stat().st_size
-    origin = {
+    origin: dict[str, Any] = {
         "weights_sha256": weights_sha256,
         "head": head,
         "flatbuffer_bytes": length,
         "flatbuffer_sha256": (flatbuffer_sha256 := sha256(path, length)),
     }
+    if notes:
+        origin["notes"] = notes
     with zipfile.ZipFile(path, "a") as archive:
         # ZipInfo has a fixed date, so that equal runs end in equal files; a name alone would get the time.
         archive.writestr(zipfile.ZipInfo(DESCRIPTION), description.to_json())
@@ -79,9 +91,8 @@ def read(path: Path) -> LiteModel:
             raise ValueError("its network differs from what was written")
         shape, classes = description.preprocessing.image_shape, len(description.class_names)
         trust = None if trust_bytes is None else Trust.from_bytes(trust_bytes, shape, classes)
-        return LiteModel(
-            path, description, origin["head"], str(origin["weights_sha256"]), origin["flatbuffer_sha256"], trust
-        )
+        digests = str(origin["weights_sha256"]), origin["flatbuffer_sha256"]
+        return LiteModel(path, description, origin["head"], *digests, trust, dict(origin.get("notes", {})))
     # On damaged archives zipfile raises more than ten kinds of error, such as NotImplementedError and struct.error.
     except Exception as error:
         reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"

@@ -54,6 +54,14 @@ def flatbuffer(
 def _write(
     network: Sequence[dict[str, Any]], weights: Weights, image_shape: tuple[int, int, int], features_of: int | None
 ) -> memoryview:
+    graph, image, outputs = build_graph(network, weights, image_shape, features_of)
+    return graph.to_bytes({INPUT: image}, outputs)
+
+
+def build_graph(
+    network: Sequence[dict[str, Any]], weights: Weights, image_shape: tuple[int, int, int], features_of: int | None = -1
+) -> tuple[Graph, int, dict[str, int]]:
+    """The graph of a network, its input, and its outputs by name. Arguments and errors as `flatbuffer`."""
     folded, graph = fold(network, weights, features_of), Graph()
     image = graph.tensor((1, *image_shape), INPUT)
     tensors = {IMAGE: image}
@@ -63,4 +71,4 @@ def _write(
     outputs = {OUTPUTS: tensors[folded.output]}
     if folded.features is not None:
         outputs[FEATURES] = tensors[folded.features]
-    return graph.to_bytes({INPUT: image}, outputs)
+    return graph, image, outputs

@@ -5,9 +5,27 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.exports.fast import (
+        load_fast_classifier as load_fast_classifier,
+    )
+    from image_kit.exports.held_photos import (
+        RunPhotos as RunPhotos,
+        find_run_photos as find_run_photos,
+    )
+    from image_kit.exports.int8 import (
+        Int8Proof as Int8Proof,
+    )
     from image_kit.exports.source import (
         Source as Source,
         read_source as read_source,
     )
 
-__getattr__ = lazy_names(__name__, {"source": "Source read_source"})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "fast": "load_fast_classifier",
+        "held_photos": "RunPhotos find_run_photos",
+        "int8": "Int8Proof",
+        "source": "Source read_source",
+    },
+)

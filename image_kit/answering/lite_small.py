@@ -1,0 +1,75 @@
+"""From a network as plain data to a smaller flatbuffer, calibrated on photos such as it was trained on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from image_kit.answering.lite_folding import Weights
+from image_kit.answering.lite_graph import Graph
+from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, Rewriter, WeightsWriter
+from image_kit.answering.lite_writer import INPUT, OUTPUTS, build_graph
+from image_kit.compute import native_stderr_held_back
+from image_kit.machine import cpu_cores
+
+Ranges = dict[int, tuple[float, float]]
+# From harsh to mild. "int8": weights and layers' outputs; "int8-weights": weights alone, outputs float32;
+# "float16": weights alone, in half of float32's bytes.
+FORMS = ("int8", "int8-weights", "float16")
+
+
+def quantized_flatbuffer(
+    network: Sequence[dict[str, Any]],
+    weights: Weights,
+    image_shape: tuple[int, int, int],
+    form: str,
+    images: np.ndarray,
+    rescale: float,
+) -> memoryview:
+    """A network with smaller numbers, otherwise as `lite_writer.flatbuffer` writes it, with float32 in and out.
+
+    Args:
+        network, weights, image_shape: as there.
+        form: one of FORMS.
+        images: for "int8", uint8 (n, height, width, channels), n at least 1; 64 photos are enough.
+        rescale: as in `Preprocessing`.
+
+    Raises:
+        Unsupported, ValueError: as `flatbuffer`.
+    """
+    graph, image, outputs = build_graph(network, weights, image_shape)
+    writer: Rewriter
+    if form == "int8":
+        if not len(images):
+            raise ValueError("no image to calibrate on")
+        writer = IntegerWriter(graph, image, find_ranges(graph, image, images, rescale), outputs[OUTPUTS])
+    else:
+        writer = {"int8-weights": WeightsWriter, "float16": HalfWriter}[form](graph, image)
+    small, small_outputs = writer.write(outputs)
+    return small.to_bytes({INPUT: writer.tensors[image]}, small_outputs)
+
+
+def find_ranges(graph: Graph, image: int, images: np.ndarray, rescale: float) -> Ranges:
+    """The least and greatest value of each tensor that is not constant.
+
+    Args:
+        graph: float32.
+        image: its input.
+        images: uint8 (n, height, width, channels), n at least 1.
+        rescale: as in `Preprocessing`.
+    """
+    computed = sorted({operator.output for operator in graph.operators})
+    # As outputs of the graph, LiteRT's fast kernels keep them; what else it computes, it overwrites.
+    flatbuffer = graph.to_bytes({INPUT: image}, {str(tensor): tensor for tensor in computed})
+    with native_stderr_held_back():  # LiteRT prints which kernels it uses
+        interpreter = Interpreter(model_content=bytes(flatbuffer), num_threads=cpu_cores())
+        run = interpreter.get_signature_runner()
+    ranges: Ranges = {image: (0.0, 255 * rescale)}
+    for each in images:
+        outputs = run(**{INPUT: np.multiply(each[None], np.float32(rescale), dtype=np.float32)})
+        for tensor in computed:
+            values = outputs[str(tensor)]
+            low, high = ranges.get(tensor, (np.inf, -np.inf))
+            ranges[tensor] = min(low, float(values.min())), max(high, float(values.max()))
+    return ranges
