@@ -28,15 +28,6 @@ pytest_plugins = [
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, a file's tests stay in one process, and so do those that share the runs of `smallest_run`."""
-    for item in items:
-        shares_runs = "smallest_run" in getattr(item, "fixturenames", ())
-        name = "benchmarks" if shares_runs or item.path.name == "test_docs.py" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 def seed(request: pytest.FixtureRequest) -> None:
     """Derive one seed from the test's name for all draws that have none of their own, so that failures repeat."""
     number = zlib.crc32(request.node.nodeid.encode())
