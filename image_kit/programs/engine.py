@@ -1,10 +1,13 @@
 """The network of one process, which one thread at a time uses, and its backbone."""
 
 import contextlib
+import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from image_kit.answering import Classifier, load_classifier
 from image_kit.errors import UserError
@@ -32,6 +35,7 @@ class Engine:
         self._backbone: HeadClassifier | None = None
         self._opened = contextlib.ExitStack()
         self._is_closed = False
+        _of_this_process.add(self)
 
     @contextlib.contextmanager
     def network(self) -> Iterator[Classifier]:
@@ -80,3 +84,16 @@ class Engine:
         with self._lock:
             self._is_closed, self._network, self._backbone = True, None, None
             self._opened.close()
+
+
+_of_this_process: WeakSet[Engine] = WeakSet()
+
+
+def _keep_for_ever() -> None:
+    """In a forked process, never free the parent's engines: LiteRT would wait for threads that are not here."""
+    for engine in _of_this_process:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_keep_for_ever)

@@ -24,7 +24,10 @@ def refuse_wrong_serve_options(args: argparse.Namespace) -> None:
             if (value := getattr(args, name)) is not None:
                 raise UserError(f"--{name}: {value} is for --serve; add it")
         return
-    others = [name for name in ("json", "csv", "show", "output", "data_dir") if getattr(args, name)]
+    # --explain and --test-image also set --show, so it comes after them.
+    of_photos = ("json", "csv", "explain", "test_image", "show", "output", "data_dir")
+    # Image 0 is an image, too.
+    others = [name for name in of_photos if getattr(args, name) is not None and getattr(args, name) is not False]
     if args.photos or others:
         other = f"--{others[0].replace('_', '-')}" if others else f"PHOTO: {args.photos[0]}"
         raise UserError(f"{other}: not with --serve, which answers the photos that are sent to it; leave one out")

@@ -11,7 +11,10 @@ from image_kit.programs import add_serve_options, refuse_wrong_serve_options
 def checked(*options, **others):
     parser = argparse.ArgumentParser()
     add_serve_options(parser)
-    usual = {"photos": [], "json": False, "csv": False, "show": False, "output": None, "data_dir": None}
+    usual = dict.fromkeys(("json", "csv", "explain", "show"), False) | dict.fromkeys(
+        ("test_image", "output", "data_dir")
+    )
+    usual["photos"] = []
     args = parser.parse_args(options, argparse.Namespace(**usual | others))
     refuse_wrong_serve_options(args)
     return args.host, args.port
@@ -32,6 +35,7 @@ def test_it_listens_on_this_machine_only_if_nothing_else_is_said():
         (("--serve", "--port=-1"), {}, "--port: must be from 0 to 65535, received -1"),
         (("--serve",), {"photos": ["a.jpg"]}, "PHOTO: a.jpg: not with --serve, which answers the photos that are"),
         (("--serve",), {"json": True}, "--json: not with --serve"),
+        (("--serve",), {"test_image": 0, "show": True}, "--test-image: not with --serve"),
         (("--serve",), {"data_dir": "x"}, "--data-dir: not with --serve"),
     ],
 )
