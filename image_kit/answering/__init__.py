@@ -37,6 +37,19 @@ if TYPE_CHECKING:
         write_lite_model as write_lite_model,
         write_lite_network as write_lite_network,
     )
+    from image_kit.answering.lite_folding import (
+        IMAGE as IMAGE,
+        Folded as Folded,
+        Layer as Layer,
+        fold as fold,
+        normalization as normalization,
+    )
+    from image_kit.answering.lite_graph import (
+        Graph as Graph,
+    )
+    from image_kit.answering.lite_layers import (
+        LayerWriter as LayerWriter,
+    )
     from image_kit.answering.lite_model import (
         LITE as LITE,
     )
@@ -71,6 +84,9 @@ __getattr__ = lazy_names(
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model write_lite_network",
+        "lite_folding": "IMAGE Folded Layer fold normalization",
+        "lite_graph": "Graph",
+        "lite_layers": "LayerWriter",
         "lite_model": "LITE",
         "lite_network": "LiteNetwork",
         "lite_trial": "refuse_unsafe_network",

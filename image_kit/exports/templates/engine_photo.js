@@ -1,0 +1,159 @@
+// A picture's file to the network's pixels, as image_kit/photos/ reads it with Pillow.
+"use strict";
+
+const MAX_PIXELS = 200_000_000;  // as in opening.py
+const STRIP = 1 << 20;  // pixels that are read from the browser's decoded picture at once: 4 MB
+const HEIC = /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/;
+const READABLE = [/^\xff\xd8\xff/, /^\x89PNG/, /^GIF8/, /^RIFF....WEBP/s, /^BM/, /^....ftypavi[fs]/s];
+
+class Refused extends Error {
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+// Uint8 pixels in the shape that the network wants.
+async function readPhoto(file, {shape: [height, width, channels], crop}, kernels) {
+  if (!file.size) throw new Refused("empty", "the file is empty");
+  const head = new Uint8Array(await file.slice(0, 1 << 18).arrayBuffer()), header = readHeader(head);
+  refuseLarge(header);
+  const bitmap = await decode(file, head);
+  try {
+    refuseLarge(bitmap);
+    const side = header.isJpeg ? draftSide(bitmap, Math.max(height, width)) : 1;
+    const photo = await WebAssembly.instantiate(kernels);  // its memory grows with the picture, and is freed with it
+    return new Resizer(photo.exports, bitmap, {side, header, channels}).resize(height, width, crop);
+  } finally {
+    bitmap.close();
+  }
+}
+
+function refuseLarge({width, height}) {
+  if (width * height > MAX_PIXELS) throw new Refused("too-large", `${width} x ${height} pixels are more than ${MAX_PIXELS}`);
+}
+
+async function decode(file, head) {
+  const text = String.fromCharCode(...head.subarray(0, 32));
+  try {
+    return await createImageBitmap(file, {imageOrientation: "from-image", colorSpaceConversion: "none"});
+  } catch (error) {
+    if (HEIC.test(text.slice(4))) throw new Refused("heic", "HEIC, which this browser cannot read");
+    const code = READABLE.some(start => start.test(text)) ? "broken" : "unsupported";
+    throw new Refused(code, String(error.message || error));
+  }
+}
+
+// Size and EXIF orientation, as far as they stand at the file's beginning: JPEG's and PNG's size, JPEG's orientation.
+function readHeader(bytes) {
+  const view = new DataView(bytes.buffer), header = {isJpeg: bytes[0] === 0xff && bytes[1] === 0xd8, orientation: 1};
+  if (bytes.length > 24 && view.getUint32(0) === 0x89504e47)
+    return {...header, width: view.getUint32(16), height: view.getUint32(20)};
+  for (let at = 2; header.isJpeg && at + 10 < bytes.length && bytes[at] === 0xff;) {
+    const marker = bytes[at + 1], length = view.getUint16(at + 2);
+    if (marker === 0xe1 && view.getUint32(at + 4) === 0x45786966)
+      header.orientation = orientationOf(new DataView(bytes.buffer, at + 10, Math.min(length, bytes.length - at) - 8));
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker))
+      return {...header, height: view.getUint16(at + 5), width: view.getUint16(at + 7)};
+    at += 2 + length;
+  }
+  return header;
+}
+
+function orientationOf(tiff) {
+  try {
+    const isLittle = tiff.getUint16(0) === 0x4949, directory = tiff.getUint32(4, isLittle);
+    for (let entry = 0; entry < tiff.getUint16(directory, isLittle); entry++) {
+      const at = directory + 2 + entry * 12;
+      if (tiff.getUint16(at, isLittle) === 0x112) return tiff.getUint16(at + 8, isLittle);
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;  // damaged EXIF tells nothing, as in opening.py
+  }
+  return 1;
+}
+
+// Pillow lets libjpeg decode at 1/2, 1/4 or 1/8 while both sides keep `smallest` pixels: the means of blocks.
+function draftSide({width, height}, smallest) {
+  const scale = Math.min(Math.floor(width / smallest), Math.floor(height / smallest));
+  return [8, 4, 2].find(side => scale >= side) || 1;
+}
+
+// Pillow's bilinear resizing of a decoded picture, strip by strip.
+class Resizer {
+  constructor(exports, bitmap, {side, header: {orientation}, channels}) {
+    Object.assign(this, {exports, bitmap, side, channels});
+    // libjpeg's blocks begin at the stored picture's top left corner; where the orientation has put that elsewhere, the
+    // first block is what is left over.
+    const isRight = [2, 3, 6, 7].includes(orientation), isBelow = [3, 4, 7, 8].includes(orientation);
+    this.firstColumns = (isRight && bitmap.width % side) || side;
+    this.firstRows = (isBelow && bitmap.height % side) || side;
+    this.width = Math.ceil(bitmap.width / side);
+    this.height = Math.ceil(bitmap.height / side);
+    this.end = exports.__heap_base.value;
+  }
+
+  take(bytes) {
+    const at = Math.ceil(this.end / 16) * 16, missing = at + bytes - this.exports.memory.buffer.byteLength;
+    this.end = at + bytes;
+    if (missing > 0) this.exports.memory.grow(Math.ceil(missing / 65536));
+    return at;
+  }
+
+  resize(height, width, crop) {
+    const [left, top, right, bottom] = seen(this.width, this.height, height / width, crop);
+    const across = this.weights(this.width, left, right, width), down = this.weights(this.height, top, bottom, height);
+    const length = width * this.channels, rows = this.take(this.height * length), out = this.take(height * length);
+    this.readRows(rows, width, across);
+    if (down) this.exports.resample(rows, length, height, down.bounds, down.weights, down.most, out);
+    return new Uint8Array(this.exports.memory.buffer, down ? out : rows, height * length).slice();
+  }
+
+  // All rows of the picture, each resized to `width`, one after another from `rows` on.
+  readRows(rows, width, across) {
+    const {bitmap, side, channels, exports} = this, size = bitmap.width * 4;
+    const most = Math.max(side, Math.floor(STRIP / bitmap.width / side) * side);
+    const canvas = new OffscreenCanvas(bitmap.width, Math.min(most, bitmap.height));
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    const strip = this.take(canvas.height * size), row = this.take(this.width * channels);
+    let at = rows;
+    for (let y = 0, count; y < bitmap.height; y += count) {
+      count = Math.min(y ? most : most - side + this.firstRows, bitmap.height - y);
+      context.fillStyle = "white";  // transparency is blended with white, as in opening.py
+      context.fillRect(0, 0, bitmap.width, count);
+      context.drawImage(bitmap, 0, y, bitmap.width, count, 0, 0, bitmap.width, count);
+      new Uint8Array(exports.memory.buffer).set(context.getImageData(0, 0, bitmap.width, count).data, strip);
+      for (let done = 0, high; done < count; done += high, at += width * channels) {
+        high = Math.min(y + done ? side : this.firstRows, count - done);
+        exports.shrink(strip + done * size, bitmap.width, high, side, this.firstColumns, +(channels === 1), across ? row : at);
+        if (across) exports.resample(row, channels, width, across.bounds, across.weights, across.most, at);
+      }
+    }
+  }
+
+  // Pillow's weights for one axis, as whole numbers (Resample.c, precompute_coeffs); null if nothing changes along it.
+  weights(size, from, to, count) {
+    if (size === count && from === 0 && to === size) return null;
+    const scale = Math.fround(to - from) / count, spread = Math.max(1, scale), most = Math.ceil(spread) * 2 + 1;
+    const bounds = new Int32Array(2 * count), weights = new Int32Array(count * most);
+    for (let i = 0; i < count; i++) {
+      const centre = from + (i + 0.5) * scale, first = Math.max(0, Math.trunc(centre - spread + 0.5));
+      const length = Math.min(size, Math.trunc(centre + spread + 0.5)) - first, row = [];
+      for (let k = 0; k < length; k++) row.push(Math.max(0, 1 - Math.abs((k + first - centre + 0.5) * (1 / spread))));
+      const total = row.reduce((a, b) => a + b, 0);
+      row.forEach((value, k) => { weights[i * most + k] = Math.trunc(0.5 + value / total * (1 << 22)); });
+      bounds.set([first, length], 2 * i);
+    }
+    const place = {bounds: this.take(bounds.byteLength), weights: this.take(weights.byteLength), most};
+    new Int32Array(this.exports.memory.buffer, place.bounds, bounds.length).set(bounds);
+    new Int32Array(this.exports.memory.buffer, place.weights, weights.length).set(weights);
+    return place;
+  }
+}
+
+// The part of a photo that is resized, `_seen` of preprocessing.py: left, top, right, bottom; Pillow keeps float32.
+function seen(width, height, aspect, crop) {
+  const wider = width * aspect / height;
+  const left = (width - width / Math.max(1, wider) ** crop) / 2, top = (height - height * Math.min(1, wider) ** crop) / 2;
+  return [left, top, width - left, height - top].map(Math.fround);
+}
