@@ -11,6 +11,8 @@ import zlib
 from importlib.resources import files
 from typing import Any
 
+import PIL
+
 from image_kit.answering import fold, load_classifier
 from image_kit.exports.page_data_golden import write_golden
 from image_kit.exports.page_data_layers import write_layers
@@ -21,6 +23,7 @@ from image_kit.trust import COVERAGE, Calibration
 TEMPLATES = files("image_kit.exports") / "templates"
 ENGINE = ("engine.js", "engine_network.js", "engine_photo.js", "engine_trust.js")
 KERNELS = "kernels.wasm"
+HEIGHT_FIRST = 13  # Pillow's version that resizes the height first in some pictures (its pull request 9549)
 
 
 def engine_text() -> str:
@@ -47,6 +50,7 @@ def pack_page_data(source: Source) -> bytes:
             "shape": preprocessing.image_shape,
             "rescale": preprocessing.rescale,
             "crop": preprocessing.crop,
+            "resizes_height_first": int(PIL.__version__.split(".")[0]) >= HEIGHT_FIRST,
         },
         "layers": layers,
         "outputs": outputs,

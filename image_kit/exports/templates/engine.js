@@ -19,15 +19,15 @@ async function handle(message) {
       classifier = loaded;
       postMessage({kind: "ready", classNames: loaded.data.class_names, facts: loaded.data.facts});
     } catch (error) {
-      postMessage({kind: "wrong", reason: String(error.stack || error)});
+      postMessage({kind: "wrong", reason: String(error.message || error)});
     }
   } else if (classifier) {
     try {
-      const began = performance.now(), answer = await classifier.classify(message.file);
-      delete answer.pixels;
-      postMessage({kind: "answer", id: message.id, ...answer, seconds: (performance.now() - began) / 1000});
+      const began = performance.now(), {probabilities, predictionSet, isKnown} = await classifier.classify(message.file);
+      const seconds = (performance.now() - began) / 1000;
+      postMessage({kind: "answer", id: message.id, probabilities, predictionSet, isKnown, seconds});
     } catch (error) {
-      postMessage({kind: "refused", id: message.id, code: error.code || "broken", detail: String(error.stack || error)});
+      postMessage({kind: "refused", id: message.id, code: error.code || "broken", detail: String(error.message || error)});
     }
   }
 }

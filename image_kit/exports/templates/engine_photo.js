@@ -14,7 +14,8 @@ class Refused extends Error {
 }
 
 // Uint8 pixels in the shape that the network wants.
-async function readPhoto(file, {shape: [height, width, channels], crop}, kernels) {
+async function readPhoto(file, preprocessing, kernels) {
+  const [height, width, channels] = preprocessing.shape;
   if (!file.size) throw new Refused("empty", "the file is empty");
   const head = new Uint8Array(await file.slice(0, 1 << 18).arrayBuffer()), header = readHeader(head);
   refuseLarge(header);
@@ -23,7 +24,7 @@ async function readPhoto(file, {shape: [height, width, channels], crop}, kernels
     refuseLarge(bitmap);
     const side = header.isJpeg ? draftSide(bitmap, Math.max(height, width)) : 1;
     const photo = await WebAssembly.instantiate(kernels);  // its memory grows with the picture, and is freed with it
-    return new Resizer(photo.exports, bitmap, {side, header, channels}).resize(height, width, crop);
+    return new Resizer(photo.exports, bitmap, {side, header, channels}).resize(height, width, preprocessing);
   } finally {
     bitmap.close();
   }
@@ -88,7 +89,7 @@ class Resizer {
     const isRight = [2, 3, 6, 7].includes(orientation), isBelow = [3, 4, 7, 8].includes(orientation);
     this.firstColumns = (isRight && bitmap.width % side) || side;
     this.firstRows = (isBelow && bitmap.height % side) || side;
-    this.width = Math.ceil(bitmap.width / side);
+    this.width = Math.ceil(bitmap.width / side);  // in blocks
     this.height = Math.ceil(bitmap.height / side);
     this.end = exports.__heap_base.value;
   }
@@ -100,35 +101,72 @@ class Resizer {
     return at;
   }
 
-  resize(height, width, crop) {
+  resize(height, width, {crop, resizes_height_first}) {
     const [left, top, right, bottom] = seen(this.width, this.height, height / width, crop);
     const across = this.weights(this.width, left, right, width), down = this.weights(this.height, top, bottom, height);
-    const length = width * this.channels, rows = this.take(this.height * length), out = this.take(height * length);
-    this.readRows(rows, width, across);
-    if (down) this.exports.resample(rows, length, height, down.bounds, down.weights, down.most, out);
-    return new Uint8Array(this.exports.memory.buffer, down ? out : rows, height * length).slice();
+    // Since its version 13, Pillow begins with the height where that shrinks by twice as many pixels as the width.
+    const isDownFirst = resizes_height_first && height < this.height && this.height - height > 2 * (this.width - width);
+    const out = isDownFirst ? this.resizeDownFirst(height, width, across, down) : this.resizeAcrossFirst(height, width, across, down);
+    return new Uint8Array(this.exports.memory.buffer, out, height * width * this.channels).slice();
   }
 
-  // All rows of the picture, each resized to `width`, one after another from `rows` on.
-  readRows(rows, width, across) {
-    const {bitmap, side, channels, exports} = this, size = bitmap.width * 4;
-    const most = Math.max(side, Math.floor(STRIP / bitmap.width / side) * side);
-    const canvas = new OffscreenCanvas(bitmap.width, Math.min(most, bitmap.height));
-    const context = canvas.getContext("2d", {willReadFrequently: true});
-    const strip = this.take(canvas.height * size), row = this.take(this.width * channels);
-    let at = rows;
-    for (let y = 0, count; y < bitmap.height; y += count) {
-      count = Math.min(y ? most : most - side + this.firstRows, bitmap.height - y);
-      context.fillStyle = "white";  // transparency is blended with white, as in opening.py
-      context.fillRect(0, 0, bitmap.width, count);
-      context.drawImage(bitmap, 0, y, bitmap.width, count, 0, 0, bitmap.width, count);
-      new Uint8Array(exports.memory.buffer).set(context.getImageData(0, 0, bitmap.width, count).data, strip);
-      for (let done = 0, high; done < count; done += high, at += width * channels) {
-        high = Math.min(y + done ? side : this.firstRows, count - done);
-        exports.shrink(strip + done * size, bitmap.width, high, side, this.firstColumns, +(channels === 1), across ? row : at);
-        if (across) exports.resample(row, channels, width, across.bounds, across.weights, across.most, at);
+  resizeAcrossFirst(height, width, across, down) {
+    const length = width * this.channels, rows = this.take(this.height * length), out = this.take(height * length);
+    const most = Math.floor(STRIP / this.bitmap.width / this.side) || 1;
+    for (const band of this.bands(this.width, most))
+      for (let row = 0; row < band.rows; row++)
+        this.resample(band.at + row * this.width * this.channels, this.channels, width, across, rows + (band.row + row) * length);
+    this.resample(rows, length, height, down, out);
+    return out;
+  }
+
+  resizeDownFirst(height, width, across, down) {
+    const {channels} = this, length = this.width * channels, rows = this.take(height * length);
+    const most = Math.floor(STRIP / this.bitmap.height / this.side) || 1, piece = this.take(height * most * channels);
+    const out = this.take(height * width * channels);
+    for (const band of this.bands(most, this.height)) {
+      this.resample(band.at, band.columns * channels, height, down, piece);
+      const memory = new Uint8Array(this.exports.memory.buffer);
+      for (let row = 0; row < height; row++) {
+        const from = piece + row * band.columns * channels;
+        memory.copyWithin(rows + row * length + band.column * channels, from, from + band.columns * channels);
       }
     }
+    for (let row = 0; row < height; row++)
+      this.resample(rows + row * length, channels, width, across, out + row * width * channels);
+    return out;
+  }
+
+  resample(from, channels, count, weights, to) {
+    if (weights) this.exports.resample(from, channels, count, weights.bounds, weights.weights, weights.most, to);
+    else new Uint8Array(this.exports.memory.buffer).copyWithin(to, from, from + count * channels);
+  }
+
+  // The picture in bands of up to `columns` x `rows` blocks, which stand at `at` then.
+  * bands(columns, rows) {
+    const {bitmap, side, channels, exports} = this;
+    columns = Math.min(columns, this.width);
+    rows = Math.min(rows, this.height);
+    const canvas = new OffscreenCanvas(Math.min(columns * side, bitmap.width), Math.min(rows * side, bitmap.height));
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    const rgba = this.take(canvas.width * canvas.height * 4), at = this.take(columns * rows * channels);
+    // Where block number i begins in the picture.
+    const edge = (i, first, end) => Math.min(end, i ? first + (i - 1) * side : 0);
+    for (let row = 0; row < this.height; row += rows)
+      for (let column = 0; column < this.width; column += columns) {
+        const high = Math.min(rows, this.height - row), wide = Math.min(columns, this.width - column);
+        const xs = [column, column + wide].map(i => edge(i, this.firstColumns, bitmap.width));
+        const ys = Array.from({length: high + 1}, (_, i) => edge(row + i, this.firstRows, bitmap.height));
+        const width = xs[1] - xs[0], height = ys[high] - ys[0];
+        context.fillStyle = "white";  // transparency is blended with white, as in opening.py
+        context.fillRect(0, 0, width, height);
+        context.drawImage(bitmap, xs[0], ys[0], width, height, 0, 0, width, height);
+        new Uint8Array(exports.memory.buffer).set(context.getImageData(0, 0, width, height).data, rgba);
+        for (let i = 0; i < high; i++)
+          exports.shrink(rgba + (ys[i] - ys[0]) * width * 4, width, ys[i + 1] - ys[i], side, column ? side : this.firstColumns,
+                         +(channels === 1), at + i * wide * channels);
+        yield {at, row, column, rows: high, columns: wide};
+      }
   }
 
   // Pillow's weights for one axis, as whole numbers (Resample.c, precompute_coeffs); null if nothing changes along it.
