@@ -48,6 +48,19 @@ if TYPE_CHECKING:
         write_lite_model as write_lite_model,
         write_lite_network as write_lite_network,
     )
+    from image_kit.answering.lite_folding import (
+        IMAGE as IMAGE,
+        Folded as Folded,
+        Layer as Layer,
+        fold as fold,
+        normalization as normalization,
+    )
+    from image_kit.answering.lite_graph import (
+        Graph as Graph,
+    )
+    from image_kit.answering.lite_layers import (
+        LayerWriter as LayerWriter,
+    )
     from image_kit.answering.lite_model import (
         LITE as LITE,
         LiteModel as LiteModel,
@@ -92,6 +105,9 @@ __getattr__ = lazy_names(
         "lite_cache": "fast_path_for trim",
         "lite_classifier": "LiteClassifier",
         "lite_export": "write_flatbuffer_model write_lite_model write_lite_network",
+        "lite_folding": "IMAGE Folded Layer fold normalization",
+        "lite_graph": "Graph",
+        "lite_layers": "LayerWriter",
         "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
         "lite_small": "FORMS quantized_flatbuffer",
