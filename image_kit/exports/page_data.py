@@ -29,8 +29,8 @@ HEIGHT_FIRST = 13  # Pillow's version that resizes the height first in some pict
 # log2 of the steps of the weights, see Block. With more, no probability changes by 1e-4; with less, some by 1e-2.
 LEAST_BITS, MOST_BITS = 9, 12
 # A page may have 1.6 bytes for each byte of the weights as float16, and a pretrained network's 8 MB in all. The page
-# writes the block as base64, and has some code of its own.
-PER_WEIGHT, MAX_PAGE, PRETRAINED, CODE = 2 * 1.6, 8_000_000, 5_000_000, 80_000
+# writes the block as base64, and has 50 kB of code and design.
+PER_WEIGHT, MAX_PAGE, PRETRAINED, CODE = 2 * 1.6, 8_000_000, 5_000_000, 60_000
 
 
 def engine_text() -> str:
