@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from image_kit.photo_sets.drawings import (
         DEMO_COUNTS as DEMO_COUNTS,
         draw_demo as draw_demo,
+        draw_scene as draw_scene,
         photos_or_drawings as photos_or_drawings,
     )
     from image_kit.photo_sets.drawn_things import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "drawings": "DEMO_COUNTS draw_demo photos_or_drawings",
+        "drawings": "DEMO_COUNTS draw_demo draw_scene photos_or_drawings",
         "drawn_things": "SUBJECTS",
         "pixabay": "MAX_HITS PIXABAY_URL PixabayClient",
         "pixabay_photos": "class_folder download_photos",
