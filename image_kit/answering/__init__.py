@@ -37,8 +37,20 @@ if TYPE_CHECKING:
         write_lite_model as write_lite_model,
         write_lite_network as write_lite_network,
     )
+    from image_kit.answering.lite_folding import (
+        IMAGE as IMAGE,
+        Folded as Folded,
+        Layer as Layer,
+        fold as fold,
+        normalization as normalization,
+        require as require,
+    )
+    from image_kit.answering.lite_graph import (
+        Graph as Graph,
+    )
     from image_kit.answering.lite_model import (
         LITE as LITE,
+        sha256 as sha256,
     )
     from image_kit.answering.lite_network import (
         LiteNetwork as LiteNetwork,
@@ -49,6 +61,7 @@ if TYPE_CHECKING:
     from image_kit.answering.lite_writer import (
         Unsupported as Unsupported,
         flatbuffer as flatbuffer,
+        write_layers as write_layers,
     )
     from image_kit.answering.predictions import (
         write_predictions as write_predictions,
@@ -71,10 +84,12 @@ __getattr__ = lazy_names(
         "inference": "answer_photos load_classifier load_through_tensorflow",
         "keras_classifier": "KerasClassifier",
         "lite_export": "write_lite_model write_lite_network",
-        "lite_model": "LITE",
+        "lite_folding": "Folded IMAGE Layer fold normalization require",
+        "lite_graph": "Graph",
+        "lite_model": "LITE sha256",
         "lite_network": "LiteNetwork",
         "lite_trial": "refuse_unsafe_network",
-        "lite_writer": "Unsupported flatbuffer",
+        "lite_writer": "Unsupported flatbuffer write_layers",
         "predictions": "write_predictions",
         "scores": "Scores most_confident_mistakes score score_images wilson_interval",
     },

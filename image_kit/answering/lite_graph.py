@@ -24,9 +24,14 @@ class Graph:
 
     Attributes:
         shapes: of each tensor; the first number of a tensor that is not constant is the batch, and is 1.
+        is_fixed: whether the file says that batches have one image. Interpreters can still be told another number;
+            runtimes that compile a file beforehand, as in browsers and on phones' accelerators, need such a file.
+        metadata: blocks of bytes by name, which the file carries beside its network.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_fixed: bool = False) -> None:
+        self.is_fixed = is_fixed
+        self.metadata: dict[str, bytes] = {}
         self.shapes: list[Shape] = []
         self._tensors: list[Any] = []
         self._buffers: list[Any] = [schema.BufferT()]  # number 0 is empty and means "no constant"
@@ -35,12 +40,12 @@ class Graph:
 
     def tensor(self, shape: Shape, name: str) -> int:
         """A new float32 tensor of (1, ...), whose first size may be any when the graph runs."""
-        return self._add(shape, name=name, shapeSignature=[-1, *shape[1:]])
+        signature = {} if self.is_fixed else {"shapeSignature": [-1, *shape[1:]]}
+        return self._add(shape, name=name, **signature)
 
     def constant(self, values: np.ndarray, name: str) -> int:
         """A new constant tensor; the values are float32 or int32."""
-        self._buffers.append(_with(_AlignedBuffer(), data=values))
-        return self._add(values.shape, name=name, type=TYPES[str(values.dtype)], buffer=len(self._buffers) - 1)
+        return self._add(values.shape, name=name, type=TYPES[str(values.dtype)], buffer=self._buffer(values))
 
     def operator(
         self, code: str, inputs: Sequence[int], output: int, options: str = "", version: int = 1, **settings: Any
@@ -73,6 +78,7 @@ class Graph:
         Raises:
             ValueError: the constants have more than MAX_BYTES.
         """
+        metadata = [_with(schema.MetadataT(), name=name, buffer=self._buffer(data)) for name, data in self._blocks()]
         total = sum(buffer.data.nbytes + 2 * ALIGNMENT for buffer in self._buffers[1:])
         if total > MAX_BYTES:
             raise ValueError(f"weights of {total:,} bytes, more than {MAX_BYTES:,}")
@@ -84,10 +90,19 @@ class Graph:
             description="image-classification-kit",
             buffers=self._buffers,
             signatureDefs=[_signature(inputs, outputs)],
+            metadata=metadata or None,
         )
         builder = flatbuffers.Builder(total + 1_000 * (len(self._tensors) + 10))  # one allocation; 1,000 is ample
         builder.Finish(model.Pack(builder), IDENTIFIER)
         return memoryview(builder.Bytes)[builder.Head() :]
+
+    def _blocks(self) -> list[tuple[str, np.ndarray]]:
+        return [(name, np.frombuffer(block, np.uint8)) for name, block in self.metadata.items()]
+
+    def _buffer(self, values: np.ndarray) -> int:
+        """The number of a new buffer with these values."""
+        self._buffers.append(_with(_AlignedBuffer(), data=values))
+        return len(self._buffers) - 1
 
     def _add(self, shape: Shape, **attributes: Any) -> int:
         self._tensors.append(_with(schema.TensorT(), shape=list(shape), hasRank=True, **attributes))

@@ -123,7 +123,9 @@ def _read_until_enough(photos: PhotoFolder, preprocessing: Preprocessing, traine
     """
     order = np.random.default_rng(0).permutation(len(photos.paths)).tolist()
     order.sort(key=lambda index: photos.parts[index] != "test")  # which keeps the order of equal ones
-    known, unseen, seen = set(map(int, trained_on)), [], []
+    known = set(map(int, trained_on))
+    unseen: list[tuple[int, np.ndarray]] = []
+    seen: list[tuple[int, np.ndarray]] = []
     starts = progress(range(0, min(len(order), MOST_READ), BLOCK), label="reading")
     for start in starts:
         block = order[start : start + BLOCK]
