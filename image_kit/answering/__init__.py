@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Layer as Layer,
         fold as fold,
         normalization as normalization,
+        require as require,
     )
     from image_kit.answering.lite_graph import (
         Graph as Graph,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from image_kit.answering.lite_writer import (
         Unsupported as Unsupported,
         flatbuffer as flatbuffer,
+        write_layers as write_layers,
     )
     from image_kit.answering.predictions import (
         write_predictions as write_predictions,
@@ -105,14 +107,14 @@ __getattr__ = lazy_names(
         "lite_cache": "fast_path_for trim",
         "lite_classifier": "LiteClassifier",
         "lite_export": "write_flatbuffer_model write_lite_model write_lite_network",
-        "lite_folding": "IMAGE Folded Layer fold normalization",
+        "lite_folding": "IMAGE Folded Layer fold normalization require",
         "lite_graph": "Graph",
         "lite_layers": "LayerWriter",
         "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
         "lite_small": "FORMS quantized_flatbuffer",
         "lite_trial": "refuse_unsafe_network",
-        "lite_writer": "Unsupported flatbuffer",
+        "lite_writer": "Unsupported flatbuffer write_layers",
         "predictions": "write_predictions",
         "scores": "Scores most_confident_mistakes score score_images wilson_interval",
     },

@@ -60,9 +60,14 @@ class Graph:
         names: of each tensor.
         constants: the values of the tensors that are constant.
         operators: in the order in which they run.
+        is_fixed: whether the file says that batches have one image. Interpreters can still be told another number;
+            runtimes that compile a file beforehand, as in browsers and on phones' accelerators, need such a file.
+        metadata: blocks of bytes by name, which the file carries beside its network.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_fixed: bool = False) -> None:
+        self.is_fixed = is_fixed
+        self.metadata: dict[str, bytes] = {}
         self.shapes: list[Shape] = []
         self.names: list[str] = []
         self.constants: dict[int, np.ndarray] = {}
@@ -74,13 +79,12 @@ class Graph:
 
     def tensor(self, shape: Shape, name: str, quantized: Quantized | None = None, has_batch: bool = True) -> int:
         """A new tensor: float32, or int8 if quantized. If it has a batch, its first size may be any as it runs."""
-        signature = {"shapeSignature": [-1, *shape[1:]]} if has_batch else {}
+        signature = {"shapeSignature": [-1, *shape[1:]]} if has_batch and not self.is_fixed else {}
         return self._add(shape, quantized, name=name, type=TYPES["int8" if quantized else "float32"], **signature)
 
     def constant(self, values: np.ndarray, name: str, quantized: Quantized | None = None) -> int:
         """A new constant tensor; the values' type is one of TYPES."""
-        self._buffers.append(_with(_AlignedBuffer(), data=values))
-        kind, buffer = TYPES[str(values.dtype)], len(self._buffers) - 1
+        kind, buffer = TYPES[str(values.dtype)], self._buffer(values)
         tensor = self._add(values.shape, quantized, name=name, type=kind, buffer=buffer)
         self.constants[tensor] = values
         return tensor
@@ -117,6 +121,7 @@ class Graph:
         Raises:
             ValueError: the constants have more than MAX_BYTES.
         """
+        metadata = [_with(schema.MetadataT(), name=name, buffer=self._buffer(data)) for name, data in self._blocks()]
         total = sum(buffer.data.nbytes + 2 * ALIGNMENT for buffer in self._buffers[1:])
         if total > MAX_BYTES:
             raise ValueError(f"weights of {total:,} bytes, more than {MAX_BYTES:,}")
@@ -128,10 +133,19 @@ class Graph:
             description="image-classification-kit",
             buffers=self._buffers,
             signatureDefs=[_signature(inputs, outputs)],
+            metadata=metadata or None,
         )
         builder = flatbuffers.Builder(total + 1_000 * (len(self._tensors) + 10))  # one allocation; 1,000 is ample
         builder.Finish(model.Pack(builder), IDENTIFIER)
         return memoryview(builder.Bytes)[builder.Head() :]
+
+    def _blocks(self) -> list[tuple[str, np.ndarray]]:
+        return [(name, np.frombuffer(block, np.uint8)) for name, block in self.metadata.items()]
+
+    def _buffer(self, values: np.ndarray) -> int:
+        """The number of a new buffer with these values."""
+        self._buffers.append(_with(_AlignedBuffer(), data=values))
+        return len(self._buffers) - 1
 
     def _add(self, shape: Shape, quantized: Quantized | None, name: str, **attributes: Any) -> int:
         if quantized:

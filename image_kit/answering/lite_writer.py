@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from image_kit.answering.lite_folding import IMAGE, Unsupported as Unsupported, Weights, fold
+from image_kit.answering.lite_folding import IMAGE, Folded, Unsupported as Unsupported, Weights, fold
 from image_kit.answering.lite_graph import Graph
 from image_kit.answering.lite_layers import LayerWriter
 from image_kit.errors import first_line
@@ -64,11 +64,17 @@ def build_graph(
     """The graph of a network, its input, and its outputs by name. Arguments and errors as `flatbuffer`."""
     folded, graph = fold(network, weights, features_of), Graph()
     image = graph.tensor((1, *image_shape), INPUT)
-    tensors = {IMAGE: image}
-    for number, layer in folded.layers.items():
-        inputs = [tensors[each] for each in layer.inputs]
-        tensors[number] = LayerWriter(graph, layer, inputs, f"{number}_{layer.kind}").write()
+    tensors = write_layers(graph, folded, image)
     outputs = {OUTPUTS: tensors[folded.output]}
     if folded.features is not None:
         outputs[FEATURES] = tensors[folded.features]
     return graph, image, outputs
+
+
+def write_layers(graph: Graph, folded: Folded, image: int) -> dict[int, int]:
+    """Append a network's layers to a graph, whose tensor `image` they take; returns the tensor of each layer."""
+    tensors = {IMAGE: image}
+    for number, layer in folded.layers.items():
+        inputs = [tensors[each] for each in layer.inputs]
+        tensors[number] = LayerWriter(graph, layer, inputs, f"{number}_{layer.kind}").write()
+    return tensors

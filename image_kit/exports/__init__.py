@@ -5,8 +5,22 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.exports.comparison import (
+        compare_formats as compare_formats,
+        describe_comparison as describe_comparison,
+    )
+    from image_kit.exports.exporting import (
+        export as export,
+        refuse_existing as refuse_existing,
+    )
     from image_kit.exports.fast import (
         load_fast_classifier as load_fast_classifier,
+    )
+    from image_kit.exports.formats import (
+        FORMATS as FORMATS,
+        Facts as Facts,
+        Format as Format,
+        file_name as file_name,
     )
     from image_kit.exports.held_photos import (
         RunPhotos as RunPhotos,
@@ -14,6 +28,10 @@ if TYPE_CHECKING:
     )
     from image_kit.exports.int8 import (
         Int8Proof as Int8Proof,
+    )
+    from image_kit.exports.proof import (
+        Proof as Proof,
+        Reference as Reference,
     )
     from image_kit.exports.source import (
         Source as Source,
@@ -23,9 +41,13 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "comparison": "compare_formats describe_comparison",
+        "exporting": "export refuse_existing",
         "fast": "load_fast_classifier",
+        "formats": "FORMATS Facts Format file_name",
         "held_photos": "RunPhotos find_run_photos",
         "int8": "Int8Proof",
+        "proof": "Proof Reference",
         "source": "Source read_source",
     },
 )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         COVERAGE as COVERAGE,
         MAX_COVERAGE as MAX_COVERAGE,
         MIN_COVERAGE as MIN_COVERAGE,
+        TINY as TINY,
         Calibration as Calibration,
         expected_calibration_error as expected_calibration_error,
         fit_cross_calibration as fit_cross_calibration,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "calibration": "COVERAGE Calibration MAX_COVERAGE MIN_COVERAGE expected_calibration_error "
+        "calibration": "COVERAGE Calibration MAX_COVERAGE MIN_COVERAGE TINY expected_calibration_error "
         "fit_cross_calibration with_temperature",
         "golden": "record_answers",
         "heads": "HEADS to_probabilities",

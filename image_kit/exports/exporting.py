@@ -1,0 +1,127 @@
+"""Write a run in another form, prove it, and put it in its place with what belongs to it: all or nothing."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from image_kit import files as atomic
+from image_kit.answering import sha256
+from image_kit.errors import UserError
+from image_kit.exports.classes_file import CLASSES, EXAMPLES, describe_classes, draw_examples
+from image_kit.exports.formats import Facts, Format
+from image_kit.exports.proof import Proof, Reference, prove, versions_of
+from image_kit.exports.source import Source
+
+EXPORT = "export.json"
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def refuse_existing(output: Path, chosen: Format, source: Source, is_forced: bool) -> None:
+    """Raise UserError if an export would replace something that the user may want to keep."""
+    if is_forced:
+        return
+    if os.path.lexists(output):
+        raise UserError(f"{output}: exists; add --force to replace it, or choose another name with --output")
+    if chosen.is_described and _is_of_others(output.parent, source):
+        raise UserError(
+            f"{output.parent}: contains a {CLASSES} or {EXAMPLES} of something else; choose another folder with "
+            "--output, or add --force to replace them"
+        )
+
+
+def _is_of_others(folder: Path, source: Source) -> bool:
+    """Whether classes.json and the examples in a folder are not those of this run."""
+    if not any((folder / name).exists() for name in (CLASSES, EXAMPLES)):
+        return False
+    return _read_json(folder / CLASSES).get("weights_sha256") != sha256(source.path)
+
+
+def export(chosen: Format, output: Path, source: Source, reference: Reference) -> tuple[Proof, list[str]]:
+    """Write and prove one format; whatever fails, nothing is left behind.
+
+    Args:
+        output: the file, or the folder of a format that is one. What it replaces is removed at the very end.
+
+    Returns:
+        The proof, and notes for the user.
+
+    Raises:
+        UserError: it cannot be written, or the proof fails.
+    """
+    is_new = not output.parent.exists()
+    try:
+        with atomic.hidden_folder(output.parent, output.name) as unfinished:
+            made = unfinished / output.name
+            notes = chosen.write(source, made, Facts(source.path.parent, reference.photos))
+            proof = prove(chosen, made, source, reference)
+            if chosen.is_described:
+                _describe(unfinished, chosen, source, reference)
+            _write_export(unfinished, made, output, chosen, source, proof, notes)
+            _move(unfinished, output)
+        return proof, notes
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(f"{output}: cannot be written ({why}); nothing was left behind") from None
+    finally:
+        if is_new and output.parent.is_dir() and not any(output.parent.iterdir()):
+            output.parent.rmdir()
+
+
+def _describe(folder: Path, chosen: Format, source: Source, reference: Reference) -> None:
+    """classes.json, the examples with the run's answers, and a program that asks the network."""
+    classifier, examples = reference.classifier, []
+    for path in draw_examples(folder / EXAMPLES):
+        (expected,) = classifier.probabilities(classifier.preprocessing.photo(path)[None])
+        examples.append({"file": f"{EXAMPLES}/{path.name}", "probabilities": expected})
+    atomic.write_json(folder / CLASSES, describe_classes(source) | {"examples": examples})
+    if chosen.reader:
+        text = (TEMPLATES / chosen.reader).read_text(encoding="utf-8")
+        (folder / Path(chosen.reader).with_suffix(".py").name).write_text(text, encoding="utf-8")
+
+
+def _write_export(
+    folder: Path, made: Path, output: Path, chosen: Format, source: Source, proof: Proof, notes: list[str]
+) -> None:
+    """export.json, with what it said before about other exports of the same weights."""
+    digest = sha256(source.path)
+    before = _read_json(output.parent / EXPORT)
+    others = before.get("exports", {}) if before.get("weights_sha256") == digest else {}
+    entry = {
+        "format": chosen.name,
+        "bytes": size_of(made),
+        "sha256": sha256(made) if made.is_file() else None,
+        **asdict(proof),
+        "versions": versions_of(chosen),
+        "notes": notes,
+    }
+    said = {"weights": str(source.path), "weights_sha256": digest, "exports": {**others, output.name: entry}}
+    atomic.write_json(folder / EXPORT, said)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(each.stat().st_size for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if there is none, or if it is damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _move(unfinished: Path, output: Path) -> None:
+    """Put all files in their places; the record, export.json, comes last."""
+    if output.is_dir() and not output.is_symlink():
+        shutil.rmtree(output)
+    (unfinished / output.name).replace(output)
+    rest = [path for path in sorted(unfinished.rglob("*")) if path.is_file()]
+    for path in sorted(rest, key=lambda path: path.name == EXPORT):
+        target = output.parent / path.relative_to(unfinished)
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
