@@ -108,9 +108,7 @@ def _bias(layer: Layer, units: int) -> np.ndarray:
     return layer.weights[1] if len(layer.weights) > 1 else np.zeros(units, np.float32)
 
 
-def _window(
-    settings: dict[str, Any], size: Any, strides: Any, image: tuple[int, ...], out: Sequence[int]
-) -> list[int]:
+def _window(settings: dict[str, Any], size: Any, strides: Any, image: tuple[int, ...], out: Sequence[int]) -> list[int]:
     """How a window slides, the `Window` of kernels.c after the image's shape."""
     size, strides, dilation = _pair(size), _pair(strides), _pair(settings.get("dilation_rate", 1))
     before = []
