@@ -17,6 +17,7 @@ from image_kit.cache_folder import FOLDER_VARIABLE
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = [
     "tests.fixtures.benchmarks",
+    "tests.fixtures.browser",
     "tests.fixtures.heads",
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",

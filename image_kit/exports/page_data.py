@@ -1,7 +1,7 @@
 """All that the one-file classifier's page must know of a trained network, as one compressed block of bytes.
 
-The block is zlib's deflate of: the header's length, uint32; the header, JSON; arrays, at multiples of 4. engine.js reads
-it. What the page answers must be what predict.py answers; page_data_golden.py lets it check that itself.
+The block is zlib's deflate of: the header's length, uint32; the header, JSON; arrays, at multiples of 4. engine.js
+reads it. What the page answers must be what predict.py answers; page_data_golden.py lets it check that itself.
 """
 
 import json
@@ -15,9 +15,9 @@ from typing import Any
 
 import PIL
 
-from image_kit.answering import Classifier, fold, load_classifier
+from image_kit.answering import IMAGE, LiteNetwork, fold
 from image_kit.exports.page_data_golden import write_golden
-from image_kit.exports.page_data_layers import write_layers
+from image_kit.exports.page_data_layers import write_graph, write_layers
 from image_kit.exports.page_data_weights import BITS, LARGE, Block
 from image_kit.exports.source import Source
 from image_kit.trust import COVERAGE, Calibration
@@ -43,14 +43,13 @@ def pack_page_data(source: Source) -> bytes:
 
     Raises:
         Unsupported: a layer that the engine does not know; the message names it.
-        UserError: as `load_classifier`.
         ValueError: as `flatbuffer`.
     """
-    classifier, sizes = load_classifier(source.path), [array.size for layer in source.weights for array in layer]
+    sizes = [array.size for layer in source.weights for array in layer]
     most = bytes_allowed(sum(sizes))
     bits = min(math.log2(MOST_STEPS), bits_that_fit(sizes, most))
-    while len(packed := _pack(source, classifier, 2**bits)) > most and bits > 0:
-        bits -= 1.3 * (len(packed) - most) * 8 / sum(sizes) + 0.01  # layers with the finest steps do not shrink
+    while len(packed := _pack(source, 2**bits)) > most and bits > 0:
+        bits -= 1.1 * (len(packed) - most) * 8 / sum(sizes) + 0.01  # layers with the finest steps do not shrink
     return packed
 
 
@@ -67,9 +66,14 @@ def bits_that_fit(sizes: Sequence[int], most: int) -> float:
     return (8 * most - others) / max(1, total)
 
 
-def _pack(source: Source, classifier: Classifier, steps: float) -> bytes:
+def _pack(source: Source, steps: float) -> bytes:
     block, preprocessing = Block(steps), source.description.preprocessing
-    layers, outputs = write_layers(fold(source.network, source.weights, -1), preprocessing.image_shape, block)
+    folded = fold(source.network, source.weights, -1)
+    layers, outputs = write_layers(folded, preprocessing.image_shape, block)
+    graph, tensors = write_graph(folded, preprocessing.image_shape)
+    flatbuffer = graph.to_bytes({"images": tensors[IMAGE]}, {"output": tensors[folded.output]})
+    with LiteNetwork(flatbuffer, preprocessing.rescale) as network:
+        golden = write_golden(source, network, block)
     calibration = source.trust and source.trust.calibration
     header = {
         "class_names": source.description.class_names,
@@ -84,7 +88,7 @@ def _pack(source: Source, classifier: Classifier, steps: float) -> bytes:
         "outputs": outputs,
         "trust": calibration and _write_trust(calibration, block),
         "facts": {"coverage": COVERAGE if calibration and calibration.can_answer(COVERAGE) else None},
-        "golden": write_golden(classifier, block),
+        "golden": golden,
         "kernels": block.add_bytes((TEMPLATES / KERNELS).read_bytes()),
     }
     return compress(header, block.data)

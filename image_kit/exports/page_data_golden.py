@@ -1,4 +1,8 @@
-"""Golden pictures: tiny files in the page that it must read and answer as predict.py does, or it answers nothing.
+"""Golden pictures: tiny files in the page that it must read and answer as the kit does, or it answers nothing.
+
+A browser may add noise to what it lets a page read, or turn or scale pictures in a way of its own. The expected pixels
+are predict.py's; the expected answers are LiteRT's with the page's own weights, so that only errors of the browser
+count. How much the rounding of the weights changes answers is for the export's proof, on photos.
 
 They are drawn from a seed, so that nobody's photo is in the page. Each has 8x8 cells of random colours.
 """
@@ -10,16 +14,38 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from image_kit.answering import Classifier
+from image_kit.answering import LiteNetwork
 from image_kit.exports.page_data_weights import Block
+from image_kit.exports.source import Source
+from image_kit.trust import to_probabilities, with_temperature
 
 SIDE, SEED = 8, 0
+TOLERANCE = 1e-3  # of a probability; the order of sums changes them by 1e-5
 JPEG_TOLERANCE = 0.1  # of a probability: decoders differ by a level or two, and pictures of noise leave networks unsure
 
 
-def write_golden(classifier: Classifier, block: Block) -> list[dict[str, Any]]:
-    """Append the pictures to the block; returns their entries, with what predict.py's classifier answers."""
-    return [_golden(classifier, block, *each) for each in golden_pictures(classifier.preprocessing.image_shape)]
+def write_golden(source: Source, network: LiteNetwork, block: Block) -> list[dict[str, Any]]:
+    """Append the pictures to the block.
+
+    Args:
+        source: what is exported.
+        network: with the weights that the block stands for.
+        block: takes the files.
+
+    Returns:
+        The pictures' entries, with what the page must read and answer.
+    """
+    preprocessing = source.description.preprocessing
+    entries = []
+    for file, is_exact in golden_pictures(preprocessing.image_shape):
+        pixels = preprocessing.photo(file)
+        probabilities = to_probabilities(network.run(pixels[None])[0], source.head)
+        if source.trust:
+            probabilities = with_temperature(probabilities, source.trust.calibration.temperature)
+        answer = {"probabilities": probabilities[0].tolist(), "tolerance": TOLERANCE if is_exact else JPEG_TOLERANCE}
+        checksum = zlib.adler32(pixels.tobytes()) if is_exact else None
+        entries.append({"file": block.add_bytes(file), "adler32": checksum, **answer})
+    return entries
 
 
 def golden_pictures(image_shape: tuple[int, int, int]) -> list[tuple[bytes, bool]]:
@@ -48,13 +74,3 @@ def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
-
-
-def _golden(classifier: Classifier, block: Block, file: bytes, is_exact: bool) -> dict[str, Any]:
-    pixels = classifier.preprocessing.photo(file)
-    return {
-        "file": block.add_bytes(file),
-        "adler32": zlib.adler32(pixels.tobytes()) if is_exact else None,
-        "probabilities": classifier.probabilities(pixels[None])[0].tolist(),
-        "tolerance": JPEG_TOLERANCE,
-    }

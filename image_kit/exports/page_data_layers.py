@@ -19,11 +19,11 @@ POOLING = {
 VECTOR = 4  # channels that kernels.c computes at once in depthwise convolutions
 
 
-def shapes_of(folded: Folded, image_shape: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """The shape of each layer's output without the batch, and of the image, by number.
+def write_graph(folded: Folded, image_shape: Sequence[int]) -> tuple[Graph, dict[int, int]]:
+    """The network for LiteRT, and the tensor of each layer and of the image, by number.
 
     Raises:
-        Unsupported: a layer or a setting that the flatbuffer writer does not know; `engine_network.js` knows the same.
+        Unsupported: a layer or a setting that the flatbuffer writer does not know; engine_network.js knows the same.
         ValueError: as `flatbuffer`.
     """
     graph = Graph()
@@ -31,30 +31,29 @@ def shapes_of(folded: Folded, image_shape: Sequence[int]) -> dict[int, tuple[int
     for number, layer in folded.layers.items():
         inputs = [tensors[each] for each in layer.inputs]
         tensors[number] = LayerWriter(graph, layer, inputs, str(number)).write()
-    return {number: tuple(map(int, graph.shapes[tensor][1:])) for number, tensor in tensors.items()}
+    return graph, tensors
 
 
 def write_layers(folded: Folded, image_shape: Sequence[int], block: Block) -> tuple[list[dict[str, Any]], list[int]]:
-    """Append the weights to the block.
+    """Append the weights to the block; those of `folded` become the ones that the block stands for.
 
     Returns:
-        The layers' entries, and the numbers of the outputs: the network's and, if there is one, the features. Number 0
-        is the image, number i the output of entry i - 1.
+        The layers' entries, and the numbers of the outputs: the network's and the features. Number 0 is the image,
+        number i the output of entry i - 1.
     """
-    shapes = shapes_of(folded, image_shape)
+    graph, tensors = write_graph(folded, image_shape)
+    shapes = {number: tuple(map(int, graph.shapes[tensor][1:])) for number, tensor in tensors.items()}
     places = {number: place for place, number in enumerate([IMAGE, *folded.layers])}
     entries = []
     for number, layer in folded.layers.items():
         entry, weights = _lower(layer, shapes[layer.inputs[0]], shapes[number])
-        entries.append(
-            {
-                **entry,
-                "activation": layer.activation,
-                "inputs": [places[each] for each in layer.inputs],
-                "shape": shapes[number],
-                "weights": [block.add_weights(each) for each in weights],
-            }
-        )
+        written, values = zip(*(block.add_weights(each) for each in weights), strict=True) if weights else ((), ())
+        layer.weights = [
+            value.reshape(array.shape) if value.size == array.size else array
+            for value, array in zip(values, layer.weights, strict=False)
+        ]
+        entry |= {"activation": layer.activation, "inputs": [places[each] for each in layer.inputs]}
+        entries.append(entry | {"shape": shapes[number], "weights": written})
     return entries, [places[each] for each in (folded.output, folded.features) if each is not None]
 
 

@@ -40,23 +40,26 @@ class Block:
         """Append bytes; returns their entry."""
         return self._append("uint8", (len(data),), data)
 
-    def add_weights(self, array: np.ndarray) -> dict[str, Any]:
-        """Append a layer's float32 weights; the last dimension numbers the channels. Returns their entry.
+    def add_weights(self, array: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        """Append a layer's float32 weights; the last dimension numbers the channels.
 
         A layer of few weights costs little, and its errors reach all that follow. If each layer's errors grow with the
         square root of its size, the sum of their squares is least for a given number of bytes.
+
+        Returns:
+            Their entry, and the weights that it stands for.
         """
         return self._add_steps(array, min(FINEST, self._steps * math.sqrt(LARGE / array.size)))
 
     def add_coarse(self, array: np.ndarray) -> dict[str, Any]:
         """Append a matrix of which 8 bits a value are enough; returns its entry."""
-        return self._add_steps(array, COARSE)
+        return self._add_steps(array, COARSE)[0]
 
-    def _add_steps(self, array: np.ndarray, per_rms: float) -> dict[str, Any]:
+    def _add_steps(self, array: np.ndarray, per_rms: float) -> tuple[dict[str, Any], np.ndarray]:
         if array.size <= SMALL or array.ndim < 2:
-            return self.add(array)
+            return self.add(array), array
         numbers, steps = to_steps(array, per_rms)
-        return {**self._append("steps", array.shape, _planes(numbers)), "steps": self.add(steps)}
+        return {**self._append("steps", array.shape, _planes(numbers)), "steps": self.add(steps)}, numbers * steps
 
     def _append(self, kind: str, shape: tuple[int, ...], data: bytes) -> dict[str, Any]:
         self.data += bytes(-len(self.data) % 4)  # a Float32Array must begin at a multiple of 4

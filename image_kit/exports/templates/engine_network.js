@@ -92,7 +92,8 @@ class Network {
     }
     if (kind === "convolution" || kind === "dense") {
       const [length, columns] = weights[0].shape, padded = Math.ceil(columns / COLUMNS) * COLUMNS;
-      constants.panels = this.constant(length * padded, place => toPanels(this.arrayOf(weights[0]), length, columns, place));
+      const fill = place => toPanels(this.arrayOf(weights[0]), length, columns, place);
+      constants.panels = this.constant(length * padded, fill);
       constants.bias = this.constant(padded, place => place.set(this.arrayOf(weights[1])));
     } else if (weights.length) {
       const places = weights.map(each => this.constant(sizeOf(each.shape), place => place.set(this.arrayOf(each))));
@@ -106,7 +107,8 @@ class Network {
   step({layer, inputs, output, constants}) {
     const views = inputs.map(each => this.view(each)), out = this.view(output);
     const [low, high] = CLAMPS[layer.activation] || CLAMPS.linear;
-    const compute = KINDS[layer.kind]({...this.exports, layer, inputs, output, constants, views, out, low, high, rows: this.rows});
+    const given = {...this.exports, layer, inputs, output, constants, views, out, low, high, rows: this.rows};
+    const compute = KINDS[layer.kind](given);
     const isDone = layer.activation in CLAMPS && ["convolution", "depthwise", "dense"].includes(layer.kind);
     const activate = isDone ? null : ACTIVATIONS[layer.activation];
     return () => {
@@ -138,15 +140,15 @@ const KINDS = {
     const filters = layer.shape[2], [in_, out] = [image.place.at, output.place.at];
     const isPointwise = layer.window.slice(0, 4).every(each => each === 1);  // the image's pixels are the rows then
     return isPointwise
-      ? () => multiply(in_, image.shape[0] * image.shape[1], image.shape[2], c.panels, c.bias, out, filters, low, high)
+      ? () => multiply(in_, image.size / image.shape[2], image.shape[2], c.panels, c.bias, out, filters, low, high)
       : () => convolve(in_, c.window, c.panels, c.bias, out, filters, low, high, rows);
   },
   depthwise: ({convolve_depthwise, inputs: [image], output, constants: c, low, high}) =>
     () => convolve_depthwise(image.place.at, c.window, c.weights, c.bias, output.place.at, low, high),
   dense: ({multiply, inputs: [row], output, constants: c, low, high}) =>
     () => multiply(row.place.at, 1, row.size, c.panels, c.bias, output.place.at, output.size, low, high),
-  max_pool: ({pool, inputs: [image], output, constants: c}) => () => pool(image.place.at, c.window, output.place.at, 0),
-  mean_pool: ({pool, inputs: [image], output, constants: c}) => () => pool(image.place.at, c.window, output.place.at, 1),
+  max_pool: pooling(0),
+  mean_pool: pooling(1),
   same: ({views: [values], out}) => () => out.set(values),
   pad: ({layer: {padding: [above, left], shape: [, wide, channels]}, inputs: [image], views: [values], out}) => () => {
     const length = image.shape[1] * channels;
@@ -155,7 +157,9 @@ const KINDS = {
   },
   affine: ({constants: {weights, bias, length}, exports, memory, views: [values], out}) => {
     const [scale, offset] = [weights, bias].map(at => new Float32Array(memory.buffer, at, length));
-    return () => values.forEach((value, i) => { out[i] = Math.fround(value * scale[i % length]) + offset[i % length]; });
+    return () => values.forEach((value, i) => {
+      out[i] = Math.fround(value * scale[i % length]) + offset[i % length];
+    });
   },
   add: merging((a, b) => a + b),
   multiply: merging((a, b) => a * b),
@@ -186,6 +190,11 @@ const KINDS = {
     }
   },
 };
+
+function pooling(isMean) {
+  return ({pool, inputs: [image], output, constants: {window}}) =>
+    () => pool(image.place.at, window, output.place.at, isMean);
+}
 
 // Two or more arrays of as many dimensions, value by value; a side of 1 is repeated.
 function merging(combine) {

@@ -4,7 +4,13 @@
 const MAX_PIXELS = 200_000_000;  // as in opening.py
 const STRIP = 1 << 20;  // pixels that are read from the browser's decoded picture at once: 4 MB
 const HEIC = /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/;
-const READABLE = [/^\xff\xd8\xff/, /^\x89PNG/, /^GIF8/, /^RIFF....WEBP/s, /^BM/, /^....ftypavi[fs]/s];
+const WEBP = /^RIFF....WEBP/s;
+const READABLE = [/^\xff\xd8\xff/, /^\x89PNG/, /^GIF8/, WEBP, /^BM/, /^....ftypavi[fs]/s];
+// By EXIF orientation: where a step to the right in the stored picture leads, x and y, and then a step down.
+const TURNS = {
+  ...{2: [-1, 0, 0, 1], 3: [-1, 0, 0, -1], 4: [1, 0, 0, -1]},
+  ...{5: [0, 1, 1, 0], 6: [0, 1, -1, 0], 7: [0, -1, -1, 0], 8: [0, -1, 1, 0]},
+};
 
 class Refused extends Error {
   constructor(code, detail) {
@@ -31,18 +37,49 @@ async function readPhoto(file, preprocessing, kernels) {
 }
 
 function refuseLarge({width, height}) {
-  if (width * height > MAX_PIXELS) throw new Refused("too-large", `${width} x ${height} pixels are more than ${MAX_PIXELS}`);
+  if (width * height > MAX_PIXELS)
+    throw new Refused("too-large", `${width} x ${height} pixels are more than ${MAX_PIXELS}`);
 }
 
 async function decode(file, head) {
-  const text = String.fromCharCode(...head.subarray(0, 32));
+  const text = String.fromCharCode(...head.subarray(0, 32)), options = {colorSpaceConversion: "none"};
   try {
-    return await createImageBitmap(file, {imageOrientation: "from-image", colorSpaceConversion: "none"});
+    if (!WEBP.test(text)) return await createImageBitmap(file, {...options, imageOrientation: "from-image"});
+    const bitmap = await createImageBitmap(file, {...options, imageOrientation: "none"});
+    return turned(bitmap, await webpOrientation(file));  // Chromium itself turns JPEGs and PNGs, and leaves WebP alone
   } catch (error) {
     if (HEIC.test(text.slice(4))) throw new Refused("heic", "HEIC, which this browser cannot read");
     const code = READABLE.some(start => start.test(text)) ? "broken" : "unsupported";
     throw new Refused(code, String(error.message || error));
   }
+}
+
+// A picture as EXIF says that it is to be seen, on white.
+function turned(bitmap, orientation) {
+  if (!(orientation in TURNS)) return bitmap;
+  const [a, b, c, d] = TURNS[orientation], {width, height} = bitmap;
+  const canvas = new OffscreenCanvas(...(a ? [width, height] : [height, width]));
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(a, b, c, d, a + c < 0 ? canvas.width : 0, b + d < 0 ? canvas.height : 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return canvas.transferToImageBitmap();
+}
+
+// A WebP file is a list of chunks, each with its name and length.
+async function webpOrientation(file) {
+  for (let at = 12, length; at + 8 <= file.size; at += 8 + length + length % 2) {
+    const start = new DataView(await file.slice(at, at + 8).arrayBuffer());
+    length = start.getUint32(4, true);
+    if (start.getUint32(0) !== 0x45584946) continue;
+    const exif = new DataView(await file.slice(at + 8, at + 8 + length).arrayBuffer());
+    const skipped = length > 6 && exif.getUint32(0) === 0x45786966 ? 6 : 0;  // some begin as in a JPEG, with "Exif"
+    return orientationOf(new DataView(exif.buffer, skipped));
+  }
+  return 1;
 }
 
 // Size and EXIF orientation, as far as they stand at the file's beginning: JPEG's and PNG's size, JPEG's orientation.
@@ -105,8 +142,10 @@ class Resizer {
     const [left, top, right, bottom] = seen(this.width, this.height, height / width, crop);
     const across = this.weights(this.width, left, right, width), down = this.weights(this.height, top, bottom, height);
     // Since its version 13, Pillow begins with the height where that shrinks by twice as many pixels as the width.
-    const isDownFirst = resizes_height_first && height < this.height && this.height - height > 2 * (this.width - width);
-    const out = isDownFirst ? this.resizeDownFirst(height, width, across, down) : this.resizeAcrossFirst(height, width, across, down);
+    const isDownFirst = height < this.height && this.height - height > 2 * (this.width - width);
+    const out = resizes_height_first && isDownFirst
+      ? this.resizeDownFirst(height, width, across, down)
+      : this.resizeAcrossFirst(height, width, across, down);
     return new Uint8Array(this.exports.memory.buffer, out, height * width * this.channels).slice();
   }
 
@@ -114,8 +153,10 @@ class Resizer {
     const length = width * this.channels, rows = this.take(this.height * length), out = this.take(height * length);
     const most = Math.floor(STRIP / this.bitmap.width / this.side) || 1;
     for (const band of this.bands(this.width, most))
-      for (let row = 0; row < band.rows; row++)
-        this.resample(band.at + row * this.width * this.channels, this.channels, width, across, rows + (band.row + row) * length);
+      for (let row = 0; row < band.rows; row++) {
+        const from = band.at + row * this.width * this.channels;
+        this.resample(from, this.channels, width, across, rows + (band.row + row) * length);
+      }
     this.resample(rows, length, height, down, out);
     return out;
   }
@@ -162,9 +203,11 @@ class Resizer {
         context.fillRect(0, 0, width, height);
         context.drawImage(bitmap, xs[0], ys[0], width, height, 0, 0, width, height);
         new Uint8Array(exports.memory.buffer).set(context.getImageData(0, 0, width, height).data, rgba);
-        for (let i = 0; i < high; i++)
-          exports.shrink(rgba + (ys[i] - ys[0]) * width * 4, width, ys[i + 1] - ys[i], side, column ? side : this.firstColumns,
-                         +(channels === 1), at + i * wide * channels);
+        const first = column ? side : this.firstColumns;
+        for (let i = 0; i < high; i++) {
+          const from = rgba + (ys[i] - ys[0]) * width * 4, to = at + i * wide * channels;
+          exports.shrink(from, width, ys[i + 1] - ys[i], side, first, +(channels === 1), to);
+        }
         yield {at, row, column, rows: high, columns: wide};
       }
   }
@@ -192,6 +235,7 @@ class Resizer {
 // The part of a photo that is resized, `_seen` of preprocessing.py: left, top, right, bottom; Pillow keeps float32.
 function seen(width, height, aspect, crop) {
   const wider = width * aspect / height;
-  const left = (width - width / Math.max(1, wider) ** crop) / 2, top = (height - height * Math.min(1, wider) ** crop) / 2;
+  const left = (width - width / Math.max(1, wider) ** crop) / 2;
+  const top = (height - height * Math.min(1, wider) ** crop) / 2;
   return [left, top, width - left, height - top].map(Math.fround);
 }

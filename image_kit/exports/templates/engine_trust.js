@@ -49,7 +49,7 @@ const logarithm = value => Math.log(value + 1);
 // `image_statistics` of novelty.py for one picture.
 function pixelStatistics(pixels, [height, width, channels]) {
   const step = Math.max(1, Math.floor(Math.min(height, width) / SAMPLES));
-  const range = (from, to, by = step) => Array.from({length: Math.max(0, Math.ceil((to - from) / by))}, (_, i) => from + i * by);
+  const range = (from, to) => Array.from({length: Math.ceil((to - from) / step)}, (_, i) => from + i * step);
   const at = (y, x) => pixels.subarray((y * width + x) * channels, (y * width + x + 1) * channels);
   const view = (rows, columns) => rows.flatMap(y => columns.map(x => at(y, x)));
   const gray = view => view.map(pixel => Math.fround(meanOf([...pixel])));

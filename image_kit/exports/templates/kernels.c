@@ -69,11 +69,11 @@ void multiply(const float *rows, int count, int length, const float *panels, con
       const float *panel = panels + (long)column * length;
       int wide = columns - column < COLUMNS ? columns - column : COLUMNS, row = first;
       for (; row + ROWS <= end; row += ROWS)
-        multiply_block(rows + (long)row * length, length, ROWS, panel, bias + column, out + (long)row * columns + column,
-                       columns, wide, low, high);
+        multiply_block(rows + (long)row * length, length, ROWS, panel, bias + column,
+                       out + (long)row * columns + column, columns, wide, low, high);
       for (; row < end; row++)
-        multiply_block(rows + (long)row * length, length, 1, panel, bias + column, out + (long)row * columns + column,
-                       columns, wide, low, high);
+        multiply_block(rows + (long)row * length, length, 1, panel, bias + column,
+                       out + (long)row * columns + column, columns, wide, low, high);
     }
   }
 }
@@ -109,7 +109,8 @@ void convolve(const float *image, const Window *w, const float *panels, const fl
 
 // Where the window's steps from `start` lie within 0..size: *from to the result, which it does not include.
 INLINE int inside(int start, int steps, int dilation, int size, int *from) {
-  int first = start < 0 ? (-start + dilation - 1) / dilation : 0, end = start < size ? (size - start + dilation - 1) / dilation : 0;
+  int first = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  int end = start < size ? (size - start + dilation - 1) / dilation : 0;
   *from = first;
   return end < steps ? end : steps;
 }
@@ -124,7 +125,8 @@ INLINE void filter_channels(const float *image, const Window *w, const float *we
   for (y = first_y; y < end_y; y++) {
     const float *from = image + ((long)(top + y * w->dilation_down) * w->width + left) * w->channels;
     for (x = first_x; x < end_x; x++) {
-      const float *pixel = from + x * w->dilation_right * w->channels, *weight = weights + (y * w->wide + x) * w->channels;
+      const float *pixel = from + x * w->dilation_right * w->channels;
+      const float *weight = weights + (y * w->wide + x) * w->channels;
       for (int each = 0; each < vectors; each++)
         sums[each] = add_product(sums[each], wasm_v128_load(pixel + 4 * each), wasm_v128_load(weight + 4 * each));
     }

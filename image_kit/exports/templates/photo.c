@@ -14,12 +14,14 @@ int shrink(const byte *rgba, int width, int rows, int side, int first, int is_gr
   for (int x = 0; x < width;) {
     int end = x ? x + side : first, red = 0, green = 0, blue = 0;
     if (end > width) end = width;
-    for (int y = 0; y < rows; y++)
-      for (const byte *pixel = rgba + ((long)y * width + x) * 4, *last = pixel + (end - x) * 4; pixel < last; pixel += 4) {
+    for (int y = 0; y < rows; y++) {
+      const byte *pixel = rgba + ((long)y * width + x) * 4;
+      for (int i = x; i < end; i++, pixel += 4) {
         red += pixel[0];
         green += pixel[1];
         blue += pixel[2];
       }
+    }
     int count = rows * (end - x), half = count / 2;
     x = end;
     if (count > 1) {

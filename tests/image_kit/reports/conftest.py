@@ -1,7 +1,4 @@
-"""Pages of every kind, with names that would do harm if they were not escaped, and a browser to open them in."""
-
-import os
-import shutil
+"""Pages of every kind, with names that would do harm if they were not escaped."""
 
 import numpy as np
 import pytest
@@ -95,31 +92,3 @@ def pages(scored):
         "evaluation": EvaluationPage(HARMFUL, HARMFUL, scored, facts, notes),
         "check": CheckPage(HARMFUL, HARMFUL, questions, findings, [chart], pairs, facts, notes),
     }
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """Chromium without a screen and without a network, which records what pages do."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        reason = "reports are tested in Chromium; run: apt-get install chromium chromium-driver"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    from selenium import webdriver  # only for this fixture: the tests without a browser do not need it
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in (
-        *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
-        *(
-            "disable-component-update",
-            "disable-sync",
-            "disable-dev-shm-usage",
-            f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-        ),
-    ):
-        options.add_argument(f"--{option}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    yield opened
-    opened.quit()
