@@ -48,10 +48,16 @@ def answer(path: Path, images: np.ndarray) -> np.ndarray:
     Raises:
         UserError: selenium or Chromium is missing, or the page gives no answer.
     """
+    with open_browser() as browser:
+        return answer_in(browser, path, images)
+
+
+def answer_in(browser: "WebDriver", path: Path, images: np.ndarray) -> np.ndarray:
+    """As `answer`, in a Chromium that is open."""
     temperature = read_temperature(path)
-    with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
-        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
-        browser.get(path.absolute().as_uri())
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
+    browser.get(path.absolute().as_uri())
+    with tempfile.TemporaryDirectory() as folder:
         files = [_save(image, Path(folder) / f"{number}.png") for number, image in enumerate(images)]
         told = [
             each for start in range(0, len(files), AT_ONCE) for each in _ask(browser, files[start : start + AT_ONCE])
