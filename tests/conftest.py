@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.engine",
     "tests.fixtures.heads",
+    "tests.fixtures.one_file",
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",
     "tests.fixtures.programs",

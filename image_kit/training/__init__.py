@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from image_kit.training.run import Run as Run
     from image_kit.training.run_folder import (
+        METRICS as METRICS,
         RunFolder as RunFolder,
         WorkerRunFolder as WorkerRunFolder,
         check_new_name as check_new_name,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
         ListedRun as ListedRun,
         describe_runs as describe_runs,
         list_runs as list_runs,
+    )
+    from image_kit.training.run_scores import (
+        RunScore as RunScore,
+        read_run_scores as read_run_scores,
     )
     from image_kit.training.seed_runs import (
         SeedRuns as SeedRuns,
@@ -50,7 +55,8 @@ __getattr__ = lazy_names(
         "preparation": "complete find_data how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
         "run_list": "ListedRun describe_runs list_runs",
-        "run_folder": "RunFolder WorkerRunFolder check_new_name",
+        "run_folder": "METRICS RunFolder WorkerRunFolder check_new_name",
+        "run_scores": "RunScore read_run_scores",
         "seed_runs": "SeedRuns SeedScores SeedsSummary start_afresh",
         "settings": "Settings",
         "start": "set_up_training",

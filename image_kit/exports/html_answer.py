@@ -1,0 +1,143 @@
+"""Answers of a page, by the browser that opens it: the proof that it answers as predict.py does."""
+
+import base64
+import json
+import re
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from image_kit.errors import UserError, naming_missing_packages
+
+if TYPE_CHECKING:  # selenium is an extra
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+AT_ONCE = 50  # pictures that the page is given at once; it takes up to 100
+PATIENCE_SECONDS = 300  # for AT_ONCE pictures, on a machine that has much else to do
+# No network: not even a name is looked up.
+OPTIONS = (
+    *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
+    *("disable-component-update", "disable-sync", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND"),
+)
+# Collects what the page tells about each picture; see `finish` in templates/page.js.
+COLLECT = """
+window.told = [];
+document.addEventListener("answered", ({detail}) => window.told.push(detail));
+"""
+
+
+def answer(path: Path, images: np.ndarray) -> np.ndarray:
+    """What a page answers in Chromium, without a network.
+
+    Args:
+        path: the page.
+        images: uint8 (n, height, width, channels), of the size of the network's input. The page gets them as PNG files.
+
+    Returns:
+        Float32 (n, classes): probabilities before calibration, as of `Classifier.uncalibrated`.
+
+    Raises:
+        UserError: selenium or Chromium is missing, or the page gives no answer.
+    """
+    with open_browser() as browser:
+        return answer_in(browser, path, images)
+
+
+def answer_in(browser: "WebDriver", path: Path, images: np.ndarray) -> np.ndarray:
+    """As `answer`, in a Chromium that is open."""
+    temperature = read_temperature(path)
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
+    browser.get(path.absolute().as_uri())
+    with tempfile.TemporaryDirectory() as folder:
+        files = [_save(image, Path(folder) / f"{number}.png") for number, image in enumerate(images)]
+        told = [
+            each for start in range(0, len(files), AT_ONCE) for each in _ask(browser, files[start : start + AT_ONCE])
+        ]
+    refused = next((each for each in told if each["kind"] != "answer"), None)
+    if refused:
+        raise UserError(f"{path}: refused a picture of its proof ({refused['code']}: {refused['detail']})")
+    return uncalibrate(np.array([each["probabilities"] for each in told], np.float64), temperature)
+
+
+def uncalibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Undo the calibration: p ** T, normalized, as calibrated ones are softmax(log(p) / T). Returns float32."""
+    powers = probabilities**temperature
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def read_temperature(path: Path) -> float:
+    """The temperature by which a page's answers are calibrated; 1 if they are not."""
+    found = re.search(r'id="data">([A-Za-z0-9+/=]+)<', path.read_text(encoding="utf-8"))
+    if not found:
+        raise UserError(f"{path}: is not a page that export.py wrote; export it again")
+    block = zlib.decompress(base64.b64decode(found[1]))
+    (length,) = struct.unpack_from("<I", block)
+    trust = json.loads(block[4 : 4 + length])["trust"]
+    return float(trust["temperature"]) if trust else 1.0
+
+
+@contextmanager
+def open_browser() -> Iterator["WebDriver"]:
+    """Chromium without a window, a network or a profile of somebody's.
+
+    Raises:
+        UserError: selenium, Chromium or its driver is missing.
+    """
+    with naming_missing_packages("the proof of html"):
+        from selenium import webdriver  # an extra, which only this proof needs
+        from selenium.webdriver.chrome.service import Service
+    browser, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
+    if not (browser and driver):
+        raise UserError(
+            "the proof of html: needs Chromium and its driver, which are not installed; "
+            "install them (on Debian: apt-get install chromium chromium-driver)"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for option in OPTIONS:
+        options.add_argument(f"--{option}")
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield opened
+    finally:
+        opened.quit()
+
+
+def _ask(browser: "WebDriver", files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Give the page some pictures as a person would, by its own button's element; returns its messages in order."""
+    from selenium.common.exceptions import TimeoutException  # see `open_browser`
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.execute_script("window.told.length = 0")
+    browser.find_element("id", "files").send_keys("\n".join(map(str, files)))
+
+    def is_over(browser: "WebDriver") -> bool:
+        return bool(_is_wrong(browser)) or browser.execute_script("return window.told.length") == len(files)
+
+    try:
+        WebDriverWait(browser, PATIENCE_SECONDS, poll_frequency=0.05).until(is_over)
+    except TimeoutException:
+        raise UserError(f"the proof of html: the page gave no answer within {PATIENCE_SECONDS} s") from None
+    if _is_wrong(browser):
+        raise UserError(f"the proof of html: the page refuses to answer ({' '.join(_is_wrong(browser).split())})")
+    told: list[dict[str, Any]] = browser.execute_script("return window.told")
+    return told
+
+
+def _is_wrong(browser: "WebDriver") -> str:
+    """What the page says if its check of itself failed; "" if it did not."""
+    return str(browser.execute_script("return document.getElementById('wrong').innerText"))
+
+
+def _save(image: np.ndarray, path: Path) -> Path:
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path, compress_level=1)
+    return path
