@@ -23,8 +23,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from image_kit.answering import load_classifier
-from image_kit.exports import read_source
-from image_kit.exports.page_data import engine_text, pack_page_data
+from image_kit.exports import engine_text, pack_page_data, read_source
 from image_kit.machine import cpu_cores
 from image_kit.photos import list_photos, open_photo
 from image_kit.weights import find_weights

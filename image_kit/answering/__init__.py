@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from image_kit.answering.lite_small import (
         FORMS as FORMS,
+        quantize_graph as quantize_graph,
         quantized_flatbuffer as quantized_flatbuffer,
     )
     from image_kit.answering.lite_trial import (
@@ -112,7 +113,7 @@ __getattr__ = lazy_names(
         "lite_layers": "LayerWriter",
         "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
-        "lite_small": "FORMS quantized_flatbuffer",
+        "lite_small": "FORMS quantize_graph quantized_flatbuffer",
         "lite_trial": "refuse_unsafe_network",
         "lite_writer": "Unsupported flatbuffer write_layers",
         "predictions": "write_predictions",

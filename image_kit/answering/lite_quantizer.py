@@ -48,7 +48,7 @@ class Rewriter:
     """
 
     def __init__(self, source: Graph, image: int):
-        self.source, self.graph = source, Graph()
+        self.source, self.graph = source, Graph(source.is_fixed)
         self.tensors = {image: self.graph.tensor(source.shapes[image], source.names[image])}
 
     def write(self, outputs: Mapping[str, int]) -> tuple[Graph, dict[str, int]]:

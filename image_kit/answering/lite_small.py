@@ -1,6 +1,6 @@
 """From a network as plain data to a smaller flatbuffer, calibrated on photos such as it was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from image_kit.answering.lite_folding import Weights
 from image_kit.answering.lite_graph import Graph
 from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, Rewriter, WeightsWriter
-from image_kit.answering.lite_writer import INPUT, OUTPUTS, build_graph
+from image_kit.answering.lite_writer import INPUT, build_graph
 from image_kit.compute import native_stderr_held_back
 from image_kit.machine import cpu_cores
 
@@ -39,15 +39,39 @@ def quantized_flatbuffer(
         Unsupported, ValueError: as `flatbuffer`.
     """
     graph, image, outputs = build_graph(network, weights, image_shape)
+    small, small_image, small_outputs = quantize_graph(graph, image, outputs, form, images, rescale)
+    return small.to_bytes({INPUT: small_image}, small_outputs)
+
+
+def quantize_graph(
+    graph: Graph,
+    image: int,
+    outputs: Mapping[str, int],
+    form: str,
+    images: np.ndarray,
+    rescale: float,
+    last: int | None = None,
+) -> tuple[Graph, int, dict[str, int]]:
+    """A graph with smaller numbers, its input, and its outputs by name.
+
+    Args:
+        graph, image, outputs: float32.
+        form, images, rescale: see `quantized_flatbuffer`.
+        last: the output of the network's last layer, which stays float32; None: the first of `outputs`.
+
+    Raises:
+        ValueError: "int8" is asked for, and there is no image.
+    """
     writer: Rewriter
     if form == "int8":
         if not len(images):
             raise ValueError("no image to calibrate on")
-        writer = IntegerWriter(graph, image, find_ranges(graph, image, images, rescale), outputs[OUTPUTS])
+        last = next(iter(outputs.values())) if last is None else last
+        writer = IntegerWriter(graph, image, find_ranges(graph, image, images, rescale), last)
     else:
         writer = {"int8-weights": WeightsWriter, "float16": HalfWriter}[form](graph, image)
     small, small_outputs = writer.write(outputs)
-    return small.to_bytes({INPUT: writer.tensors[image]}, small_outputs)
+    return small, writer.tensors[image], small_outputs
 
 
 def find_ranges(graph: Graph, image: int, images: np.ndarray, rescale: float) -> Ranges:

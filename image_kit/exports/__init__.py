@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from image_kit.exports.int8 import (
         Int8Proof as Int8Proof,
     )
+    from image_kit.exports.page_data import (
+        engine_text as engine_text,
+        pack_page_data as pack_page_data,
+    )
     from image_kit.exports.proof import (
         Proof as Proof,
         Reference as Reference,
@@ -47,6 +51,7 @@ __getattr__ = lazy_names(
         "formats": "FORMATS Facts Format file_name",
         "held_photos": "RunPhotos find_run_photos",
         "int8": "Int8Proof",
+        "page_data": "engine_text pack_page_data",
         "proof": "Proof Reference",
         "source": "Source read_source",
     },

@@ -106,6 +106,15 @@ FORMATS = {
             reader="reader_tflite.txt",
         ),
         Format(
+            name="tflite-int8",
+            suffix="-int8.tflite",
+            is_exact=False,
+            extra="ai-edge-litert",
+            packages=("ai_edge_litert",),
+            module="tflite_int8",
+            reader="reader_tflite.txt",
+        ),
+        Format(
             name="onnx",
             suffix=".onnx",
             is_exact=True,
@@ -121,6 +130,16 @@ FORMATS = {
             extra="tensorflow",
             packages=("tensorflow",),
             module="saved_model",
+        ),
+        Format(
+            name="html",
+            suffix=".html",
+            is_exact=False,  # its weights are rounded, to be small
+            extra="selenium",
+            packages=("selenium",),
+            module="html",
+            is_calibrated=False,
+            is_described=False,
         ),
     )
 }

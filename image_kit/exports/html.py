@@ -13,6 +13,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from image_kit.errors import UserError, first_line
 from image_kit.exports.html_answer import answer as answer
 from image_kit.exports.page_data import TEMPLATES, engine_text, pack_page_data
 from image_kit.exports.page_facts import PageFacts, describe_facts, read_page_facts
@@ -29,7 +30,16 @@ NAMED = 6  # the most classes that the page's first sentence names
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def write(source: Source, path: Path, facts: PageFacts | None = None) -> list[str]:
+def write(source: Source, path: Path, facts: object = None) -> list[str]:
+    """Write the page with what its run folder says about the network; see `write_page`. Returns no notes."""
+    try:
+        write_page(source, path)
+    except ValueError as error:
+        raise UserError(f"--to html: {source.path}: {first_line(error)}; try saved_model") from None
+    return []
+
+
+def write_page(source: Source, path: Path, facts: PageFacts | None = None) -> None:
     """Write the page, whole or not at all; a file that exists is replaced.
 
     Args:
@@ -37,15 +47,11 @@ def write(source: Source, path: Path, facts: PageFacts | None = None) -> list[st
         path: of the page.
         facts: what the page says about the network; None for what its run folder says.
 
-    Returns:
-        Lines for the user: none.
-
     Raises:
         UserError, ValueError: as `pack_page_data`.
         OSError: the file cannot be written.
     """
     write_text(path, assemble(pack_page_data(source), facts or read_page_facts(source)))
-    return []
 
 
 def assemble(data: bytes, facts: PageFacts) -> str:

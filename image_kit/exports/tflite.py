@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,31 +29,46 @@ def write(source: Source, path: Path, facts: object = None) -> list[str]:
         UserError: LiteRT has no operator for a layer, or the weights do not fit into the format.
         OSError: the file cannot be written.
     """
+    write_graph(source, path, *graph_of(source))
+    return []
+
+
+def write_graph(source: Source, path: Path, graph: Graph, image: int, outputs: Mapping[str, int]) -> None:
+    """Write a graph of a run to a file, with what belongs to it. Errors as `write`."""
+    about = f"{len(source.description.class_names)} classes; {CLASSES} in this file's archive says more"
+    graph.metadata[NAME] = tflite_metadata(
+        source.description.model, about, source.description.preprocessing.image_shape
+    )
     try:
-        content = _flatbuffer(source)
-    except Unsupported as error:
-        raise UserError(f"--to tflite: {error} cannot be expressed by the kit's writer; try saved_model") from None
+        content = graph.to_bytes({INPUT: image}, outputs)
     except ValueError as error:
-        raise UserError(f"--to tflite: {source.path}: {first_line(error)}") from None
+        raise UserError(f"{source.path}: {first_line(error)}") from None
     refuse_unsafe_network(content, str(source.path))
     path.write_bytes(content)
     with zipfile.ZipFile(path, "a") as archive:  # ZipInfo has a fixed date, so that equal runs end in equal files
         names = (name.replace("\n", " ") for name in source.description.class_names)
         archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(names) + "\n")
         archive.writestr(zipfile.ZipInfo(CLASSES), json.dumps(describe_classes(source), ensure_ascii=False, indent=2))
-    return []
 
 
-def _flatbuffer(source: Source) -> memoryview:
+def graph_of(source: Source) -> tuple[Graph, int, dict[str, int]]:
+    """The whole network from pixels to probabilities, its input, and its output by name. Errors as `write`."""
+    try:
+        return _build(source)
+    except Unsupported as error:
+        raise UserError(f"--to tflite: {error} cannot be expressed by the kit's writer; try saved_model") from None
+    except ValueError as error:
+        raise UserError(f"--to tflite: {source.path}: {first_line(error)}") from None
+
+
+def _build(source: Source) -> tuple[Graph, int, dict[str, int]]:
     graph = Graph(is_fixed=True)
     shape = source.description.preprocessing.image_shape
     image = graph.tensor((1, *shape), INPUT)
     network, weights = with_rescaling(source)
     folded = fold(network, weights, None)
     output = _write_head(graph, source, write_layers(graph, folded, image)[folded.output])
-    about = f"{len(source.description.class_names)} classes; {CLASSES} in this file's archive says more"
-    graph.metadata[NAME] = tflite_metadata(source.description.model, about, shape)
-    return graph.to_bytes({INPUT: image}, {OUTPUT: output})
+    return graph, image, {OUTPUT: output}
 
 
 def _write_head(graph: Graph, source: Source, output: int) -> int:

@@ -1,4 +1,4 @@
-"""The one-file classifier for everybody: keyboard, screen reader, narrow and wide, light and dark, names of all kinds."""
+"""The one-file classifier for everybody: keyboard, screen reader, narrow and wide, light and dark, any name."""
 
 import numpy as np
 import pytest

@@ -174,7 +174,7 @@ def test_the_block_gives_back_what_it_took(engine):
 
 def test_steps_are_as_fine_as_the_page_allows():
     lite0 = 3_400_000
-    assert 5_900_000 < bytes_allowed(lite0) <= 6_000_000 - 60_000  # 8 MB as base64
+    assert bytes_allowed(lite0) * 4 / 3 + CODE == pytest.approx(8_000_000, abs=2)
     assert bytes_allowed(66_000_000) * 4 / 3 < 1.6 * 2 * 66_000_000
     assert bytes_allowed(122_570) * 4 / 3 + CODE <= 1.6 * 2 * 122_570
     layers = [lite0 // 10] * 10
