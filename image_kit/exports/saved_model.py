@@ -84,7 +84,8 @@ def _make_module(source: Source) -> Any:
         @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, ENCODED)])
         def answer_jpegs(self, jpegs: "tf.Tensor") -> dict[str, "tf.Tensor"]:
             spec = tf.TensorSpec((height, width, channels), tf.float32)
-            return self.answer_floats(tf.map_fn(lambda each: _decode(each, preprocessing), jpegs, spec))
+            images = tf.map_fn(lambda each: _decode(each, preprocessing), jpegs, fn_output_signature=spec)
+            return self.answer_floats(images)
 
     return Answering()
 
