@@ -47,6 +47,8 @@ def compare_formats(formats: Sequence[Format], source: Source, reference: Refere
 
 def _measure(chosen: Format, source: Source, reference: Reference) -> dict[str, Any]:
     chosen.refuse_missing_packages()
+    if missing := chosen.missing_runtime():
+        raise UserError(f"{chosen.name}: {missing}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, file_name(source, chosen))
         chosen.write(source, path, Facts(source.path.parent, reference.photos))

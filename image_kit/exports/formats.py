@@ -1,9 +1,10 @@
 """The forms in which a run can be exported. To add one, add an entry to FORMATS and a module that it names.
 
-The module has two functions:
+The module has these functions:
 
     write(source: Source, path: Path, facts: Facts) -> list[str]     writes it; returns notes for the user
     answer(path: Path, images: np.ndarray) -> np.ndarray             asks it, by its own runtime
+    missing_runtime() -> str | None                                  optional, see Format
 
 `images` are uint8 (n, height, width, channels), n at least 1; the answer is float32 (n, classes).
 """
@@ -75,6 +76,11 @@ class Format:
             return answers
         return with_temperature(answers, source.trust.calibration.temperature)
 
+    def missing_runtime(self) -> str | None:
+        """What is missing to ask it here; None if nothing is. Only a format that checks itself may go without."""
+        find_missing = getattr(self._module(), "missing_runtime", None)
+        return find_missing() if find_missing else None
+
     def _module(self) -> Any:
         # By its name: each imports a runtime that the others do not need, such as TensorFlow, which takes 3 s.
         return importlib.import_module(f"image_kit.exports.{self.module}")
@@ -136,7 +142,7 @@ FORMATS = {
             suffix=".html",
             is_exact=False,  # its weights are rounded, to be small
             extra="selenium",
-            packages=("selenium",),
+            packages=(),
             module="html",
             is_calibrated=False,
             is_described=False,

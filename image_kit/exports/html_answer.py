@@ -1,6 +1,7 @@
 """Answers of a page, by the browser that opens it: the proof that it answers as predict.py does."""
 
 import base64
+import importlib.util
 import json
 import re
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from image_kit.errors import UserError, naming_missing_packages
+from image_kit.errors import UserError
 
 if TYPE_CHECKING:  # selenium is an extra
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -92,17 +93,15 @@ def open_browser() -> Iterator["WebDriver"]:
     Raises:
         UserError: selenium, Chromium or its driver is missing.
     """
-    with naming_missing_packages("the proof of html"):
-        from selenium import webdriver  # an extra, which only this proof needs
-        from selenium.webdriver.chrome.service import Service
-    browser, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
-    if not (browser and driver):
-        raise UserError(
-            "the proof of html: needs Chromium and its driver, which are not installed; "
-            "install them (on Debian: apt-get install chromium chromium-driver)"
-        )
+    if missing := missing_runtime():
+        raise UserError(f"the proof of html: {missing}")
+    from selenium import webdriver  # an extra, which only this proof needs
+    from selenium.webdriver.chrome.service import Service
+
+    program, driver = _find_browser(), shutil.which("chromedriver")
+    assert program and driver
     options = webdriver.ChromeOptions()
-    options.binary_location = browser
+    options.binary_location = program
     for option in OPTIONS:
         options.add_argument(f"--{option}")
     opened = webdriver.Chrome(options=options, service=Service(driver))
@@ -110,6 +109,22 @@ def open_browser() -> Iterator["WebDriver"]:
         yield opened
     finally:
         opened.quit()
+
+
+def missing_runtime() -> str | None:
+    """What is missing to open a page here; None if nothing is."""
+    if not importlib.util.find_spec("selenium"):
+        return "needs selenium, which is not installed; run: pip install selenium"
+    if not (_find_browser() and shutil.which("chromedriver")):
+        return (
+            "needs Chromium and its driver, which are not installed; install them (on Debian: apt-get install chromium "
+            "chromium-driver)"
+        )
+    return None
+
+
+def _find_browser() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def _ask(browser: "WebDriver", files: Sequence[Path]) -> list[dict[str, Any]]:

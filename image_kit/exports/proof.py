@@ -14,6 +14,8 @@ from image_kit.exports.source import Source
 from image_kit.exports.whole_network import temperature_of
 from image_kit.trust import with_temperature
 
+# What a format that is not exact may lose: more than one answer in 50, and more than one right one in 100.
+MOST_CHANGED, MOST_LOST = 0.02, 0.01
 TOLERANCE = 1e-3  # the most that a float format may move a probability
 # Classes whose probabilities differ by less are equally probable: it is a few times float32's resolution next to 1.
 TIE = 1e-6
@@ -41,9 +43,9 @@ class Proof:
     """How the answers of an export differ from those of the run.
 
     Attributes:
-        n: images.
-        photos: which, in words.
-        largest_difference: of any probability, 0..1.
+        n: images; 0 if the runtime is missing here, and the export checks itself when it is used.
+        photos: which, in words; or what is missing.
+        largest_difference: of any probability, 0..1; None without images.
         changed_answers: images whose most probable class is another one.
         tolerance: see `tolerance_of`; None for a format that is not exact.
         accuracy, accuracy_of_run: 0..1; None where the images show no class.
@@ -51,7 +53,7 @@ class Proof:
 
     n: int
     photos: str
-    largest_difference: float
+    largest_difference: float | None
     changed_answers: int
     tolerance: float | None
     accuracy: float | None
@@ -59,6 +61,8 @@ class Proof:
 
     def sentence(self) -> str:
         """For the user: "51 photos ...: no answer changed, the largest difference of a probability is 6e-07"."""
+        if self.largest_difference is None:
+            return f"not proven here, since that {self.photos}; it checks itself whenever it is used"
         changed = f"{self.changed_answers} answers changed" if self.changed_answers else "no answer changed"
         accuracy = "" if self.accuracy is None else f"; {100 * self.accuracy:.1f} % are answered correctly"
         largest = f"the largest difference of a probability is {self.largest_difference:.1g}"
@@ -82,8 +86,11 @@ def prove(chosen: Format, path: Path, source: Source, reference: Reference) -> P
     """Ask an export about the held images.
 
     Raises:
-        UserError: it is exact, and moves an answer or a probability; or its answers are not numbers.
+        UserError: it is exact, and moves an answer or a probability; it loses more than a format may that is not
+            exact; or its answers are not numbers.
     """
+    if missing := chosen.missing_runtime():
+        return Proof(0, missing, None, 0, None, None, None)
     images, labels = reference.photos.held.take(np.arange(len(reference.probabilities))), reference.photos.held.labels
     answers, expected = chosen.answer(path, images, source), reference.probabilities
     if answers.shape != expected.shape or not np.isfinite(answers).all():
@@ -94,25 +101,37 @@ def prove(chosen: Format, path: Path, source: Source, reference: Reference) -> P
     accuracies = [
         score(each, labels, names).accuracy if reference.photos.is_labelled else None for each in (answers, expected)
     ]
+    largest = float(np.abs(answers - expected).max())
     proof = Proof(
         len(rows),
         reference.photos.words,
-        float(np.abs(answers - expected).max()),
+        largest,
         int((lost > TIE).sum()),
         tolerance_of(source) if chosen.is_exact else None,
         *accuracies,
     )
-    if proof.tolerance and (proof.changed_answers or proof.largest_difference > proof.tolerance):
-        raise UserError(
-            f"--to {chosen.name}: it answers otherwise than the run: {proof.changed_answers} of {proof.n} answers "
-            f"changed, and a probability by {proof.largest_difference:.2g} (at most {proof.tolerance:.2g}); "
-            f"{_nothing(chosen)}"
-        )
+    _refuse_other_answers(chosen, proof)
     return proof
 
 
+def _refuse_other_answers(chosen: Format, proof: Proof) -> None:
+    difference = proof.largest_difference or 0.0
+    if proof.tolerance is not None:
+        is_other, limit = proof.changed_answers or difference > proof.tolerance, f"at most {proof.tolerance:.2g}"
+    else:
+        fall = (proof.accuracy_of_run or 0.0) - (proof.accuracy or 0.0)
+        is_other = proof.changed_answers > max(1, MOST_CHANGED * proof.n) and fall > MOST_LOST
+        limit = f"{100 * fall:.1f} points less are right, at most {100 * MOST_LOST:g}"
+    if is_other:
+        raise UserError(
+            f"--to {chosen.name}: it answers otherwise than the run: {proof.changed_answers} of {proof.n} answers "
+            f"changed, and a probability by {difference:.2g} ({limit}); {_nothing(chosen)}"
+        )
+
+
 def _nothing(chosen: Format) -> str:
-    return f"nothing was written; use another format, or another version of {' and '.join(chosen.packages)}"
+    versions = f", or another version of {' and '.join(chosen.packages)}" if chosen.packages else ""
+    return f"nothing was written; use another format{versions}"
 
 
 def versions_of(chosen: Format) -> dict[str, str | None]:

@@ -7,7 +7,9 @@ import pytest
 
 from image_kit.answering import load_classifier
 from image_kit.errors import UserError
+from image_kit.exports.formats import FORMATS
 from image_kit.exports.html_answer import answer, answer_in, read_temperature, uncalibrate
+from image_kit.exports.proof import prove
 
 
 def test_the_page_answers_as_the_classifier(browser, small_run, tmp_path):
@@ -32,7 +34,7 @@ def test_calibration_is_undone():
 
 def test_without_selenium_a_line_says_what_to_install(small_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "selenium", None)
-    with pytest.raises(UserError, match=r"the proof of html: needs the package selenium.*pip install selenium"):
+    with pytest.raises(UserError, match=r"the proof of html: needs selenium, .*pip install selenium"):
         answer(small_run.write_page(tmp_path / "page.html"), np.zeros((1, 16, 16, 3), np.uint8))
 
 
@@ -54,3 +56,14 @@ def test_a_page_that_is_wrong_gives_no_answers(browser, small_run, tmp_path):
 
     with pytest.raises(UserError, match=r"refuses to answer.*golden picture 1"):
         answer_in(browser, small_run.write_page(tmp_path / "page.html", lie), np.zeros((1, 16, 16, 3), np.uint8))
+
+
+def test_without_a_browser_the_page_is_written_and_said_to_be_unproven(tmp_path, small_run, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    chosen = FORMATS["html"]
+    chosen.refuse_missing_packages()
+    chosen.write(small_run.source, tmp_path / "a.html", None)
+    proof = prove(chosen, tmp_path / "a.html", small_run.source, None)
+    assert (proof.n, proof.largest_difference, proof.accuracy) == (0, None, None)
+    assert proof.sentence().startswith("not proven here, since that needs Chromium and its driver")
+    assert proof.sentence().endswith("; it checks itself whenever it is used")
