@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         LiteNetwork as LiteNetwork,
     )
     from image_kit.answering.lite_small import (
+        FASTEST as FASTEST,
         FORMS as FORMS,
         quantized_flatbuffer as quantized_flatbuffer,
     )
@@ -94,7 +95,7 @@ __getattr__ = lazy_names(
         "lite_export": "write_flatbuffer_model write_lite_model write_lite_network",
         "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
-        "lite_small": "FORMS quantized_flatbuffer",
+        "lite_small": "FASTEST FORMS quantized_flatbuffer",
         "lite_trial": "refuse_unsafe_network",
         "lite_writer": "Unsupported flatbuffer",
         "predictions": "write_predictions",

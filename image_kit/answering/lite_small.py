@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from image_kit.answering.lite_folding import Weights
 from image_kit.answering.lite_graph import Graph
-from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, Rewriter, WeightsWriter
+from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, MixedWriter, Rewriter, WeightsWriter
 from image_kit.answering.lite_writer import INPUT, OUTPUTS, build_graph
 from image_kit.compute import native_stderr_held_back
 from image_kit.machine import cpu_cores
@@ -17,6 +17,9 @@ Ranges = dict[int, tuple[float, float]]
 # From harsh to mild. "int8": weights and layers' outputs; "int8-weights": weights alone, outputs float32;
 # "float16": weights alone, in half of float32's bytes.
 FORMS = ("int8", "int8-weights", "float16")
+FASTEST = "int8-mixed"  # as "int8", but the first convolution stays float32
+
+INTEGER_WRITERS = {"int8": IntegerWriter, FASTEST: MixedWriter}
 
 
 def quantized_flatbuffer(
@@ -31,8 +34,8 @@ def quantized_flatbuffer(
 
     Args:
         network, weights, image_shape: as there.
-        form: one of FORMS.
-        images: for "int8", uint8 (n, height, width, channels), n at least 1; 64 photos are enough.
+        form: one of FORMS, or FASTEST.
+        images: for "int8" and FASTEST, uint8 (n, height, width, channels), n at least 1; 64 photos are enough.
         rescale: as in `Preprocessing`.
 
     Raises:
@@ -40,10 +43,10 @@ def quantized_flatbuffer(
     """
     graph, image, outputs = build_graph(network, weights, image_shape)
     writer: Rewriter
-    if form == "int8":
+    if form in INTEGER_WRITERS:
         if not len(images):
             raise ValueError("no image to calibrate on")
-        writer = IntegerWriter(graph, image, find_ranges(graph, image, images, rescale), outputs[OUTPUTS])
+        writer = INTEGER_WRITERS[form](graph, image, find_ranges(graph, image, images, rescale), outputs[OUTPUTS])
     else:
         writer = {"int8-weights": WeightsWriter, "float16": HalfWriter}[form](graph, image)
     small, small_outputs = writer.write(outputs)
