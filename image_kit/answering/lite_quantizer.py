@@ -36,7 +36,9 @@ def quantize_weights(weights: np.ndarray, axis: int) -> tuple[np.ndarray, Quanti
 def scale_for(lowest: float, highest: float) -> Quantized:
     """The scale of a tensor with values of this range, which 0 is made a part of and is exact."""
     lowest, highest = min(lowest, 0.0), max(highest, 0.0)
-    scale = np.float32((highest - lowest) / 255 or 1.0)
+    scale = np.float32((highest - lowest) / 255)
+    if scale < np.finfo(np.float32).tiny:  # all values are 0, or cannot be told from it
+        scale = np.float32(1)
     return Quantized(np.array([scale]), int(np.clip(np.rint(-128 - lowest / scale), -128, 127)))
 
 
