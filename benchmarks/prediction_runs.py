@@ -22,12 +22,12 @@ import models
 from image_kit.answering import KerasClassifier, write_lite_model
 from image_kit.photos import Preprocessing
 from image_kit.training import Settings
-from image_kit.weights import Description, save_weights
+from image_kit.weights import Description, network_of, save_weights
 from presets import PRESETS
 photos, run = map(Path, sys.argv[1:])
 files = sorted(photos.rglob("*.jpg"))
 model = models.elephants_cars((300, 300, 3))
-description = Description("elephants_cars", ("a", "b"), Preprocessing((300, 300, 3)))
+description = Description("elephants_cars", ("a", "b"), Preprocessing((300, 300, 3)), network=network_of(model))
 classifier = KerasClassifier(model, description)
 images = np.stack([description.preprocessing.photo(path) for path in files])
 features = classifier.outputs_and_features(images)[1]
@@ -67,7 +67,9 @@ def make_run(network: str, photos: Path, folder: Path) -> Path:
     return run / "best.weights.h5"
 
 
-def count_changed(answers: str, others: str) -> int:
-    """How many photos have another label in the second output of `predict.py --json`."""
-    labels = [[json.loads(line)["label"] for line in output.splitlines()] for output in (answers, others)]
-    return sum(one != other for one, other in zip(*labels, strict=True))
+def compare(answers: str, others: str) -> tuple[int, int, int]:
+    """Of two outputs of `predict.py --json`: how many labels differ, and how many are right in each."""
+    read = [[json.loads(line) for line in output.splitlines()] for output in (answers, others)]
+    changed = sum(one["label"] != other["label"] for one, other in zip(*read, strict=True))
+    right = [sum(each["label"] == Path(each["path"]).parent.name for each in output) for output in read]
+    return changed, right[0], right[1]

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         LiteNetwork as LiteNetwork,
     )
     from image_kit.answering.lite_small import (
+        FASTEST as FASTEST,
         FORMS as FORMS,
         quantize_graph as quantize_graph,
         quantized_flatbuffer as quantized_flatbuffer,
@@ -113,7 +114,7 @@ __getattr__ = lazy_names(
         "lite_layers": "LayerWriter",
         "lite_model": "LITE LiteModel read sha256",
         "lite_network": "LiteNetwork",
-        "lite_small": "FORMS quantize_graph quantized_flatbuffer",
+        "lite_small": "FASTEST FORMS quantize_graph quantized_flatbuffer",
         "lite_trial": "refuse_unsafe_network",
         "lite_writer": "Unsupported flatbuffer write_layers",
         "predictions": "write_predictions",

@@ -10,6 +10,8 @@ from image_kit.errors import UserError, first_line
 from image_kit.trust import Trust
 from image_kit.weights import Description
 
+CHUNK = 2  # images of up to 300x300 at once: 4 take a quarter longer each, as they leave the processor's caches
+
 
 class FlatbufferClassifier(Classifier):
     """A `Classifier` that runs a flatbuffer in `threads()`, which decode photos as well.
@@ -30,7 +32,7 @@ class FlatbufferClassifier(Classifier):
         super().__init__(description, head)
         self.trust = trust
         try:
-            self._network = LiteNetwork(flatbuffer, self.preprocessing.rescale)
+            self._network = LiteNetwork(flatbuffer, self.preprocessing.rescale, CHUNK)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"LiteRT cannot run the network ({first_line(error)})") from None
 

@@ -28,18 +28,19 @@ class LiteNetwork:
         image_shape: (height, width, channels) of the images.
     """
 
-    def __init__(self, flatbuffer: Path | bytes | memoryview, rescale: float = 1.0):
+    def __init__(self, flatbuffer: Path | bytes | memoryview, rescale: float = 1.0, chunk: int = CHUNK):
         """Load the network.
 
         Args:
             flatbuffer: a file or its content, as `lite_writer` writes it.
             rescale: a factor for uint8 images, as in `Preprocessing`.
+            chunk: how many images an interpreter runs at once.
 
         Raises:
             ValueError: LiteRT cannot load it, or it would take too much memory.
             RuntimeError: its layers do not fit each other.
         """
-        self._rescale = np.float32(rescale)
+        self._rescale, self._chunk = np.float32(rescale), chunk
         source = source_of(flatbuffer) if isinstance(flatbuffer, Path) else {"model_content": bytes(flatbuffer)}
         # Interpreters with the number of images that each has memory for; None if closed. The last one used comes
         # first, so that single images need only one: its first use takes 10 ms and as much memory as the weights.
@@ -59,7 +60,7 @@ class LiteNetwork:
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Run the network on any number of images.
 
-        Up to CHUNK images run in the calling thread, which may be one of `threads()`. More are divided among
+        Up to `chunk` images run in the calling thread, which may be one of `threads()`. More are divided among
         `threads()`; a task of these must not wait for that.
 
         Args:
@@ -78,7 +79,7 @@ class LiteNetwork:
             )
         if not len(images):
             return [np.empty((0, *details["shape"][1:]), np.float32) for details in self._outputs]
-        chunks = np.array_split(images, -(-len(images) // CHUNK))
+        chunks = np.array_split(images, -(-len(images) // self._chunk))
         if len(chunks) == 1:
             return self._run_chunk(images)
         tasks: list[Future] = [threads().submit(self._run_chunk, chunk) for chunk in chunks]

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from image_kit.answering.lite_folding import Weights
 from image_kit.answering.lite_graph import Graph
-from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, Rewriter, WeightsWriter
+from image_kit.answering.lite_quantizer import HalfWriter, IntegerWriter, MixedWriter, Rewriter, WeightsWriter
 from image_kit.answering.lite_writer import INPUT, build_graph
 from image_kit.compute import native_stderr_held_back
 from image_kit.machine import cpu_cores
@@ -17,6 +17,9 @@ Ranges = dict[int, tuple[float, float]]
 # From harsh to mild. "int8": weights and layers' outputs; "int8-weights": weights alone, outputs float32;
 # "float16": weights alone, in half of float32's bytes.
 FORMS = ("int8", "int8-weights", "float16")
+FASTEST = "int8-mixed"  # as "int8", but the first convolution stays float32
+
+INTEGER_WRITERS = {"int8": IntegerWriter, FASTEST: MixedWriter}
 
 
 def quantized_flatbuffer(
@@ -31,8 +34,8 @@ def quantized_flatbuffer(
 
     Args:
         network, weights, image_shape: as there.
-        form: one of FORMS.
-        images: for "int8", uint8 (n, height, width, channels), n at least 1; 64 photos are enough.
+        form: one of FORMS, or FASTEST.
+        images: for "int8" and FASTEST, uint8 (n, height, width, channels), n at least 1; 64 photos are enough.
         rescale: as in `Preprocessing`.
 
     Raises:
@@ -44,30 +47,23 @@ def quantized_flatbuffer(
 
 
 def quantize_graph(
-    graph: Graph,
-    image: int,
-    outputs: Mapping[str, int],
-    form: str,
-    images: np.ndarray,
-    rescale: float,
-    last: int | None = None,
+    graph: Graph, image: int, outputs: Mapping[str, int], form: str, images: np.ndarray, rescale: float
 ) -> tuple[Graph, int, dict[str, int]]:
     """A graph with smaller numbers, its input, and its outputs by name.
 
     Args:
-        graph, image, outputs: float32.
+        graph, image, outputs: float32; the first output is the answer.
         form, images, rescale: see `quantized_flatbuffer`.
-        last: the output of the network's last layer, which stays float32; None: the first of `outputs`.
 
     Raises:
         ValueError: "int8" is asked for, and there is no image.
     """
     writer: Rewriter
-    if form == "int8":
+    if form in INTEGER_WRITERS:
         if not len(images):
             raise ValueError("no image to calibrate on")
-        last = next(iter(outputs.values())) if last is None else last
-        writer = IntegerWriter(graph, image, find_ranges(graph, image, images, rescale), last)
+        ranges, answer = find_ranges(graph, image, images, rescale), next(iter(outputs.values()))
+        writer = INTEGER_WRITERS[form](graph, image, ranges, answer)
     else:
         writer = {"int8-weights": WeightsWriter, "float16": HalfWriter}[form](graph, image)
     small, small_outputs = writer.write(outputs)

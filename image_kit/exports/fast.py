@@ -7,6 +7,7 @@ import numpy as np
 
 from image_kit import cache_folder
 from image_kit.answering import (
+    FASTEST,
     Classifier,
     LiteClassifier,
     LiteModel,
@@ -25,7 +26,6 @@ from image_kit.terminal import say
 from image_kit.weights import Fallback
 
 FAST = "model-int8.tflite"  # in the run folder
-FORM = "int8"
 MOST_LOST = 0.005  # of accuracy
 MOST_CHANGED = 0.02  # of the answers; where the accuracy is the same, others are wrong now
 
@@ -98,8 +98,8 @@ def _make(weights: Path, fallback: Fallback, places: list[Path]) -> Classifier:
         photos = find_run_photos(weights, description.class_names, description.preprocessing)
         if not photos.is_labelled:
             raise UserError(f"needs the run's photos at the first use; {photos.words}")
-        flatbuffer, small = make_small(source, FORM, photos.calibration[:CALIBRATION_IMAGES])
-        proof = prove(FORM, small, exact, photos.held.take(np.arange(len(photos.held.labels))), photos.held.labels)
+        flatbuffer, small = make_small(source, FASTEST, photos.calibration[:CALIBRATION_IMAGES])
+        proof = prove(FASTEST, small, exact, photos.held.take(np.arange(len(photos.held.labels))), photos.held.labels)
     except (UserError, ValueError, ImportError) as error:  # of a layer that the writer does not know, or no LiteRT
         say(f"--fast: {error}; answers are as without --fast")
         return exact

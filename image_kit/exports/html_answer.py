@@ -99,7 +99,8 @@ def open_browser() -> Iterator["WebDriver"]:
     from selenium.webdriver.chrome.service import Service
 
     program, driver = _find_browser(), shutil.which("chromedriver")
-    assert program and driver
+    assert program
+    assert driver
     options = webdriver.ChromeOptions()
     options.binary_location = program
     for option in OPTIONS:
