@@ -1,20 +1,16 @@
 """Smaller networks for LiteRT: weights and layers' outputs as 8-bit integers, or what is milder, each proven."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from image_kit.answering import (
-    FORMS,
     Classifier,
     FlatbufferClassifier,
     quantized_flatbuffer,
     refuse_unsafe_network,
-    write_flatbuffer_model,
 )
-from image_kit.errors import UserError
 from image_kit.exports.source import Source
 from image_kit.trust import Trust, record_answers
 
@@ -106,47 +102,3 @@ def prove(form: str, small: Classifier, exact: Classifier, images: np.ndarray, l
         known_changed,
         float(np.abs(answers - expected).max()),
     )
-
-
-def write(
-    source: Source,
-    path: Path,
-    exact: Classifier,
-    calibration_images: np.ndarray,
-    held_images: np.ndarray,
-    held_labels: np.ndarray,
-) -> tuple[Int8Proof, list[str]]:
-    """Write the harshest form whose accuracy on held images falls by at most MAX_FALL; float16 is always written.
-
-    The file has the form of a model.tflite, with description, calibration and the proof; float32 in and out.
-
-    Args:
-        source: what to export.
-        path: of the .tflite.
-        exact: the float32 classifier, from `load_classifier`.
-        calibration_images: uint8 (n, height, width, channels), n at least 1: photos that it was trained on.
-        held_images: likewise, that the weights were not fitted to, n at least 1.
-        held_labels: their labels, int (n,).
-
-    Returns:
-        The proof of the form that was written, and notes for the user.
-
-    Raises:
-        UserError: a layer cannot be written, which is named, or there is no image.
-        OSError: the folder cannot be written.
-    """
-    if not len(calibration_images) or not len(held_images):
-        raise UserError(f"{path}: int8 needs photos to calibrate on and to prove it with; there are none")
-    notes = []
-    for form in FORMS:
-        try:
-            flatbuffer, small = make_small(source, form, calibration_images)
-        except ValueError as error:
-            raise UserError(f"{path}: int8 cannot express this network ({error}); use another format") from None
-        proof = prove(form, small, exact, held_images, held_labels)
-        if proof.fall <= MAX_FALL or form == FORMS[-1]:
-            break
-        notes.append(f"{WORDS[form]}: {proof}; this is more than {MAX_FALL:.0%}, so a milder form is tried")
-    described = source.description, source.head, small.trust
-    write_flatbuffer_model(path, flatbuffer, described, source.path, {"proof": proof.to_dict()})
-    return proof, [*notes, f"{WORDS[proof.form]}: {proof}"]

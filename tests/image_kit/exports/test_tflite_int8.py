@@ -1,13 +1,17 @@
 """The export in 8-bit integers: the harshest form that keeps its accuracy on held images."""
 
 import json
+import re
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from image_kit.answering import FORMS, load_classifier, read
+from image_kit.answering import load_classifier
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
-from image_kit.exports import int8, read_source
+from image_kit.exports import Facts, RunPhotos, read_source, tflite, tflite_int8
 from image_kit.photos import Preprocessing
 from image_kit.weights import Description, save_network
 from tests.fixtures.networks import entry
@@ -43,31 +47,37 @@ def images(count, seed):
     return pixels.astype(np.uint8), labels
 
 
-def test_the_harshest_form_is_written_with_its_proof(tmp_path):
+def facts(calibration, held, labels, is_labelled=True):
+    """The run's photos as the export is given them."""
+    names = [str(number) for number in range(len(labels))]
+    return Facts(Path(), RunPhotos(ImageSet(held, labels, names), calibration, "photos of a test", is_labelled))
+
+
+def test_the_harshest_form_is_written_and_answers_alike(tmp_path):
     source = save(tmp_path / "best.weights.h5")
     exact, (held, labels) = load_classifier(source.path), images(60, 1)
-    proof, notes = int8.write(source, tmp_path / "out.tflite", exact, images(16, 0)[0], held, labels)
-    assert (proof.form, proof.images, proof.changed) == ("int8", 60, 0)
-    assert len(notes) == 1
-    model = read(tmp_path / "out.tflite")
-    assert model.notes["proof"] == proof.to_dict()
-    ours = load_classifier(tmp_path / "out.tflite").uncalibrated(held)
-    assert np.abs(ours - exact.uncalibrated(held)).max() == pytest.approx(proof.largest_difference, abs=1e-6)
+    notes = tflite_int8.write(source, tmp_path / "a.tflite", facts(images(16, 0)[0], held, labels))
+    assert notes == ["tflite-int8: weights and layers' outputs as 8-bit integers"]
+    answers = tflite_int8.answer(tmp_path / "a.tflite", held)
+    assert np.abs(answers - exact.probabilities(held)).max() < 0.02
+    assert (answers.argmax(1) == labels).all()
+    tflite.write(source, tmp_path / "b.tflite")
+    assert (tmp_path / "a.tflite").stat().st_size != (tmp_path / "b.tflite").stat().st_size
+    with zipfile.ZipFile(tmp_path / "a.tflite") as archive:
+        assert archive.read("labels.txt") == b"red\nblue\n"
 
 
 def test_a_form_that_loses_accuracy_is_told_and_a_milder_one_is_written(tmp_path):
     source = save(tmp_path / "best.weights.h5")
     held, labels = images(60, 1)
     dark = np.ones((1, *SHAPE), np.uint8)  # all that is brighter is cut off
-    proof, notes = int8.write(source, tmp_path / "out.tflite", load_classifier(source.path), dark, held, labels)
-    assert proof.form == FORMS[1]
-    assert "this is more than 1%, so a milder form is tried" in notes[0]
-    assert notes[1].startswith("weights as 8-bit integers")
+    lost, taken = tflite_int8.write(source, tmp_path / "a.tflite", facts(dark, held, labels))
+    assert re.match(r"tflite-int8: weights and layers' outputs as .* points less are right, so a milder form is", lost)
+    assert taken == "tflite-int8: weights as 8-bit integers, layers' outputs as float32"
 
 
-def test_nothing_to_calibrate_on(tmp_path):
+def test_without_photos_nothing_can_be_calibrated(tmp_path):
     source = save(tmp_path / "best.weights.h5")
-    held, labels = images(4, 1)
-    with pytest.raises(UserError, match="there are none"):
-        int8.write(source, tmp_path / "out.tflite", load_classifier(source.path), held[:0], held, labels)
-    assert not (tmp_path / "out.tflite").exists()
+    with pytest.raises(UserError, match="needs the run's photos to calibrate on; photos of a test; give --data FOLDER"):
+        tflite_int8.write(source, tmp_path / "a.tflite", facts(*images(4, 0)[:1], *images(4, 1), is_labelled=False))
+    assert not (tmp_path / "a.tflite").exists()
