@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.benchmarks",
     "tests.fixtures.browser",
     "tests.fixtures.heads",
+    "tests.fixtures.one_file",
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",
 ]

@@ -48,14 +48,18 @@ def answer(path: Path, images: np.ndarray) -> np.ndarray:
     Raises:
         UserError: selenium or Chromium is missing, or the page gives no answer.
     """
-    temperature = read_temperature(path)
-    with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
-        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
+    with open_browser() as browser:
+        return answer_in(browser, path, images)
+
+
+def answer_in(browser: "WebDriver", path: Path, images: np.ndarray) -> np.ndarray:
+    """As `answer`, in a Chromium that is open."""
+    temperature, told = read_temperature(path), []
+    with tempfile.TemporaryDirectory() as folder, _collecting(browser):
         browser.get(path.absolute().as_uri())
         files = [_save(image, Path(folder) / f"{number}.png") for number, image in enumerate(images)]
-        told = [
-            each for start in range(0, len(files), AT_ONCE) for each in _ask(browser, files[start : start + AT_ONCE])
-        ]
+        for start in range(0, len(files), AT_ONCE):
+            told += _ask(browser, files[start : start + AT_ONCE])
     refused = next((each for each in told if each["kind"] != "answer"), None)
     if refused:
         raise UserError(f"{path}: refused a picture of its proof ({refused['code']}: {refused['detail']})")
@@ -104,6 +108,16 @@ def open_browser() -> Iterator["WebDriver"]:
         yield opened
     finally:
         opened.quit()
+
+
+@contextmanager
+def _collecting(browser: "WebDriver") -> Iterator[None]:
+    """Let the pages that are opened in the body keep what they tell in `window.told`."""
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def _ask(browser: "WebDriver", files: Sequence[Path]) -> list[dict[str, Any]]:

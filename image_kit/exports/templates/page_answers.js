@@ -4,6 +4,7 @@
 const MOST_BARS = 5;
 const MOST_NAMED = 5;  // as in image_kit/answering/answers.py
 const TINY_SIDE = 96;  // pixels; a smaller picture is enlarged with its pixels in sight
+const MOST_SHOWN = 200e6;  // pixels; the engine refuses larger pictures, see engine_photo.js
 const SIDE = {one: 1000, many: 320};  // pixels of the longer side of what is shown, which bounds the memory
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
@@ -100,6 +101,7 @@ class Card {
       image.src = url;
       await new Promise((resolve, reject) => Object.assign(image, {onload: resolve, onerror: reject}));
       const {naturalWidth: width, naturalHeight: height} = image;
+      if (width * height > MOST_SHOWN) throw new RangeError("too large");
       const scale = Math.min(1, SIDE[this.isOne ? "one" : "many"] / Math.max(width, height));
       const canvas = make("canvas", "");
       canvas.width = Math.max(1, Math.round(width * scale));

@@ -1,0 +1,56 @@
+"""The proof of the one-file classifier: its answers in a browser of its own."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from image_kit.answering import load_classifier
+from image_kit.errors import UserError
+from image_kit.exports.html_answer import answer, answer_in, read_temperature, uncalibrate
+
+
+def test_the_page_answers_as_the_classifier(browser, small_run, tmp_path):
+    """`browser` is not used: without Chromium, it skips this test as it does others."""
+    classifier = load_classifier(small_run.source.path)
+    images = np.random.default_rng(0).integers(0, 256, (60, *classifier.preprocessing.image_shape), np.uint8)
+    images[1] //= 8
+    page = small_run.write_page(tmp_path / "classifier.html")
+    assert read_temperature(page) == pytest.approx(small_run.source.trust.calibration.temperature)
+    found, expected = answer(page, images), classifier.uncalibrated(images)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+def test_calibration_is_undone():
+    probabilities = np.array([[0.7, 0.2, 0.1], [1 / 3, 1 / 3, 1 / 3]])
+    calibrated = np.exp(np.log(probabilities) / 1.7)
+    calibrated /= calibrated.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(uncalibrate(calibrated, 1.7), probabilities, atol=1e-6)
+
+
+def test_without_selenium_a_line_says_what_to_install(small_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "selenium", None)
+    with pytest.raises(UserError, match=r"the proof of html: needs the package selenium.*pip install selenium"):
+        answer(small_run.write_page(tmp_path / "page.html"), np.zeros((1, 16, 16, 3), np.uint8))
+
+
+def test_without_chromium_a_line_says_what_to_install(small_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="needs Chromium and its driver"):
+        answer(small_run.write_page(tmp_path / "page.html"), np.zeros((1, 16, 16, 3), np.uint8))
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "page.html").write_text("<p>hello")
+    with pytest.raises(UserError, match="is not a page that"):
+        read_temperature(tmp_path / "page.html")
+
+
+def test_a_page_that_is_wrong_gives_no_answers(browser, small_run, tmp_path):
+    def lie(header):
+        header["golden"][0]["probabilities"] = header["golden"][0]["probabilities"][::-1]
+
+    with pytest.raises(UserError, match=r"refuses to answer.*golden picture 1"):
+        answer_in(browser, small_run.write_page(tmp_path / "page.html", lie), np.zeros((1, 16, 16, 3), np.uint8))
