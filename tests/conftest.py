@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = [
     "tests.fixtures.benchmarks",
     "tests.fixtures.browser",
+    "tests.fixtures.engine",
     "tests.fixtures.heads",
     "tests.fixtures.one_file",
     "tests.fixtures.photo_sets",

@@ -26,10 +26,11 @@ TEMPLATES = files("image_kit.exports") / "templates"
 ENGINE = ("engine.js", "engine_network.js", "engine_photo.js", "engine_trust.js")
 KERNELS = "kernels.wasm"
 HEIGHT_FIRST = 13  # Pillow's version that resizes the height first in some pictures (its pull request 9549)
-MOST_STEPS = 4096  # of the weights, see Block; finer ones change no probability by more than 1e-4
+# log2 of the steps of the weights, see Block. With more, no probability changes by 1e-4; with less, some by 1e-2.
+LEAST_BITS, MOST_BITS = 9, 12
 # A page may have 1.6 bytes for each byte of the weights as float16, and a pretrained network's 8 MB in all. The page
-# writes the block as base64, and has some code of its own.
-PER_WEIGHT, MAX_PAGE, PRETRAINED, CODE = 2 * 1.6, 8_000_000, 5_000_000, 80_000
+# writes the block as base64, and has 50 kB of code and design.
+PER_WEIGHT, MAX_PAGE, PRETRAINED, CODE = 2 * 1.6, 8_000_000, 5_000_000, 60_000
 
 
 def engine_text() -> str:
@@ -47,9 +48,10 @@ def pack_page_data(source: Source) -> bytes:
     """
     sizes = [array.size for layer in source.weights for array in layer]
     most = bytes_allowed(sum(sizes))
-    bits = min(math.log2(MOST_STEPS), bits_that_fit(sizes, most))
-    while len(packed := _pack(source, 2**bits)) > most and bits > 0:
-        bits -= 1.1 * (len(packed) - most) * 8 / sum(sizes) + 0.01  # layers with the finest steps do not shrink
+    bits = max(LEAST_BITS, min(MOST_BITS, bits_that_fit(sizes, most)))
+    while len(packed := _pack(source, 2**bits)) > most and bits > LEAST_BITS:
+        # A little more than in proportion, since layers with the finest steps do not shrink.
+        bits = max(LEAST_BITS, bits - 1.1 * (len(packed) - most) * 8 / sum(sizes) - 0.01)
     return packed
 
 

@@ -47,11 +47,12 @@ def write_layers(folded: Folded, image_shape: Sequence[int], block: Block) -> tu
     entries = []
     for number, layer in folded.layers.items():
         entry, weights = _lower(layer, shapes[layer.inputs[0]], shapes[number])
-        written, values = zip(*(block.add_weights(each) for each in weights), strict=True) if weights else ((), ())
-        layer.weights = [
-            value.reshape(array.shape) if value.size == array.size else array
-            for value, array in zip(values, layer.weights, strict=False)
-        ]
+        written = []
+        for array in weights:
+            stored, values = block.add_weights(array)
+            written.append(stored)
+            if values is not array and array.size == layer.weights[0].size:  # the kernel; all others stay as they are
+                layer.weights = [values.reshape(layer.weights[0].shape), *layer.weights[1:]]
         entry |= {"activation": layer.activation, "inputs": [places[each] for each in layer.inputs]}
         entries.append(entry | {"shape": shapes[number], "weights": written})
     return entries, [places[each] for each in (folded.output, folded.features) if each is not None]

@@ -11,33 +11,13 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings, strategies as st
 
 from image_kit.answering.lite_writer import Unsupported, flatbuffer, write_flatbuffer
-from tests.fixtures.networks import entry
+from tests.fixtures.networks import build_layers, entry
 
 IMAGE_SHAPE = (9, 8, 3)
 BATCHES = (1, 2, 7, 1)
 # float32 has a relative precision of 6e-8. Sums of up to 1,000 products in another order, and batch normalization that
 # is folded into weights, lose up to a hundred times as much in these few layers.
 PRECISION = 1e-5
-
-
-def build(network, image_shape, seed=0):
-    """The Keras model with both outputs, and weights as plain data; they are far from what training starts with."""
-    rng = np.random.default_rng(seed)
-    tensors, made, weights = {-1: keras.Input(image_shape)}, [], []
-    for number, layer in enumerate(network):
-        options = {key: value for key, value in layer.items() if key not in ("class", "inputs")}
-        inputs = [tensors[each] for each in layer.get("inputs", [number - 1])]
-        made.append(getattr(keras.layers, layer["class"])(**options))
-        tensors[number] = made[-1](inputs if len(inputs) > 1 else inputs[0])
-    for layer in made:
-        variables = [variable for variable in layer.variables if "seed" not in variable.path]
-        for variable in variables:
-            if "variance" in variable.path:
-                variable.assign(rng.uniform(0.2, 2, variable.shape))
-            elif "kernel" not in variable.path:
-                variable.assign(rng.normal(size=variable.shape))
-        weights.append([np.asarray(variable) for variable in variables])
-    return keras.Model(tensors[-1], [tensors[len(network) - 1], made[-1].input]), weights
 
 
 def run(content, images):
@@ -54,7 +34,7 @@ def operators(content):
 
 def assert_same(network, image_shape=IMAGE_SHAPE, seed=0):
     """Compare with Keras on batches of several sizes in one interpreter; returns the flatbuffer."""
-    model, weights = build(network, image_shape, seed)
+    model, weights = build_layers(network, image_shape, seed)
     content = flatbuffer(network, weights, image_shape)
     interpreter = Interpreter(model_content=bytes(content), num_threads=1)
     rng = np.random.default_rng(seed)
@@ -205,7 +185,7 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize(("layer", "message"), UNSUPPORTED)
 def test_other_layers_and_settings_are_named(layer, message):
-    _, weights = ([], []) if layer.get("data_format") == "channels_first" else build([layer], IMAGE_SHAPE)
+    _, weights = ([], []) if layer.get("data_format") == "channels_first" else build_layers([layer], IMAGE_SHAPE)
     weights = weights or [[np.zeros((3, 3, 3, 4), np.float32)]]
     with pytest.raises(Unsupported, match=message):
         flatbuffer([layer], weights, IMAGE_SHAPE)
@@ -223,7 +203,7 @@ def test_a_window_larger_than_its_input_is_named():
 
 def test_the_file_is_what_keras_would_write(tmp_path):
     network = [CONV, entry("Flatten"), entry("Dense", units=40), entry("Dense", activation="softmax")]
-    model, weights = build(network, IMAGE_SHAPE)
+    model, weights = build_layers(network, IMAGE_SHAPE)
     write_flatbuffer(tmp_path / "model.tflite", network, weights, IMAGE_SHAPE)
     model.export(tmp_path / "keras.tflite", format="litert", verbose=False)
     ours, theirs = (Interpreter(str(tmp_path / name)) for name in ("model.tflite", "keras.tflite"))
@@ -239,7 +219,7 @@ def test_the_file_is_what_keras_would_write(tmp_path):
 
 def test_weights_are_stored_once_and_aligned():
     network = [CONV, entry("Flatten"), entry("Dense", units=40), entry("Dense")]
-    _, weights = build(network, IMAGE_SHAPE)
+    _, weights = build_layers(network, IMAGE_SHAPE)
     content = bytes(flatbuffer(network, weights, IMAGE_SHAPE))
     kernels = [weights[0][0].transpose(3, 0, 1, 2), weights[2][0].T, weights[3][0].T]
     places = [content.find(kernel.tobytes()) for kernel in kernels]
@@ -249,7 +229,7 @@ def test_weights_are_stored_once_and_aligned():
 
 def test_features_may_be_left_out_or_chosen():
     network = [CONV, entry("GlobalAveragePooling2D"), entry("Dense", activation="relu"), entry("Dense")]
-    model, weights = build(network, IMAGE_SHAPE)
+    model, weights = build_layers(network, IMAGE_SHAPE)
     images = np.ones((2, *IMAGE_SHAPE), np.float32)
     alone = Interpreter(model_content=bytes(flatbuffer(network, weights, IMAGE_SHAPE, features_of=None)))
     assert alone.get_signature_runner()(images=images).keys() == {"output_0"}
