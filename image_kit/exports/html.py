@@ -29,13 +29,13 @@ NAMED = 6  # the most classes that the page's first sentence names
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def write(source: Source, path: Path, facts: PageFacts | None = None) -> list[str]:
+def write(source: Source, path: Path, facts: object = None) -> list[str]:
     """Write the page, whole or not at all; a file that exists is replaced.
 
     Args:
         source: the trained network.
         path: of the page.
-        facts: what the page says about the network; None for what its run folder says.
+        facts: what other formats need; the page tells what the run folder around the weights says.
 
     Returns:
         Lines for the user: none.
@@ -44,7 +44,7 @@ def write(source: Source, path: Path, facts: PageFacts | None = None) -> list[st
         UserError, ValueError: as `pack_page_data`.
         OSError: the file cannot be written.
     """
-    write_text(path, assemble(pack_page_data(source), facts or read_page_facts(source)))
+    write_text(path, assemble(pack_page_data(source), read_page_facts(source)))
     return []
 
 
