@@ -31,27 +31,26 @@ DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def write(source: Source, path: Path, facts: object = None) -> list[str]:
-    """Write the page with what its run folder says about the network; see `write_page`. Returns no notes."""
-    try:
-        write_page(source, path)
-    except ValueError as error:
-        raise UserError(f"--to html: {source.path}: {first_line(error)}; try saved_model") from None
-    return []
-
-
-def write_page(source: Source, path: Path, facts: PageFacts | None = None) -> None:
     """Write the page, whole or not at all; a file that exists is replaced.
 
     Args:
         source: the trained network.
         path: of the page.
-        facts: what the page says about the network; None for what its run folder says.
+        facts: what other formats need; the page tells what the run folder around the weights says.
+
+    Returns:
+        Lines for the user: none.
 
     Raises:
-        UserError, ValueError: as `pack_page_data`.
+        UserError: the network has a layer that the page cannot compute, or its data are damaged.
         OSError: the file cannot be written.
     """
-    write_text(path, assemble(pack_page_data(source), facts or read_page_facts(source)))
+    try:
+        data = pack_page_data(source)
+    except ValueError as error:
+        raise UserError(f"--to html: {source.path}: {first_line(error)}; try saved_model") from None
+    write_text(path, assemble(data, read_page_facts(source)))
+    return []
 
 
 def assemble(data: bytes, facts: PageFacts) -> str:

@@ -55,14 +55,12 @@ def answer(path: Path, images: np.ndarray) -> np.ndarray:
 
 def answer_in(browser: "WebDriver", path: Path, images: np.ndarray) -> np.ndarray:
     """As `answer`, in a Chromium that is open."""
-    temperature = read_temperature(path)
-    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
-    browser.get(path.absolute().as_uri())
-    with tempfile.TemporaryDirectory() as folder:
+    temperature, told = read_temperature(path), []
+    with tempfile.TemporaryDirectory() as folder, _collecting(browser):
+        browser.get(path.absolute().as_uri())
         files = [_save(image, Path(folder) / f"{number}.png") for number, image in enumerate(images)]
-        told = [
-            each for start in range(0, len(files), AT_ONCE) for each in _ask(browser, files[start : start + AT_ONCE])
-        ]
+        for start in range(0, len(files), AT_ONCE):
+            told += _ask(browser, files[start : start + AT_ONCE])
     refused = next((each for each in told if each["kind"] != "answer"), None)
     if refused:
         raise UserError(f"{path}: refused a picture of its proof ({refused['code']}: {refused['detail']})")
@@ -126,6 +124,16 @@ def missing_runtime() -> str | None:
 
 def _find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def _collecting(browser: "WebDriver") -> Iterator[None]:
+    """Let the pages that are opened in the body keep what they tell in `window.told`."""
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COLLECT})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def _ask(browser: "WebDriver", files: Sequence[Path]) -> list[dict[str, Any]]:

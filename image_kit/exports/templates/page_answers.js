@@ -71,7 +71,7 @@ class Card {
     this.element.className = `answer ${state}`;
     const name = this.isOne ? [] : [make("p", "file", make("bdi", "", this.file.name))];
     const title = make("h2", "", ...headline), above = kicker ? [make("p", "kicker", kicker)] : [];
-    if (title.textContent.length > 60) title.className = "long";
+    if (title.textContent.length > 36) title.className = "long";
     this.words.replaceChildren(...name, ...above, title, ...rest);
   }
 

@@ -47,7 +47,7 @@ def test_without_chromium_a_line_says_what_to_install(small_run, tmp_path, monke
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "page.html").write_text("<p>hello")
     with pytest.raises(UserError, match="is not a page that"):
-        answer(tmp_path / "page.html", np.zeros((1, 16, 16, 3), np.uint8))
+        read_temperature(tmp_path / "page.html")
 
 
 def test_a_page_that_is_wrong_gives_no_answers(browser, small_run, tmp_path):
