@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import augment_preview
 import check
 import evaluate
+import export
 import predict
 import train
 from data import prepare
 from image_kit import terminal
 
-EXAMPLES = 400  # for each command: 2,400 in all
+EXAMPLES = 400  # for each command: 2,800 in all
 NUMBERS = ["0", "1", "-1", "2", "3", "7", "64", "2048", "2049", "999999999999", "1e3", "0.5", "1.0", "1.5", "-0.1"]
 NUMBERS += ["nan", "inf", "-inf", "1e-9", "1e309", "0x10", "٣", "1_000", " 5", "", "five"]
 PATHS = ["missing", "empty", "a.txt", "empty/../empty", "-", "*", "[", "é\u0301", "a\x1b[31m", "x" * 300, "\udcff"]
@@ -29,6 +30,7 @@ COMMANDS = {
     "evaluate": evaluate.main,
     "predict": predict.main,
     "check": check.main,
+    "export": export.main,
     "augment_preview": augment_preview.main,
     "prepare": prepare.main,
 }

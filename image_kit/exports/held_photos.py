@@ -24,7 +24,7 @@ MOST_HELD = 300  # photos, which take 3 s; one of them is a third of a point of 
 MOST_FOR_CALIBRATION = 200  # photos
 FEWEST_UNSEEN = 30  # with fewer, photos that the network has seen are added
 MOST_READ = 3_000  # photos are read and hashed, 1 ms each, to find enough that the network has not seen
-DRAWN = 60  # pictures where there are no photos
+DRAWN = 20  # pictures where there are no photos, 30 ms each
 BLOCK = 100  # photos that are read at once
 
 
