@@ -240,3 +240,26 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}}))
     heavy = {"tensorflow", "keras", "matplotlib", "scipy", "pandas", "h5py", "cv2", "simplejpeg", "tqdm"}
     heavy |= {"concurrent", "email", "secrets"}
     assert loaded & heavy == set()
+
+
+def test_fast_gives_the_same_classes_and_is_made_once(trained, red, new_cat, run_command):
+    exact = run_command(trained[0], "predict.py", red, new_cat, "--json")
+    first, second = (run_command(trained[0], "predict.py", red, new_cat, "--json", "--fast") for _ in range(2))
+    made = trained[0] / "runs/first/model-int8.tflite"
+    try:
+        assert made.is_file(), first.stderr
+        assert first.stdout == second.stdout
+        assert second.stderr == SAID
+        for expected, received in zip(exact.stdout.splitlines(), first.stdout.splitlines(), strict=True):
+            one, other = json.loads(expected), json.loads(received)
+            assert one.keys() == other.keys()
+            assert one["label"] == other["label"]
+            assert one["probability"] == pytest.approx(other["probability"], abs=0.05)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def test_fast_answers_cannot_be_explained(trained, red, run_command):
+    process = run_command(trained[0], "predict.py", red, "--fast", "--explain")
+    assert process.returncode == 2
+    assert process.stderr.startswith("predict.py: error: --fast: cannot be explained")
