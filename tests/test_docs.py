@@ -48,6 +48,7 @@ SHORTER = {
     "data/prepare.py demo": "--per-class 4 4 4",
     "benchmarks/feature_limits.py": "--per-class 4",
     "benchmarks/pretrained_fine_tuning.py": "--epochs 1 --folds 0",
+    "benchmarks/one_file.py": "--photos 4",
     "tests/fuzz_files.py": "--cases 20",
 }
 # Presets like one that is trained anyway; the weights of one_conv take 800 MB.
