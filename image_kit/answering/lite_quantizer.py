@@ -103,6 +103,7 @@ class WeightsWriter(Rewriter):
     """Weights of dense layers and convolutions are int8; each image's own range makes its inputs int8 as it runs."""
 
     def copy(self, operator: Operator) -> None:
+        """See `Rewriter.copy`."""
         if operator.code not in HYBRID or self.source.constants[operator.inputs[1]].size < MANY:
             super().copy(operator)
             return
@@ -118,7 +119,7 @@ class IntegerWriter(Rewriter):
 
     Args:
         ranges: of every tensor that is not constant.
-        last: the operator that gives the answer; it stays float32.
+        answer: the tensor of the answer; the last operator with weights before it stays float32.
     """
 
     def __init__(self, source: Graph, image: int, ranges: Ranges, answer: int):
@@ -170,6 +171,7 @@ class IntegerWriter(Rewriter):
         return {tensor: scale_for(*united[find(tensor)]) for tensor in ranges}
 
     def copy(self, operator: Operator) -> None:
+        """See `Rewriter.copy`."""
         if operator.output not in self._chosen:
             super().copy(operator)
             return

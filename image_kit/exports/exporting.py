@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -117,9 +116,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _move(unfinished: Path, output: Path) -> None:
     """Put all files in their places; the record, export.json, comes last."""
-    if output.is_dir() and not output.is_symlink():
-        shutil.rmtree(output)
-    (unfinished / output.name).replace(output)
+    if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming; the old one goes with ours
+        with atomic.hidden_folder(output.parent, output.name) as replaced:
+            before = output.replace(replaced / output.name)
+            try:
+                (unfinished / output.name).replace(output)
+            except OSError:
+                before.replace(output)
+                raise
+    else:
+        (unfinished / output.name).replace(output)
     rest = [path for path in sorted(unfinished.rglob("*")) if path.is_file()]
     for path in sorted(rest, key=lambda path: path.name == EXPORT):
         target = output.parent / path.relative_to(unfinished)

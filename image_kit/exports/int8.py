@@ -1,4 +1,4 @@
-"""Smaller networks for LiteRT: weights and layers' outputs as 8-bit integers, or what is milder, each proven."""
+"""A run's network in 8-bit integers for LiteRT, with calibration and self-test, and how its answers differ."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,13 +14,7 @@ from image_kit.answering import (
 from image_kit.exports.source import Source
 from image_kit.trust import Trust, record_answers
 
-MAX_FALL = 0.01  # of accuracy; a form that loses more is not written unless it is the mildest
 CALIBRATION_IMAGES = 64  # ranges of more photos are as good: the answers to 1,198 photos changed for 2 with 64
-WORDS = {
-    "int8": "weights and layers' outputs as 8-bit integers",
-    "int8-weights": "weights as 8-bit integers, layers' outputs as float32",
-    "float16": "weights as float16",
-}
 
 
 @dataclass(frozen=True)

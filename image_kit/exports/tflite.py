@@ -51,14 +51,21 @@ def write_graph(source: Source, path: Path, graph: Graph, image: int, outputs: M
         archive.writestr(zipfile.ZipInfo(CLASSES), json.dumps(describe_classes(source), ensure_ascii=False, indent=2))
 
 
-def graph_of(source: Source) -> tuple[Graph, int, dict[str, int]]:
-    """The whole network from pixels to probabilities, its input, and its output by name. Errors as `write`."""
+def graph_of(source: Source, name: str = "tflite") -> tuple[Graph, int, dict[str, int]]:
+    """The whole network from pixels to probabilities, its input, and its output by name.
+
+    Args:
+        name: the format's, for messages.
+
+    Raises:
+        UserError: see `write`.
+    """
     try:
         return _build(source)
     except Unsupported as error:
-        raise UserError(f"--to tflite: {error} cannot be expressed by the kit's writer; try saved_model") from None
+        raise UserError(f"--to {name}: {error} cannot be expressed by the kit's writer; try saved_model") from None
     except ValueError as error:
-        raise UserError(f"--to tflite: {source.path}: {first_line(error)}") from None
+        raise UserError(f"--to {name}: {source.path}: {first_line(error)}") from None
 
 
 def _build(source: Source) -> tuple[Graph, int, dict[str, int]]:

@@ -118,3 +118,21 @@ def test_a_layer_that_a_format_cannot_express_is_named(tmp_path, name):
     with pytest.raises(UserError, match=message):
         FORMATS[name].write(source, tmp_path / "x", None)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_format_that_is_not_exact_may_change_one_answer_in_50(tmp_path):
+    """Where labels are known, more may change, as long as no more than one right answer in 100 is lost."""
+    source, chosen = write_source(tmp_path, "softmax"), replace(FORMATS["tflite"], is_exact=False)
+    reference = reference_of(source)
+    chosen.write(replace(source, weights=[[], source.weights[1], [-source.weights[2][0]]]), tmp_path / "a", None)
+    with pytest.raises(UserError, match=r"answers otherwise than the run: \d+ of 20 answers changed.*\(at most 2 %\)"):
+        prove(chosen, tmp_path / "a", source, reference)
+    answers = chosen.answer(tmp_path / "a", reference.photos.held.images, source).argmax(axis=1)
+    for labels, is_refused in ((answers, False), (reference.probabilities.argmax(axis=1), True)):
+        held = replace(reference.photos.held, labels=labels)
+        labelled = replace(reference, photos=replace(reference.photos, held=held, is_labelled=True))
+        if is_refused:
+            with pytest.raises(UserError, match=r"or 1 point of the accuracy; \d+\.\d are lost"):
+                prove(chosen, tmp_path / "a", source, labelled)
+        else:
+            assert prove(chosen, tmp_path / "a", source, labelled).changed_answers > 1
