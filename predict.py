@@ -28,7 +28,7 @@ EXAMPLES = """examples:
   python predict.py holiday "more/**/*.jpg"        all photos in a folder, and those that match a pattern
   python predict.py photo.jpg --weights runs/elephants_cars-1
   python predict.py photo.jpg --weights 50_epochs.h5 --preset elephants_cars
-  python predict.py holiday --fast                 many photos, two to three times as fast
+  python predict.py holiday --fast                 many photos, 1.6 to 1.8 times as fast
   python predict.py photo.jpg --json               one JSON object per line; --csv: a table for a spreadsheet
   python predict.py photo.jpg --show               saves a picture; --explain: with heat maps of where it looked
   python predict.py --test-image 12 --weights runs/fashion_mnist-1
