@@ -71,9 +71,9 @@ def _read_known(places: list[Path], digest: str) -> LiteModel | None:
         try:
             model = read(path) if os.path.isfile(path) else None
             if model and model.weights_sha256 == digest:
-                Int8Proof(**model.notes["proof"])
+                _refusal(Int8Proof(**model.notes["proof"]))  # raises if a forged file has other things there
                 return model
-        except (UserError, KeyError, TypeError) as error:
+        except (UserError, KeyError, TypeError, ValueError) as error:
             say(f"{error}" if isinstance(error, UserError) else f"{path}: has no proof; it is made again")
     return None
 

@@ -1,8 +1,10 @@
 """predict.py --fast: made once from the run's photos, kept beside it, and used only where its proof holds."""
 
+import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,14 @@ import numpy as np
 import pytest
 
 from image_kit import cache_folder
-from image_kit.answering import FlatbufferClassifier, LiteClassifier, answer_photos, load_classifier, read
+from image_kit.answering import (
+    FlatbufferClassifier,
+    LiteClassifier,
+    answer_photos,
+    load_classifier,
+    read,
+    write_flatbuffer_model,
+)
 from image_kit.exports import Int8Proof, fast, load_fast_classifier
 from image_kit.exports.fast import FAST
 from image_kit.features import identify
@@ -101,6 +110,22 @@ def test_a_damaged_file_is_made_again(run, capfd):
         load_fast_classifier(run)
         assert "damaged" in capfd.readouterr().err
         assert run.with_name(FAST).read_bytes() == whole
+
+
+@pytest.mark.parametrize("proof", [{"images": "many"}, {"accuracy": [1]}, {"changed": None}, {"other": 1}, "proof", []])
+def test_a_file_with_a_forged_proof_is_made_again(run, capfd, proof):
+    load_fast_classifier(run)
+    path = run.with_name(FAST)
+    model = read(path)
+    forged = {"proof": model.notes["proof"] | proof if isinstance(proof, dict) else proof}
+    network = path.read_bytes()[: json.loads(zipfile.ZipFile(path).read("origin.json"))["flatbuffer_bytes"]]
+    described = model.description, model.head, model.trust
+    write_flatbuffer_model(path, memoryview(network), described, run, forged)
+    assert read(path).notes == forged
+    capfd.readouterr()
+    load_fast_classifier(run)
+    assert f"{path}: has no proof; it is made again" in capfd.readouterr().err
+    assert read(path).notes == model.notes
 
 
 def test_a_file_of_other_weights_is_not_used(made, run, monkeypatch):
