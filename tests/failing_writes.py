@@ -1,0 +1,255 @@
+"""Make every write of a command fail once, and look at what it says, leaves and does afterwards. Needs strace (Linux).
+
+    python tests/failing_writes.py                                     every write of every command
+    python tests/failing_writes.py train export --errors ENOSPC        of two commands, as on a full disk
+    python tests/failing_writes.py check --only 3 --show               one fault, and what was said
+
+A command is run once to list its calls that write below its folder: to open a file for writing, write, fsync, rename,
+link, make a folder. Then it is run once for each of them, in a fresh copy of the folder, while strace makes that call
+fail. Each time it must end with exit status 0, if it can do without that file and says so, or with one line and 2; what
+was there before must be the same; nothing unfinished may be left; and the command must then succeed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ERRORS = ("ENOSPC", "EIO", "EACCES")
+CALLS = "openat,write,pwrite64,writev,fsync,fdatasync,rename,renameat2,link,linkat,mkdir,ftruncate,sendfile"
+CALLS += ",copy_file_range"
+SEED = "--seed 1"  # the same weights each time
+# In a folder with 24 photos, a run of each kind (head, net), and a cache of its own.
+COMMANDS = {
+    "train": f"train.py photos --run new {SEED}",
+    "train-network": f"train.py photos --preset elephants_cars --image-size 32 --epochs 2 --run new {SEED}",
+    "resume": "train.py --resume net --epochs 3",
+    "seeds": "train.py photos --seeds 2 --run new",
+    "evaluate": "evaluate.py unseen --weights runs/head",
+    "predict": "predict.py photos --weights runs/head --show --csv",
+    "explain": "predict.py photos/cars/000.jpg --weights runs/net --explain",
+    "fast": "predict.py photos --weights runs/head --fast",
+    "weights-alone": "predict.py photos/cars/000.jpg --weights alone.weights.h5",
+    "check": "check.py photos",
+    "export": "export.py runs/head --to tflite tflite-int8 onnx",
+    "html": "export.py runs/head --to html",
+    "saved-model": "export.py runs/head --to saved_model",
+    "preview": "augment_preview.py photos",
+    "split": "data/prepare.py split photos --output parts",
+    "demo": "data/prepare.py demo --output drawn --per-class 4 4 4",
+}
+# What a failed command may leave, since the next one goes on from it or takes another name.
+MAY_LEAVE = re.compile(r"evaluations|preview|predictions|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*")
+STRAY = re.compile(r"\.tmp-")
+OK_STATUSES = {"check": (0, 1)}  # 1: it found something
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The `place`-th call of its kind in a thread, which writes to `path`."""
+
+    call: str
+    place: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.place} {self.path}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended. `written` are the lines of strace."""
+
+    status: int
+    out: str
+    err: str
+    written: list[str]
+
+
+def run(name: str, folder: Path, *strace: str) -> Ended:
+    """Run a command in a folder, under strace with some options."""
+    log = folder.parent / "strace.log"
+    script, *options = COMMANDS[name].split()
+    traced = ["strace", "-f", "-qq", "-y", "-o", str(log), "--seccomp-bpf", f"-etrace={CALLS}", *strace]
+    environment = {
+        **os.environ,
+        "IMAGE_CLASSIFICATION_KIT_CACHE": str(folder / "cache"),
+        "TMPDIR": str(folder / "temporary"),
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    done = subprocess.run(
+        [*traced, sys.executable, str(ROOT / script), *options],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr, log.read_text(errors="replace").splitlines())
+
+
+def faults_of(lines: list[str], folder: Path) -> list[Fault]:
+    """The calls that write below a folder, once each, with the number of the call in its thread."""
+    counts: Counter = Counter()
+    faults = []
+    for line in lines:
+        if not (found := re.match(r"(\d+) +(\w+)\((.*)", line)):
+            continue  # the end of a call that another thread interrupted
+        thread, call, told = found.groups()
+        counts[thread, call] += 1
+        if call == "openat" and not re.search(r"O_WRONLY|O_RDWR|O_CREAT", told):
+            continue
+        # Calls either name paths in quotation marks, or have a number that strace translates: fsync(3</the/path>).
+        paths = (
+            re.findall(r'"([^"]*)"', told) if told.startswith(("AT_FDCWD", '"')) else re.findall(r"^\d+<(.*?)>", told)
+        )
+        below = [path for path in (os.path.join(folder, path) for path in paths) if path.startswith(f"{folder}/")]
+        if below and "EEXIST" not in told:
+            faults.append(Fault(call, counts[thread, call], os.path.relpath(below[-1], folder)))
+    return list(dict.fromkeys(faults))
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Each file below a folder and its bytes; None for a folder."""
+    return {str(path.relative_to(folder)): None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")}
+
+
+def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended, weights: bytes | None) -> list[str]:
+    """What is wrong after a fault: with what was said, with what was left, with the same command afterwards."""
+    wrong = []
+    good = OK_STATUSES.get(name, (0,))
+    if ended.status not in (*good, 2):
+        wrong.append(f"exit status {ended.status}")
+    if "Traceback" in ended.err:
+        wrong.append("a traceback")
+    if ended.status == 2 and not re.search(r"\w+\.py: error: .+\Z", ended.err.strip().splitlines()[-1]):
+        wrong.append("the last line is no error")
+    if ended.status in good and len(ended.out.split()) < len(whole.out.split()) - 3:
+        wrong.append("status 0 without the whole result")
+    if len(ended.err.splitlines()) > len(whole.err.splitlines()) + 10:
+        wrong.append(f"{len(ended.err.splitlines())} lines of messages")
+    after = contents(folder)
+    wrong += [f"left {path}" for path in after if STRAY.search(path)]
+    wrong += [f"lost {path}" for path in before.keys() - after.keys() if not path.startswith("cache")]
+    changed = [path for path in before.keys() & after.keys() if before[path] != after[path]]
+    wrong += [f"changed {path}" for path in changed if not MAY_LEAVE.fullmatch(path)]
+    if ended.status == 2:
+        wrong += [f"left {path}" for path in after.keys() - before.keys() if not MAY_LEAVE.fullmatch(path)]
+    wrong += [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
+    return wrong + complaints_afterwards(name, folder, ended, good, weights)
+
+
+def complaints_afterwards(name: str, folder: Path, ended: Ended, good: tuple, weights: bytes | None) -> list[str]:
+    """What is wrong with the same command after the fault is over."""
+    if name in ("train", "train-network", "seeds"):
+        for path in folder.glob("runs/new*"):
+            shutil.rmtree(path)
+    elif name != "resume" and ended.status in good:
+        return []  # its outputs are there
+    again = run(name, folder)
+    wrong = [f"afterwards exit status {again.status}: {again.err[-300:]}"] if again.status not in good else []
+    if weights is not None and weights != weights_of(folder, name):
+        wrong.append("afterwards other weights")
+    return wrong + [f"afterwards there is {path}" for path in contents(folder) if STRAY.search(path)]
+
+
+def weights_of(folder: Path, name: str) -> bytes | None:
+    """The weights that a training left."""
+    path = folder / "runs" / ("net" if name == "resume" else "new") / "best.weights.h5"
+    return path.read_bytes() if name in ("train", "train-network", "resume") and path.exists() else None
+
+
+def prepare(folder: Path) -> Path:
+    """Make the folder that each command starts in."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for part, label, colour in (
+        ("photos", "cars", (200, 60, 60)),
+        ("photos", "elephants", (60, 60, 200)),
+        ("unseen", "cars", (200, 60, 60)),
+    ):
+        (folder / part / label).mkdir(parents=True)
+        for number in range(12):
+            image = np.clip(rng.normal(colour, 40, (40, 40, 3)), 0, 255)
+            image[rng.integers(0, 30) :, rng.integers(0, 30) :] /= 2
+            Image.fromarray(image.astype(np.uint8)).save(folder / part / label / f"{number:03}.jpg")
+    for needed in ("temporary", "cache"):
+        (folder / needed).mkdir()
+    for name, kind in (("train", "head"), ("train-network", "net")):
+        made = run(name, folder)
+        assert made.status == 0, made.err
+        (folder / "runs/new").rename(folder / "runs" / kind)
+    shutil.copy(folder / "runs/net/best.weights.h5", folder / "alone.weights.h5")
+    shutil.rmtree(folder / "cache")
+    (folder / "cache").mkdir()
+    return folder
+
+
+def try_command(name: str, start: Path, args: argparse.Namespace) -> Counter:
+    """Try all faults of one command; print those that do harm, and count."""
+    outcomes: Counter = Counter()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place).resolve() / "here"
+        shutil.copytree(start, folder)
+        whole = run(name, folder)
+        if whole.status not in OK_STATUSES.get(name, (0,)):
+            raise SystemExit(f"{name} fails by itself: {whole.err}")
+        weights = weights_of(folder, name)
+        cases = [(fault, error) for fault in faults_of(whole.written, folder) for error in args.errors]
+        for number, (fault, error) in list(enumerate(cases))[args.first :: args.step]:
+            if args.only not in (None, number):
+                continue
+            shutil.rmtree(folder)
+            shutil.copytree(start, folder)
+            before = contents(folder)
+            ended = run(name, folder, f"-einject={fault.call}:error={error}:when={fault.place}")
+            hit = [line for line in ended.written if "(INJECTED)" in line]
+            if not any(str(folder) in line or not line.split("(", 1)[1].startswith(("AT_FDCWD", "/")) for line in hit):
+                outcomes["missed"] += 1
+                continue
+            wrong = complaints(name, folder, before, ended, whole, weights)
+            outcomes["harm" if wrong else f"exit status {ended.status}"] += 1
+            if wrong or args.show:
+                said = ended.err.strip().splitlines()[-1:]
+                print(
+                    f"{name} {number} {error} at {fault}: {wrong}; {said}",
+                    flush=True,
+                )
+            if args.show:
+                print(ended.err, *hit, sep="\n", flush=True)
+    return outcomes
+
+
+def main() -> None:
+    """Try the commands that are named; exit with status 1 if a fault does harm."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("commands", nargs="*", choices=[*COMMANDS, []], help="default: all")
+    parser.add_argument("--errors", nargs="+", choices=ERRORS, default=ERRORS, help="default: all of them")
+    parser.add_argument("--first", type=int, default=0, help="leave out the faults before this one")
+    parser.add_argument("--step", type=int, default=1, help="try every N-th fault (default: 1)")
+    parser.add_argument("--only", type=int, help="try one fault, by its number")
+    parser.add_argument("--show", action="store_true", help="print what the command says")
+    args = parser.parse_args()
+    harm = 0
+    with tempfile.TemporaryDirectory() as place:
+        start = prepare(Path(place).resolve() / "start")
+        for name in args.commands or COMMANDS:
+            outcomes = try_command(name, start, args)
+            harm += outcomes["harm"]
+            print(name, dict(outcomes), flush=True)
+    sys.exit(bool(harm))
+
+
+if __name__ == "__main__":
+    main()
