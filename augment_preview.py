@@ -1,6 +1,7 @@
 """Show what augmentation does to photos: random transforms as JPEGs, and a contact sheet of them all."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
-from image_kit.files import replacing, taking_file
+from image_kit.files import fill_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.terminal import say
@@ -84,8 +85,7 @@ def main() -> None:
         save_jpegs(args.output, args.prefix or path.stem, transformed)
         captions = map(describe_transform, drawn)
         rows.append([(image, path.name), *zip(transformed, captions, strict=True)])
-    with taking_file(args.output / "contact_sheet", ".png", "_") as sheet:
-        plot_contact_sheet(rows, sheet)
+    sheet = fill_file(None, args.output / "contact_sheet", ".png", partial(plot_contact_sheet, rows), "_")
     say(f"{args.count} transforms of {len(photos)} photo{'s' if len(photos) > 1 else ''} are in {args.output}/")
     print(sheet)
 
@@ -134,8 +134,7 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 def save_jpegs(folder: Path, prefix: str, images: list[np.ndarray]) -> None:
     """Write `prefix`_1.jpeg, `prefix`_2.jpeg, ..., without the numbers of files that exist."""
     for image in images:
-        with taking_file(folder / prefix, ".jpeg", "_") as path, replacing(path) as temporary:
-            Image.fromarray(image).save(temporary, quality=90)
+        fill_file(None, folder / prefix, ".jpeg", partial(Image.fromarray(image).save, quality=90), "_")
 
 
 if __name__ == "__main__":

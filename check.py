@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.files import new_folder, take_folder
+from image_kit.files import fill_folder
 from image_kit.photos import tune_memory
 from image_kit.terminal import progress, run, say, telling_how_to_go_on
 
@@ -61,9 +61,8 @@ def main() -> None:
         backbone, keeps = load_backbone(args.backbone), not args.no_cache
         photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups)
         check = check_folder(photos, checking)
-    output = args.output or take_folder(CHECKS / args.folder.resolve().name)
-    with new_folder(output) as unfinished:
-        write_tables(unfinished, check)
+    numbered = CHECKS / args.folder.resolve().name
+    output = fill_folder(args.output, numbered, lambda unfinished: write_tables(unfinished, check))
     write_report(output, check)
     if args.json:
         print(json.dumps(check.as_dict(), ensure_ascii=False))

@@ -33,7 +33,6 @@ from image_kit.datasets import (
     shift_image_set,
 )
 from image_kit.errors import UserError, first_line
-from image_kit.files import take_folder
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import tune_memory
 from image_kit.reports import (
@@ -135,10 +134,12 @@ def main() -> None:
     probabilities, images, scores = scored.probabilities, scored.images, scored.scores
     facts = {"weights": str(weights), "images": args.what, "unreadable": scored.unreadable, "shift": args.shift}
     result = {**facts, **scores.as_dict()}
-    output = args.output or take_folder(EVALUATIONS / Path(args.what).resolve().name)
-    with atomic.new_folder(output) as unfinished:
+
+    def fill(unfinished: Path) -> None:
         write_predictions(unfinished / "predictions.csv", probabilities, images, scores.class_names)
         atomic.write_json(unfinished / "scores.json", result)
+
+    output = atomic.fill_folder(args.output, EVALUATIONS / Path(args.what).resolve().name, fill)
     print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
     draw_pictures(output, probabilities, images, scores)
     write_report(output, args.what, facts, scored)
@@ -159,15 +160,16 @@ def compare(args: argparse.Namespace) -> None:
         scored = score_weights(args, weights, seen)  # its pixels are forgotten before the next run needs some
         names = scored.scores.class_names
         answers[run] = RunAnswers(scored.images.names, scored.images.labels, scored.probabilities, names)
-        unreadable |= scored.unreadable
-        left_out = max(left_out, scored.seen_in_training)
+        unreadable, left_out = unreadable | scored.unreadable, max(left_out, scored.seen_in_training)
     compared = compare_runs(answers)
     facts = {"images": args.what, "unreadable": unreadable, "seen_in_training": left_out, "shift": args.shift}
     result = {**facts, **compared.as_dict()}
-    output = args.output or take_folder(EVALUATIONS / f"{Path(args.what).resolve().name}-compared")
-    with atomic.new_folder(output) as unfinished:
+
+    def fill(unfinished: Path) -> None:
         write_differences(unfinished / "differences.csv", compared)
         atomic.write_json(unfinished / "comparison.json", result)
+
+    output = atomic.fill_folder(args.output, EVALUATIONS / f"{Path(args.what).resolve().name}-compared", fill)
     print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
     left = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
     summary = f"{', '.join(compared.runs)}, asked about the same {compared.scores[0].total:,} images."

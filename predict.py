@@ -8,13 +8,12 @@ answers. For photos like the validation images, the right class is then among th
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 from image_kit import terminal as command_line
 from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError
-from image_kit.files import taking_file
+from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
 from image_kit.terminal import is_terminal, progress, say
@@ -136,8 +135,7 @@ def main() -> None:
 
     write_answers(style, answers(), sys.stdout, [source.name for source in sources])
     if picture and picture.shown:
-        with nullcontext(args.output) if args.output else taking_file(PREDICTIONS / "answers", ".png") as path:
-            say(picture.save(path))
+        say(picture.sentence(fill_file(args.output, PREDICTIONS / "answers", ".png", picture.save)))
     if failed:
         sys.exit(1)
 

@@ -1,6 +1,7 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,7 +166,7 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
             start_afresh()
             run = start(settings)
             seeds.refuse_changed_photos(run.data.trained_on)
-            run.build(lambda each=settings: seeds.open_run(each, lambda: new_folder(args, first, is_worker=False)))
+            run.build(lambda each=settings: seeds.open_run(each, lambda fill: new_folder(args, first, False, fill)))
             for name, scores in complete(run, args.device, distribution).items():
                 say(f"Seed {settings.recipe.seed}: {name}: {scores.sentence()}")
         summary = seeds.summarize()
@@ -238,15 +239,15 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")
 
 
-def new_folder(args: argparse.Namespace, settings: Settings, is_worker: bool) -> RunFolder:
-    """The folder of a new run: --run's, or the first free one of NAME-1, NAME-2, ..."""
+def new_folder(
+    args: argparse.Namespace, settings: Settings, is_worker: bool, fill: Callable[[RunFolder], None] | None = None
+) -> RunFolder:
+    """The folder of a new run: --run's, or the first free one of NAME-1, NAME-2, ...; filled with its settings."""
     default = settings.name if settings.name in PRESETS else Path(settings.folder or "").name
     default += "_demo" if settings.is_demo else ""
     if is_worker:
         return WorkerRunFolder(Path(default))
-    folder = RunFolder.create(args.run, default)
-    folder.write_settings(settings)
-    return folder
+    return RunFolder.create(args.run, default, fill or (lambda folder: folder.write_settings(settings)))
 
 
 def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

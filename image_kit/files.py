@@ -7,11 +7,13 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from image_kit.leftovers import remove_leftovers, temporary_name
 
 
 @contextlib.contextmanager
@@ -19,9 +21,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Write a file under a temporary name and rename it only when it is complete.
 
     The body writes one file at the temporary path. That path is in the same folder (a move between disks would not be
-    atomic), is hidden, and ends in the whole final name, because Keras and others choose a format by the suffixes.
-    Parent folders are created. If the body raises, also by Ctrl-C, the temporary file is removed and a file that
-    already exists at `path` is not changed.
+    atomic), is hidden, and ends in the final name, because Keras and others choose a format by the suffixes. Parent
+    folders are created. If the body raises, also by Ctrl-C, the temporary file is removed and a file that already
+    exists at `path` is not changed. What a killed process left in the folder is removed first.
 
     Yields:
         The temporary path; no file exists there yet.
@@ -33,14 +35,22 @@ def replacing(path: Path | str) -> Iterator[Path]:
             `path`, not the temporary file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary_file(path) as temporary:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)  # otherwise the new name may be lost
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path) -> Iterator[Path]:
+    """The path of a file that does not exist yet; one that exists after the body is removed. Errors name `path`."""
+    make_folder(path.parent)
+    remove_leftovers(path.parent)
     # Not `tempfile`: its files can be read by their owner only, also after the move.
-    temporary = path.with_name(f".tmp-{os.urandom(4).hex()}.{path.name}")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)  # otherwise the new name may be lost
     except OSError as error:
         if error.errno and error.filename in (None, str(temporary)):  # others are about files that the body reads
             raise OSError(error.errno, error.strerror, str(path)) from error
@@ -51,10 +61,66 @@ def replacing(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def fill_file(
+    chosen: Path | None, numbered: Path, suffix: str, write: Callable[[Path], object], separator: str = "-"
+) -> Path:
+    """Write a new file under a temporary name, and give it its own when it is complete. Nothing is replaced.
+
+    Args:
+        chosen: the path; None for the first free one of numbered-1.suffix, numbered-2.suffix, ... If another command
+            has made a file there meanwhile, this one gets a number too.
+        numbered: see `chosen`.
+        suffix: such as ".png".
+        write: writes the file at the path that it is given.
+        separator: before the number.
+
+    Returns:
+        The path of the complete file.
+
+    Raises:
+        OSError: see `replacing`.
+    """
+    names = free_paths(numbered, suffix, separator)
+    if chosen:
+        names = itertools.chain([chosen], free_paths(chosen.with_suffix(""), chosen.suffix, separator))
+    with _temporary_file(chosen or numbered.with_name(numbered.name + suffix)) as temporary:
+        write(temporary)
+        sync(temporary)
+        path = _take_free(temporary, names, _rename_to_free)
+        sync(path.parent)
+        return path
+
+
+def _take_free(temporary: Path, names: Iterable[Path], rename: Callable[[Path, Path], object]) -> Path:
+    """Give a file or folder the first of some names that no other command takes."""
+    for name in names:
+        try:
+            rename(temporary, name)
+            return name
+        except OSError:
+            if not os.path.lexists(name):
+                raise
+    raise AssertionError("there is always another number")
+
+
+def _rename_to_free(path: Path, new: Path) -> None:
+    """Give a file a new name. Raises FileExistsError if there is such a file."""
+    if os.name == "nt":  # where `rename` refuses to replace a file
+        path.rename(new)
+        return
+    try:
+        os.link(path, new)  # its old name goes at the end of `_temporary_file`
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links: there the name is taken first, by an empty file
+        new.touch(exist_ok=False)
+        path.replace(new)
+
+
+def sync(path: Path) -> None:
     """Wait until a file or a folder is on the disk. Windows has no such call for folders, some disks have none."""
     try:
-        number = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+        number = _open(path)
     except OSError:
         return
     try:
@@ -66,46 +132,102 @@ def _sync(path: Path) -> None:
         os.close(number)
 
 
+def _open(path: Path) -> int:
+    if path.is_file():
+        with contextlib.suppress(PermissionError):  # a copy of a photo that is read-only
+            return os.open(path, os.O_RDWR)  # Windows asks for that
+    return os.open(path, os.O_RDONLY)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until a folder and everything in it are on the disk."""
+    from image_kit.threads import threads  # 20 ms, which the answer to one photo does not need
+
+    inside = list(folder.rglob("*"))
+    list(threads().map(sync, [path for path in (*inside, folder) if not path.is_symlink()]))
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in, so that they are still there after a power failure."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync(each.parent)
+
+
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
     """Fill a folder under a temporary name and rename it when it is complete, so that there is never half of one.
 
     Yields:
-        An empty, hidden folder in the same parent folder; if the body raises, it is removed with everything in it, and
-        so is an empty folder at `path`, as `take_folder` makes it.
+        An empty, hidden folder in the same parent folder; if the body raises, it is removed with everything in it.
 
     Raises:
         OSError: the folder cannot be made, or `path` exists and is not empty.
     """
     path = Path(path)
-    try:
-        with hidden_folder(path.parent, path.name) as temporary:
-            yield temporary
-            with contextlib.suppress(FileNotFoundError):
+    with hidden_folder(path.parent, path.name) as temporary:
+        yield temporary
+        sync_tree(temporary)
+        if os.name == "nt":
+            with contextlib.suppress(OSError):
                 path.rmdir()  # Windows does not rename over an empty folder
-            temporary.rename(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.rmdir()
-        raise
+        temporary.rename(path)
+        sync(path.parent)
+
+
+def fill_folder(chosen: Path | None, numbered: Path, fill: Callable[[Path], object]) -> Path:
+    """Fill a new folder under a temporary name, and give it its own when it is complete. Nothing is replaced.
+
+    Args:
+        chosen: the folder; None for the first free one of numbered-1, numbered-2, ... If another command has made a
+            folder there meanwhile, this one gets a number too.
+        numbered: see `chosen`.
+        fill: writes the files, at least one, into the folder that it is given.
+
+    Returns:
+        The path of the complete folder.
+
+    Raises:
+        OSError: see `hidden_folder`.
+    """
+    names = itertools.chain([chosen], free_paths(chosen)) if chosen else free_paths(numbered)
+    folder = chosen or numbered
+    with hidden_folder(folder.parent, folder.name) as temporary:
+        fill(temporary)
+        sync_tree(temporary)
+        path = _take_free(temporary, names, Path.rename)
+        sync(path.parent)
+        return path
 
 
 @contextlib.contextmanager
 def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
     """An empty, hidden folder in `parent`, for files that are moved from it; it is removed at the end in any case.
 
-    Parent folders are created.
+    Parent folders are created. What a killed process left in `parent` is removed first.
 
     Raises:
         OSError: the folder cannot be made.
     """
-    parent.mkdir(parents=True, exist_ok=True)
-    temporary = parent / f".tmp-{os.urandom(4).hex()}.{name}"
+    make_folder(parent)
+    remove_leftovers(parent)
+    temporary = parent / temporary_name(name)
     temporary.mkdir()
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case."""
+    import tempfile  # 10 ms, which the answer to one photo does not need
+
+    remove_leftovers(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -134,40 +256,6 @@ def shortened(absolute: Path | str) -> Path:
     """A path that is easier to read in messages, if it lies below the current folder."""
     path = Path(absolute)
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def take_folder(path: Path) -> Path:
-    """Make the first of path-1, path-2, ... that does not exist, so that no other command takes it at the same time.
-
-    Returns:
-        An empty folder, for `new_folder` or to be filled.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for candidate in free_paths(path):
-        with contextlib.suppress(FileExistsError):  # another command took it just now
-            candidate.mkdir()
-            return candidate
-    raise AssertionError("there is always another number")
-
-
-@contextlib.contextmanager
-def taking_file(path: Path, suffix: str, separator: str = "-") -> Iterator[Path]:
-    """Take the first free one of path-1.suffix, path-2.suffix, ... for the body, so that no other command does.
-
-    Yields:
-        The path of an empty file, which the body replaces. If the body raises before that, the file is removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for candidate in free_paths(path, suffix, separator):
-        with contextlib.suppress(FileExistsError):
-            candidate.touch(exist_ok=False)
-            break
-    try:
-        yield candidate
-    finally:
-        with contextlib.suppress(OSError):
-            if not candidate.stat().st_size:
-                candidate.unlink()
 
 
 def free_paths(path: Path, suffix: str = "", separator: str = "-") -> Iterator[Path]:

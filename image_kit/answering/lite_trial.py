@@ -10,7 +10,6 @@ source that you would run a program from.
 import contextlib
 import hashlib
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +42,8 @@ def refuse_unsafe_network(flatbuffer: memoryview, name: str) -> None:
     digest = hashlib.sha256(flatbuffer).hexdigest()
     if _line(digest) in _lines():
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "network.tflite")
+    with atomic.scratch_folder() as folder:
+        path = folder / "network.tflite"
         path.write_bytes(flatbuffer)
         _try(path, name, BARE)
     remember(digest)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.datasets import ImageSet
+from image_kit.files import replacing
 
 
 def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, class_names: Sequence[str]) -> None:
@@ -22,7 +23,10 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         OSError: the file cannot be written.
     """
     # Names of files that are not valid UTF-8 are written byte for byte.
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
         for name, label, row in zip(images.names, images.labels, probabilities, strict=True):

@@ -6,7 +6,6 @@ Each format is written to a folder that is removed, and then answers in a proces
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +19,7 @@ from image_kit.exports.exporting import size_of
 from image_kit.exports.formats import Facts, Format, file_name
 from image_kit.exports.proof import Reference, prove
 from image_kit.exports.source import Source
+from image_kit.files import scratch_folder
 from image_kit.terminal import progress, table
 
 TIMED = 33  # images: the first alone, which is the cold start, then all of them
@@ -49,8 +49,8 @@ def _measure(chosen: Format, source: Source, reference: Reference) -> dict[str, 
     chosen.refuse_missing_packages()
     if missing := chosen.missing_runtime():
         raise UserError(f"{chosen.name}: {missing}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, file_name(source, chosen))
+    with scratch_folder() as folder:
+        path = folder / file_name(source, chosen)
         chosen.write(source, path, Facts(source.path.parent, reference.photos))
         proof = prove(chosen, path, source, reference)
         cold, milliseconds = _time(chosen, path, reference)

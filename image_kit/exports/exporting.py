@@ -1,7 +1,9 @@
 """Write a run in another form, prove it, and put it in its place with what belongs to it: all or nothing."""
 
+import ctypes
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from image_kit.exports.classes_file import CLASSES, EXAMPLES, describe_classes, 
 from image_kit.exports.formats import Facts, Format
 from image_kit.exports.proof import Proof, Reference, prove, versions_of
 from image_kit.exports.source import Source
+from image_kit.leftovers import temporary_name
 
 EXPORT = "export.json"
 TEMPLATES = Path(__file__).with_name("templates")
@@ -115,19 +118,34 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _move(unfinished: Path, output: Path) -> None:
-    """Put all files in their places; the record, export.json, comes last."""
-    if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming; the old one goes with ours
-        with atomic.hidden_folder(output.parent, output.name) as replaced:
-            before = output.replace(replaced / output.name)
-            try:
-                (unfinished / output.name).replace(output)
-            except OSError:
-                before.replace(output)
-                raise
-    else:
-        (unfinished / output.name).replace(output)
-    rest = [path for path in sorted(unfinished.rglob("*")) if path.is_file()]
-    for path in sorted(rest, key=lambda path: path.name == EXPORT):
+    """Put all files in their places; the network comes last, so that the same command may go on if this is killed."""
+    atomic.sync_tree(unfinished)
+    made = unfinished / output.name
+    beside = [path for path in sorted(unfinished.rglob("*")) if path.is_file() and made not in (path, *path.parents)]
+    for path in sorted(beside, key=lambda path: path.name == EXPORT):
         target = output.parent / path.relative_to(unfinished)
-        target.parent.mkdir(exist_ok=True)
+        atomic.make_folder(target.parent)
         path.replace(target)
+    for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:
+        atomic.sync(folder)
+    if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming
+        _exchange(made, output)  # the old one goes with ours
+    else:
+        made.replace(output)
+    atomic.sync(output.parent)
+
+
+def _exchange(folder: Path, other: Path) -> None:
+    """Give two folders each other's name: at once where Linux can. Elsewhere a kill between may leave `other` gone."""
+    if sys.platform == "linux":
+        rename = getattr(ctypes.CDLL(None), "renameat2", None)
+        if rename and not rename(-100, os.fsencode(folder), -100, os.fsencode(other), 2):  # AT_FDCWD, RENAME_EXCHANGE
+            return
+    aside = folder.with_name(temporary_name(folder.name))
+    other.rename(aside)
+    try:
+        folder.rename(other)
+    except OSError:
+        aside.rename(other)
+        raise
+    aside.rename(folder)

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from image_kit.errors import UserError
+from image_kit.files import scratch_folder
 
 if TYPE_CHECKING:  # selenium is an extra
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -56,9 +56,9 @@ def answer(path: Path, images: np.ndarray) -> np.ndarray:
 def answer_in(browser: "WebDriver", path: Path, images: np.ndarray) -> np.ndarray:
     """As `answer`, in a Chromium that is open."""
     temperature, told = read_temperature(path), []
-    with tempfile.TemporaryDirectory() as folder, _collecting(browser):
+    with scratch_folder() as folder, _collecting(browser):
         browser.get(path.absolute().as_uri())
-        files = [_save(image, Path(folder) / f"{number}.png") for number, image in enumerate(images)]
+        files = [_save(image, folder / f"{number}.png") for number, image in enumerate(images)]
         for start in range(0, len(files), AT_ONCE):
             told += _ask(browser, files[start : start + AT_ONCE])
     refused = next((each for each in told if each["kind"] != "answer"), None)

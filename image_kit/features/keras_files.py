@@ -4,7 +4,6 @@
 attribute model_config and the weights in the group model_weights. A .weights.h5 of this kit describes itself.
 """
 
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from image_kit.features.keras_networks import (
     rescale_input,
 )
 from image_kit.features.model_config import ModelConfig, Place, read_config
+from image_kit.files import scratch_folder
 from image_kit.terminal import say
 from image_kit.weights import Network, count_numbers, read_description, read_network_weights
 
@@ -95,8 +95,8 @@ def _read_zip(path: Path) -> tuple[ModelConfig, Weights]:
             if members[name].compress_type != zipfile.ZIP_STORED or members[name].file_size > path.stat().st_size:
                 raise ValueError(f"its {name} is compressed, which Keras never does")
         config = read_config(archive.read(CONFIG))
-        with tempfile.TemporaryDirectory() as folder:
-            extracted = Path(folder, WEIGHTS)
+        with scratch_folder() as folder:
+            extracted = folder / WEIGHTS
             extracted.write_bytes(archive.read(WEIGHTS))
             return config, _read_weights(extracted, config, _read_group)
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ MAX_BYTES = 2 * 10**9  # of all kinds together: the features of 600,000 photos
 # Opening a shard takes .05 ms, so many small ones are merged. Large ones are not copied again; and each is removed as a
 # whole when the folder is full.
 MERGE_FROM, SMALL_BYTES, MERGED_BYTES = 16, 4 * 2**20, 32 * 2**20  # shards, bytes of a small one, of a merged one
-ABANDONED_SECONDS = 24 * 3600  # a temporary file is written within seconds
 
 
 def merge_small(folder: Path, shard_format: ShardFormat) -> None:
@@ -61,14 +59,6 @@ def merge(paths: list[Path], shard_format: ShardFormat) -> None:
         shard_format.write(merged, rows)
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed long ago."""
-    with contextlib.suppress(OSError):
-        for path in folder.glob(f".tmp-*{SUFFIX}"):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
 
 
 def remove_least_used(root: Path) -> None:

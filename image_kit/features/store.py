@@ -20,8 +20,9 @@ import numpy as np
 
 from image_kit import cache_folder
 from image_kit.features.backbone import Backbone
-from image_kit.features.shard_upkeep import merge, merge_small, remove_abandoned, remove_least_used
+from image_kit.features.shard_upkeep import merge, merge_small, remove_least_used
 from image_kit.features.shards import SUFFIX, DamagedShard, ShardFormat, is_shard
+from image_kit.leftovers import remove_leftovers
 from image_kit.photos import SIGNATURE_VALUES, Preprocessing
 from image_kit.terminal import say
 
@@ -144,7 +145,7 @@ class FeatureStore:
                     with contextlib.suppress(OSError):
                         merge([path], self._format)
                 merge_small(self._folder, self._format)
-                remove_abandoned(self._folder)
+                remove_leftovers(self._folder)
                 self._trim()
 
     def _trim(self) -> None:

@@ -56,9 +56,12 @@ class AnswerSheet:
             heat_map = self.explain(image, answer.label)
             self.shown.append((overlay(picture, heat_map), f"evidence for {answer.label}"))
 
-    def save(self, path: Path) -> str:
-        """Write the PNG; returns a sentence for the user."""
+    def save(self, path: Path) -> None:
+        """Write the PNG."""
         save_grid([self.shown], Grid(columns=4, side=SIDE, size=SMALL_SIZE), path, "Answers")
+
+    def sentence(self, path: Path) -> str:
+        """What tells the user where the PNG is."""
         return f"Picture: {path}" + (f" (of the first {SHOWN} photos)" if self.left_out else "")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from image_kit.answering import KerasClassifier, score_images
 from image_kit.datasets import Data
 from image_kit.errors import UserError
+from image_kit.files import replacing
 from image_kit.pictures import plot_test_scores
 from image_kit.recipe import Recipe
 from image_kit.training.run_folder import RunFolder
@@ -118,11 +119,14 @@ class ScoreEachEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Called by Keras. Adds a row to test_each_epoch.csv and draws the picture again."""
         scores = score_images(self.classifier, self.images)[1]
-        is_new = not self.file.exists()
-        with open(self.file, "a", encoding="utf-8", newline="") as file:
-            if is_new:
-                csv.writer(file).writerow(["epoch", "accuracy"])
-            csv.writer(file).writerow([epoch + 1, scores.accuracy])
-        with open(self.file, encoding="utf-8", newline="") as file:
-            points = [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]
+        # An epoch that a killed run had scored already is trained again, and scored again.
+        points = [*(point for point in self._read_points() if point[0] <= epoch), (epoch + 1, scores.accuracy)]
+        with replacing(self.file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("epoch", "accuracy"), *points])
         plot_test_scores(points, scores.total, self.folder.file("test_each_epoch.png"), self.folder.path.name)
+
+    def _read_points(self) -> list[tuple[int, float]]:
+        if not self.file.exists():
+            return []
+        with open(self.file, encoding="utf-8", newline="") as file:
+            return [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]

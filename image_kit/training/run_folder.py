@@ -5,11 +5,12 @@ import csv
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.files import replacing, take_folder, write_json
+from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.recipe import Recipe
 from image_kit.terminal import say
 from image_kit.training.settings import Settings
@@ -44,18 +45,28 @@ class RunFolder:
         self.history: list[dict[str, float]] = []
 
     @classmethod
-    def create(cls, name: str | None, default: str) -> "RunFolder":
-        """A new, empty folder below runs/: `name`, or the first free one of default-1, default-2, ...
+    def create(
+        cls, name: str | None, default: str, fill: Callable[["RunFolder"], object] = lambda run: None
+    ) -> "RunFolder":
+        """A new folder below runs/: `name`, or the first free one of default-1, default-2, ...
+
+        Args:
+            name: a plain name.
+            default: see above.
+            fill: writes what every run has, so that there is never a folder without it.
 
         Raises UserError if `name` exists already or is not a plain name.
         """
-        if name is not None:
-            check_new_name(name)
-            with contextlib.suppress(FileExistsError):
-                (RUNS / name).mkdir(parents=True)
-                return cls(RUNS / name)
+        if name is None:
+            return cls(fill_folder(None, RUNS / default, lambda path: fill(cls(path))))
+        check_new_name(name)
+        try:
+            with new_folder(RUNS / name) as unfinished:
+                fill(cls(unfinished))
+        except OSError:
             check_new_name(name)  # another command took it just now
-        return cls(take_folder(RUNS / default))
+            raise
+        return cls(RUNS / name)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -135,23 +146,21 @@ class RunFolder:
     def append_history(self, row: dict[str, float]) -> None:
         """Add one epoch to history.csv. It is on disk when this returns."""
         self.history.append(row)
-        is_new = len(self.history) == 1
-        with open(self.file(HISTORY), "w" if is_new else "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self.history[0]))
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        self._write_history()
 
     def cut_history(self, epochs: int) -> None:
         """Keep the first `epochs` rows, which are those of the saved weights."""
         self.history = self.history[:epochs]
         if self.history:
-            with replacing(self.file(HISTORY)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=list(self.history[0]))
-                writer.writeheader()
-                writer.writerows(self.history)
+            self._write_history()
         else:
             self.file(HISTORY).unlink(missing_ok=True)
+
+    def _write_history(self) -> None:
+        with replacing(self.file(HISTORY)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.history[0]))
+            writer.writeheader()
+            writer.writerows(self.history)
 
     def history_columns(self) -> dict[str, list[float]]:
         """The history in the form of Keras's `History.history`: a list for each metric."""

@@ -128,17 +128,22 @@ class SeedRuns:
         """The settings of runs that are not begun, or not complete."""
         return [each for each in self.settings if self.path is None or not self._folder(each).is_scored()]
 
-    def open_run(self, settings: Settings, create: Callable[[], RunFolder]) -> RunFolder:
-        """The folder of one run. For the first one all folders are made, in the one that `create` makes."""
+    def open_run(self, settings: Settings, create: Callable[[Callable[[RunFolder], None]], RunFolder]) -> RunFolder:
+        """The folder of one run. For the first one all folders are made, in the one that `create` makes.
+
+        Args:
+            settings: of the run.
+            create: makes the folder of all, filled by the function that it is given.
+        """
         if self.path is None:
-            folder = create()
-            for each in self.settings:
-                run = RunFolder(folder.path / f"seed-{each.recipe.seed}")
-                run.path.mkdir()
-                run.write_settings(each)
-            folder.write_settings(self.settings[0])  # tells other commands what all runs are about
-            self.path = folder.path
+            self.path = create(self._fill).path
         return RunFolder.open(self._folder(settings).path)
+
+    def _fill(self, folder: RunFolder) -> None:
+        """Make the folders of all runs, so that a run that is killed knows of all of them."""
+        for each in self.settings:
+            RunFolder(folder.path / f"seed-{each.recipe.seed}").write_settings(each)
+        folder.write_settings(self.settings[0])  # tells other commands what all runs are about
 
     def refuse_changed_photos(self, trained_on: np.ndarray) -> None:
         """Raise UserError if complete runs were trained on other photos, uint64 (n,) fingerprints."""

@@ -4,7 +4,6 @@ Keras's own `model.load_weights` reads the file too. `description.py` says what 
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import h5py
@@ -13,6 +12,7 @@ import numpy as np
 
 from image_kit.compute import dtype_policy, shapes_only
 from image_kit.errors import UserError, first_line
+from image_kit.files import scratch_folder
 from image_kit.trust import Trust
 from image_kit.weights.building import check_head
 from image_kit.weights.checksum import verify_checksum, write_checksum
@@ -86,9 +86,9 @@ def _network_that_fits(path: Path, description: Description, fallback: Fallback)
 def _load_any_layout(model: keras.Model, path: Path) -> None:
     with h5py.File(path, "r") as file:
         is_old = "layer_names" in file.attrs or "model_weights" in file
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         # Keras chooses its reader by the name alone, and refuses the tutorials' `50_epochs.h5` or any other.
-        link = Path(folder, "old.h5" if is_old else "new.weights.h5")
+        link = folder / ("old.h5" if is_old else "new.weights.h5")
         try:
             link.symlink_to(path.resolve())
         except OSError:  # Windows lets few users make links

@@ -1,11 +1,13 @@
+import errno
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from image_kit.files import new_folder, replacing, take_folder, taking_file, write_json, write_text
+from image_kit.files import fill_file, fill_folder, new_folder, replacing, write_json, write_text
 
 
 def test_the_temporary_file_is_hidden_next_to_its_place_and_keeps_every_suffix(tmp_path):
@@ -121,38 +123,77 @@ def test_a_new_folder_is_there_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["below"]
 
 
+def put(text):
+    """A function that fills a new folder with one file."""
+    return lambda folder: (folder / "a.txt").write_text(text)
+
+
 def test_names_count_from_1(tmp_path):
     (tmp_path / "x-1").mkdir()
     (tmp_path / "x-3").touch()
-    assert [take_folder(tmp_path / "x").name for _ in range(3)] == ["x-2", "x-4", "x-5"]
-    with taking_file(tmp_path / "a", ".png", "_") as first, taking_file(tmp_path / "a", ".png", "_") as second:
-        assert (first.name, second.name) == ("a_1.png", "a_2.png")
-        second.write_bytes(b"2")
-    assert {path.name for path in tmp_path.glob("a*")} == {"a_2.png"}  # nothing was written into the first one
+    assert [fill_folder(None, tmp_path / "x", put("a")).name for _ in range(3)] == ["x-2", "x-4", "x-5"]
+
+    def second_first(path):
+        assert fill_file(None, tmp_path / "a", ".png", lambda other: other.write_bytes(b"2"), "_").name == "a_1.png"
+        path.write_bytes(b"1")
+
+    assert fill_file(None, tmp_path / "a", ".png", second_first, "_").name == "a_2.png"
+    assert [path.read_bytes() for path in sorted(tmp_path.glob("a*"))] == [b"2", b"1"]
 
 
 def test_many_at_once_get_names_of_their_own(tmp_path):
     def take(number: int) -> tuple[Path, Path]:
-        with taking_file(tmp_path / "a", ".txt") as path:
-            write_text(path, str(number))
-        return path, take_folder(tmp_path / "b")
+        written = fill_file(None, tmp_path / "a", ".txt", lambda path: path.write_text(str(number)))
+        return written, fill_folder(None, tmp_path / "b", put(str(number)))
 
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(take, range(64)))
     assert [path.read_text() for path, _ in taken] == [str(number) for number in range(64)]
-    assert len({folder for _, folder in taken}) == 64
+    assert [(folder / "a.txt").read_text() for _, folder in taken] == [str(number) for number in range(64)]
+    assert len(list(tmp_path.iterdir())) == 128
+
+
+def test_a_chosen_name_that_another_command_takes_meanwhile_gets_a_number(tmp_path):
+    def fill(folder):
+        fill_folder(tmp_path / "x", tmp_path / "unused", put("first"))
+        put("second")(folder)
+
+    def write(path):
+        fill_file(tmp_path / "b.png", tmp_path / "unused", ".png", lambda other: other.write_text("first"))
+        path.write_text("second")
+
+    assert fill_folder(tmp_path / "x", tmp_path / "unused", fill) == tmp_path / "x-1"
+    assert fill_file(tmp_path / "b.png", tmp_path / "unused", ".png", write) == tmp_path / "b-1.png"
+    texts = {path.name: path.read_text() for path in (*tmp_path.glob("*/a.txt"), *tmp_path.glob("*.png"))}
+    assert texts == {"a.txt": texts["a.txt"], "b.png": "first", "b-1.png": "second"}
+    assert [(tmp_path / name / "a.txt").read_text() for name in ("x", "x-1")] == ["first", "second"]
 
 
 def test_a_taken_folder_becomes_the_new_one_or_goes(tmp_path):
-    path = take_folder(tmp_path / "x")
-    with new_folder(path) as unfinished:
-        (unfinished / "a.txt").write_text("a")
+    path = fill_folder(None, tmp_path / "x", put("a"))
     assert [each.name for each in path.iterdir()] == ["a.txt"]
 
-    def stop_half_way():
-        with new_folder(take_folder(tmp_path / "x")):
-            raise KeyboardInterrupt
+    def stop(folder):
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stop_half_way()
+        fill_folder(None, tmp_path / "x", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fill_file(None, tmp_path / "x", ".png", stop)
     assert [each.name for each in tmp_path.iterdir()] == ["x-1"]
+
+
+def test_a_disk_without_hard_links_has_numbered_files_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a-1.txt").touch()
+    assert fill_file(None, tmp_path / "a", ".txt", lambda path: path.write_text("a")).name == "a-2.txt"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.txt", "a-2.txt"]
+
+
+def test_a_name_as_long_as_the_disk_allows_is_written(tmp_path):
+    name = "ä" * 120 + ".weights.h5"  # 251 bytes of 255
+    write_text(tmp_path / name, "a")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -23,7 +23,8 @@ def test_a_sheet_shows_photos_and_arrays(tmp_path):
         sheet.add(PhotoSource("photo.jpg", content), ANSWER, GREEN)
         assert max(sheet.shown[0][0].shape) <= 600
         assert sheet.shown[0][1] == "photo.jpg\ndogs 80.0%\ncats 20.0%"
-        assert sheet.save(tmp_path / "sheet.png") == f"Picture: {tmp_path / 'sheet.png'}"
+        sheet.save(tmp_path / "sheet.png")
+        assert sheet.sentence(tmp_path / "sheet.png") == f"Picture: {tmp_path / 'sheet.png'}"
         assert has_green(tmp_path / "sheet.png")
 
 
@@ -61,7 +62,7 @@ def test_only_the_first_photos_are_kept(tmp_path):
     for _ in range(SHOWN + 5):
         sheet.add(PhotoSource("a", GREEN), ANSWER, GREEN)
     assert (len(sheet.shown), sheet.left_out) == (SHOWN, 5)
-    assert sheet.save(tmp_path / "sheet.png").endswith(f"sheet.png (of the first {SHOWN} photos)")
+    assert sheet.sentence(tmp_path / "sheet.png").endswith(f"sheet.png (of the first {SHOWN} photos)")
 
 
 def test_an_overlay_is_bright_where_the_map_is():

@@ -20,7 +20,7 @@ def seeds(tmp_path, monkeypatch):
     """Three runs that are begun, in runs/three."""
     monkeypatch.chdir(tmp_path)
     runs = SeedRuns.plan(SETTINGS, 3)
-    runs.open_run(runs.settings[0], lambda: RunFolder.create("three", "unused"))
+    runs.open_run(runs.settings[0], lambda fill: RunFolder.create("three", "unused", fill))
     return runs
 
 

@@ -1,0 +1,139 @@
+"""Temporary names that tell who made them, so that what a killed process left is removed by the next command.
+
+    .tmp-<place>-<process>-<start>-<number>.<final name>
+
+A place is one boot of one machine, and there one set of process numbers: a container has its own. A process is named
+by its number and the time of its start, since numbers are used again. Only a process in the same place can be asked
+whether it lives, so only there a leftover is removed at once. On a network disk it may belong to another machine, whose
+processes cannot be seen: there it is removed when nothing in it has changed for OLD_SECONDS. Locks would not do: some
+network disks have none, or keep them to one machine.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+OLD_SECONDS = 24 * 3600  # a temporary file is written within seconds, a folder of many photos within an hour
+LONGEST_NAME = 180  # bytes of a final name in a temporary one: most disks allow 255 in all
+_OWNED = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9a-f]{1,7})-([0-9a-f]{1,16})-[0-9a-f]+\.")
+_EARLIER = re.compile(r"\.tmp-[0-9a-f]{8}\.")  # of versions of the kit that did not write down who made it
+_numbers = itertools.count()
+
+
+def temporary_name(name: str) -> str:
+    """A hidden name that nobody else has, for what will be called `name`; it ends in the same suffixes."""
+    while len(os.fsencode(name)) > LONGEST_NAME:
+        name = name[1:]
+    process = os.getpid()  # asked each time: a fork has another
+    return f".tmp-{_place()}-{process:x}-{_start_of_this(process):x}-{next(_numbers):x}.{name}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what dead processes left in a folder; once for each folder and process, as it takes a look at each name.
+
+    What cannot be removed, because it belongs to another user, for instance, stays.
+    """
+    _remove_once(os.path.abspath(folder), os.getpid())
+
+
+@cache
+def _remove_once(folder: str, process: int) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for path in [Path(entry.path) for entry in entries if entry.name.startswith(".tmp-")]:
+            with contextlib.suppress(OSError):
+                if _is_leftover(path):
+                    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether nobody will use a temporary file or folder any more."""
+    if owned := _OWNED.match(path.name):
+        place, process, start = owned[1], int(owned[2], 16), int(owned[3], 16)
+        if place == _place():
+            return not _is_alive(process, start)
+    elif not _EARLIER.match(path.name):
+        return False
+    return time.time() - _last_change(path) > OLD_SECONDS
+
+
+def _last_change(path: Path) -> float:
+    """When a file, or anything in a folder, was last written; seconds since 1970."""
+    inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+    return max(each.lstat().st_mtime for each in (path, *inside))
+
+
+def _is_alive(process: int, start: int) -> bool:
+    """Whether the process of this number, on this machine, is the one that started then; True if that is not known."""
+    if process == os.getpid():
+        return start == _start_of_this(process)
+    if sys.platform == "linux":
+        try:
+            os.kill(process, 0)  # asks only; not on Windows, where it ends the process
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass  # of another user
+    elif not _psutil().pid_exists(process):
+        return False
+    found = _start_of(process)
+    return found is None or found == start
+
+
+@cache
+def _start_of_this(process: int) -> int:
+    return _start_of(process) or 0
+
+
+def _start_of(process: int) -> int | None:
+    """When a process started, in 1/100 s or the kernel's ticks; -1 if it has ended, None if that is not known."""
+    if sys.platform == "linux":
+        try:
+            fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:  # /proc may hide the processes of other users
+            return None
+        return -1 if fields[0] in b"ZX" else int(fields[19])  # a zombie waits for its parent only
+    try:
+        return round(100 * _psutil().Process(process).create_time())
+    except _psutil().Error:
+        return None
+
+
+@cache
+def _place() -> str:
+    """8 hexadecimal digits: this boot of this machine, and the set of process numbers that this process sees."""
+    if sys.platform == "linux":
+        try:
+            facts = [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")]
+            facts += [os.readlink(f"/proc/self/ns/{name}") for name in ("pid", "time") if _has_namespace(name)]
+        except OSError:
+            facts = [os.urandom(8).hex()]  # equal to no other, so age alone decides
+    else:
+        import platform  # these two take 30 ms, which Linux does not need
+        import uuid
+
+        facts = [platform.node(), str(uuid.getnode())]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:8]
+
+
+def _has_namespace(name: str) -> bool:
+    return name == "pid" or os.path.lexists(f"/proc/self/ns/{name}")
+
+
+def _psutil():
+    import psutil  # 20 ms, which Linux does not need
+
+    return psutil

@@ -1,0 +1,142 @@
+"""What killed processes left is removed; what others still write, on this machine or another, never is."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from image_kit import leftovers
+from image_kit.files import hidden_folder, new_folder, replacing, scratch_folder, write_text
+from tests.conftest import ROOT
+
+WRITES = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from image_kit.files import hidden_folder, replacing
+folder = Path(sys.argv[1])
+with replacing(folder / "a.weights.h5") as file, hidden_folder(folder, "new") as new:
+    file.write_text("half")
+    (new / "deep").mkdir()
+    (new / "deep/a.txt").write_text("half")
+    print("written", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def writing(tmp_path):
+    """Start a process that has a temporary file and a temporary folder in tmp_path."""
+    process = subprocess.Popen([sys.executable, "-c", WRITES, tmp_path, ROOT], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"written\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def remove(folder):
+    leftovers._remove_once.cache_clear()  # as in a new process
+    leftovers.remove_leftovers(folder)
+
+
+def test_a_living_process_keeps_its_own_and_a_killed_one_leaves_nothing(tmp_path, writing):
+    before = names(tmp_path)
+    assert len(before) == 2
+    remove(tmp_path)
+    assert names(tmp_path) == before
+    writing.kill()
+    if sys.platform != "win32":
+        os.waitid(os.P_PID, writing.pid, os.WEXITED | os.WNOWAIT)  # dead, and a zombie until its parent looks
+        remove(tmp_path)
+        assert names(tmp_path) == []
+    writing.wait()
+    remove(tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", ["replacing", "new_folder", "hidden_folder"])
+def test_whatever_writes_into_a_folder_cleans_it(tmp_path, writing, write):
+    writing.kill()
+    writing.wait()
+    leftovers._remove_once.cache_clear()
+    if write == "replacing":
+        write_text(tmp_path / "b.txt", "b")
+    elif write == "new_folder":
+        with new_folder(tmp_path / "b") as unfinished:
+            (unfinished / "b.txt").touch()
+    else:
+        with hidden_folder(tmp_path, "b"):
+            assert len(names(tmp_path)) == 1
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+def test_a_number_that_is_used_again_is_another_process(tmp_path):
+    ours = leftovers.temporary_name("a")
+    place, process, start, _ = ours.removeprefix(".tmp-").split(".")[0].split("-")
+    earlier = f".tmp-{place}-{process}-{int(start, 16) - 1:x}-0.a"
+    for name in (ours, earlier):
+        (tmp_path / name).touch()
+    remove(tmp_path)
+    assert names(tmp_path) == [ours]
+
+
+def test_of_another_machine_only_what_has_not_changed_for_a_day_is_removed(tmp_path):
+    other = leftovers.temporary_name("a").replace(leftovers._place(), "00000000")
+    long_ago = time.time() - leftovers.OLD_SECONDS - 60
+    for name in (other, ".tmp-0123abcd.best.weights.h5"):  # the second by an earlier version
+        (tmp_path / "old" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "old" / name).touch()
+        os.utime(tmp_path / "old" / name, (long_ago, long_ago))
+        (tmp_path / "new" / name / "deep").mkdir(parents=True)
+        (tmp_path / "new" / name / "deep/a.txt").touch()
+        os.utime(tmp_path / "new" / name, (long_ago, long_ago))  # a file in it is new
+    for folder in ("old", "new"):
+        remove(tmp_path / folder)
+    assert names(tmp_path / "old") == []
+    assert len(names(tmp_path / "new")) == 2
+
+
+def test_names_that_are_not_ours_stay_however_old(tmp_path):
+    for name in (".tmp-notes.txt", ".tmp-", "tmp-0123abcd.x", ".tmp-0123abcdef.x", ".tmp-xyzxyzxy-1-1-0.x"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    before = names(tmp_path)
+    remove(tmp_path)
+    assert names(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_has_names_of_its_own(tmp_path):
+    with replacing(tmp_path / "a") as ours:
+        ours.touch()
+        child = os.fork()
+        if not child:
+            os._exit(leftovers.temporary_name("a").split("-")[2] == f"{os.getppid():x}")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.jpg").touch()
+    place = leftovers._place()
+    (tmp_path / f".tmp-{place}-{os.getpid():x}-1-0.x").symlink_to(tmp_path / "photos")
+    remove(tmp_path)
+    assert names(tmp_path) == ["photos"]
+    assert names(tmp_path / "photos") == ["a.jpg"]
+
+
+def test_a_scratch_folder_is_found_again_by_the_next_command(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        assert folder.parent == tmp_path
+        assert leftovers._OWNED.match(folder.name)
+        remove(tmp_path)
+        assert folder.is_dir()
+    assert names(tmp_path) == []
