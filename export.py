@@ -11,8 +11,9 @@ from pathlib import Path
 from image_kit import terminal as command_line
 from image_kit.errors import UserError
 from image_kit.exports import FORMATS, file_name
+from image_kit.named_networks import NamedNetworks
 from image_kit.terminal import say
-from image_kit.weights import find_weights
+from image_kit.weights import Fallback, find_weights
 
 EXPORTS = "exports"
 EXAMPLES = """examples:
@@ -60,7 +61,7 @@ def main() -> None:
 
     chosen = [FORMATS[name] for name in dict.fromkeys(args.to or FORMATS)]
     weights = find_weights(args.run)
-    source = read_source(weights)
+    source = read_source(weights, Fallback(NamedNetworks("models")))
     outputs = {each: args.output or weights.parent / EXPORTS / file_name(source, each) for each in chosen}
     if not args.compare:
         for each, output in outputs.items():

@@ -136,7 +136,7 @@ def train_one(
     if args.features_only:
         return print(keep_all_features(settings, args.part))
     is_worker = bool(distribution and not distribution.is_chief)
-    run = prepare_runs(settings, NETWORKS, preset_of(settings), distribution)(settings)
+    run = prepare_runs(settings, NETWORKS, preset_of(settings), distribution, folder)(settings)
     # The folder is made after the model is built, so that an error before leaves no empty one.
     run.build(lambda: folder or new_folder(args, settings, is_worker))
     with telling_how_to_go_on(lambda: how_to_go_on(run, distribution)):

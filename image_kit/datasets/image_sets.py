@@ -1,12 +1,12 @@
 """The images of a data set, divided into parts: what all commands train on and score."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from image_kit.photos import PhotoStore, Preprocessing, Subset
+from image_kit.photos import PhotoStore, Preprocessing, Subset, class_name
 
 LISTED = 10  # classes that a message names; more would hide the rest of it
 
@@ -57,6 +57,18 @@ class Data:
         """uint64 fingerprints of the photos that determine the weights: train and validation; empty for arrays."""
         seen = [self.parts[part].fingerprints for part in ("train", "validation")]
         return np.concatenate([each for each in seen if each is not None] or [np.empty(0, np.uint64)])
+
+    def with_class_names(self, names: tuple[str, ...]) -> "Data":
+        """The same images, their labels indices into `names`, if these are the class names in another spelling.
+
+        Runs of older versions have the spelling of the folders, in which accents may stand apart, and so another order.
+        """
+        spelled = [class_name(name) for name in names]
+        if names == self.class_names or sorted(spelled) != sorted(self.class_names):
+            return self
+        new_labels = np.array([spelled.index(name) for name in self.class_names], np.int32)
+        parts = {part: replace(images, labels=new_labels[images.labels]) for part, images in self.parts.items()}
+        return replace(self, class_names=names, parts=parts)
 
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many images each part has, for up to LISTED classes."""

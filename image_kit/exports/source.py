@@ -1,9 +1,8 @@
 """What is exported: a trained network as plain data, read from its weights file without TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from image_kit.errors import UserError
 from image_kit.trust import Trust
 from image_kit.weights import (
     Description,
@@ -38,17 +37,23 @@ class Source:
 
 
 def read_source(path: Path, fallback: Fallback | None = None) -> Source:
-    """Read a weights file that contains its network.
+    """Read a weights file.
+
+    Args:
+        path: contains its network, or names one of the fallback's networks, as older versions of the kit wrote it.
 
     Raises:
-        UserError: it does not exist, is damaged, or only names its network.
+        UserError: it does not exist, is damaged, or only names its network, which the fallback does not know.
     """
-    description = (fallback or Fallback()).describe(path)
-    if description.network is None:
-        raise UserError(
-            f"{path}: names its network, {description.model}, but does not contain it (an older version of the kit "
-            "wrote it); train again, then export"
-        )
-    weights = read_network_weights(path, description)
-    head = head_of_network(description.network)
-    return Source(path, description, head, description.network, weights, read_trust(path, description))
+    fallback = fallback or Fallback()
+    description = fallback.describe(path)
+    network = description.network or _named_network(path, description, fallback)
+    weights = read_network_weights(path, replace(description, network=network))
+    return Source(path, description, head_of_network(network), network, weights, read_trust(path, description))
+
+
+def _named_network(path: Path, description: Description, fallback: Fallback) -> Network:
+    """The network that a file of an older version of the kit names."""
+    from image_kit.weights import network_of  # imports Keras, 3 s, which files that contain their network do not need
+
+    return network_of(fallback.build(path, description))

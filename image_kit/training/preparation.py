@@ -12,9 +12,10 @@ from image_kit.errors import UserError
 from image_kit.files import shortened
 from image_kit.named_networks import NamedNetworks
 from image_kit.terminal import progress, say, telling_how_to_go_on
+from image_kit.training.run_folder import RunFolder
 from image_kit.training.settings import Settings
 from image_kit.training.start import set_up_training
-from image_kit.weights import LAST, read_description
+from image_kit.weights import LAST, Description, read_description
 
 if TYPE_CHECKING:  # imports TensorFlow, or scipy, which takes .3 s; --help need not wait for them
     from image_kit.answering import Scores
@@ -29,12 +30,17 @@ reading = partial(progress, label="reading")  # a bar for photos that are read
 
 
 def prepare_runs(
-    settings: Settings, networks: NamedNetworks, preset: str | None, distribution: "Distribution | None"
+    settings: Settings,
+    networks: NamedNetworks,
+    preset: str | None,
+    distribution: "Distribution | None",
+    folder: RunFolder | None = None,
 ) -> "Callable[[Settings], Run | HeadRun]":
     """Load the images, and return what makes a run on them from settings that differ in the seed at most.
 
     Args:
         networks, preset, distribution: of `Run`; a head needs no distribution.
+        folder: of a run to resume, whose classes keep their spelling and order.
 
     Raises:
         UserError: there are no images, or too few.
@@ -46,6 +52,8 @@ def prepare_runs(
         _describe(head_data)
         return lambda settings: HeadRun(settings, head_data, backbone, preset)
     data = _load_images(settings)
+    if folder and (before := _description_of_last(folder)):
+        data = data.with_class_names(before.class_names)
     _describe(data)
 
     def make_run(settings: Settings) -> "Run":
@@ -132,13 +140,18 @@ def _load_images(settings: Settings) -> Data:
     return data
 
 
+def _description_of_last(folder: RunFolder) -> Description | None:
+    """What is known of the last complete epoch, from which a resume goes on; None before its end."""
+    last = folder.file(LAST)  # written after the epoch's row in history.csv
+    return read_description(last) if last.is_file() else None
+
+
 def how_to_go_on(run: "Run | HeadRun", distribution: "Distribution | None") -> str:
     """The message after Ctrl-C, or after another machine was lost."""
     folder = run.folder
     if run.recipe.backbone:
         return f"Go on with: python train.py --resume {folder.path}"
-    last = folder.file(LAST)  # written after the epoch's row in history.csv; a resume starts from it
-    description = read_description(last) if last.is_file() else None
+    description = _description_of_last(folder)
     done = description.epoch if description else 0
     everywhere = " on every machine" if distribution and distribution.machines > 1 else ""
     return f"Epochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"

@@ -88,6 +88,6 @@ class Fallback:
         if self.networks is None:
             raise UserError(
                 f"{path}: names its network, {description.model}, but does not contain it (an older version of the kit "
-                "wrote it); use it with predict.py and evaluate.py, or train again"
+                "wrote it); use it with predict.py, evaluate.py and export.py, which know that network, or train again"
             )
         return self.networks.build(description.model, shape, len(description.class_names))
