@@ -208,14 +208,19 @@ def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
     Parent folders are created. What a killed process left in `parent` is removed first.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be made, or what the body raises. It names `parent / name`, not the hidden folder.
     """
     make_folder(parent)
     remove_leftovers(parent)
     temporary = parent / temporary_name(name)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         yield temporary
+    except OSError as error:
+        if error.errno and str(temporary) in str(error.filename):
+            shown = str(error.filename).replace(str(temporary), str(parent / name))
+            raise OSError(error.errno, error.strerror, shown) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -128,6 +128,14 @@ def put(text):
     return lambda folder: (folder / "a.txt").write_text(text)
 
 
+@pytest.mark.parametrize("inside", ["scores.json", "deep/scores.json"])
+def test_an_error_in_a_new_folder_names_it_as_it_will_be_called(tmp_path, inside):
+    with pytest.raises(OSError, match="Is a directory") as caught, new_folder(tmp_path / "evaluation") as folder:
+        (folder / inside / "in_the_way").mkdir(parents=True)
+        write_text(folder / inside, "{}")
+    assert caught.value.filename == str(tmp_path / "evaluation" / inside)
+
+
 def test_names_count_from_1(tmp_path):
     (tmp_path / "x-1").mkdir()
     (tmp_path / "x-3").touch()
