@@ -12,7 +12,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
-from image_kit.terminal import say
+from image_kit.terminal import say, show
 from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
@@ -87,7 +87,7 @@ def main() -> None:
         rows.append([(image, path.name), *zip(transformed, captions, strict=True)])
     sheet = fill_file(None, args.output / "contact_sheet", ".png", partial(plot_contact_sheet, rows), "_")
     say(f"{args.count} transforms of {len(photos)} photo{'s' if len(photos) > 1 else ''} are in {args.output}/")
-    print(sheet)
+    show(str(sheet))
 
 
 def choose_augmentation(args: argparse.Namespace) -> Augmentation:

@@ -9,7 +9,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
 from image_kit.photos import tune_memory
-from image_kit.terminal import progress, run, say, telling_how_to_go_on
+from image_kit.terminal import progress, run, say, show, telling_how_to_go_on
 
 CHECKS = Path("checks")
 BACKBONE = "lite0"
@@ -67,7 +67,7 @@ def main() -> None:
     if args.json:
         print(json.dumps(check.as_dict(), ensure_ascii=False))
     else:
-        print("\n".join(check.summary()))
+        show("\n".join(check.summary()))
     say(f"All findings, and a report with the photos, are in {output}/")
     sys.exit(check.is_serious)
 

@@ -44,7 +44,7 @@ from image_kit.reports import (
     write_comparison_report,
     write_evaluation_report,
 )
-from image_kit.terminal import progress, say
+from image_kit.terminal import progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 from presets import PRESETS
@@ -140,7 +140,7 @@ def main() -> None:
         atomic.write_json(unfinished / "scores.json", result)
 
     output = atomic.fill_folder(args.output, EVALUATIONS / Path(args.what).resolve().name, fill)
-    print(json.dumps(result) if args.json else f"{scores.sentence()}\n\n{scores.table()}")
+    print(json.dumps(result)) if args.json else show(f"{scores.sentence()}\n\n{scores.table()}")
     draw_pictures(output, probabilities, images, scores)
     write_report(output, args.what, facts, scored)
     say(f"The report, confusion matrix, mistakes and predictions are in {output}/")
@@ -170,7 +170,7 @@ def compare(args: argparse.Namespace) -> None:
         atomic.write_json(unfinished / "comparison.json", result)
 
     output = atomic.fill_folder(args.output, EVALUATIONS / f"{Path(args.what).resolve().name}-compared", fill)
-    print(json.dumps(result) if args.json else "\n".join([compared.table(), "", *compared.sentences()]))
+    print(json.dumps(result)) if args.json else show("\n".join([compared.table(), "", *compared.sentences()]))
     left = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
     summary = f"{', '.join(compared.runs)}, asked about the same {compared.scores[0].total:,} images."
     page = ComparisonPage(Path(args.what).name, summary, compared, scored.images, left, describe_unreadable(unreadable))

@@ -12,7 +12,7 @@ from image_kit import terminal as command_line
 from image_kit.errors import UserError
 from image_kit.exports import FORMATS, file_name
 from image_kit.named_networks import NamedNetworks
-from image_kit.terminal import say
+from image_kit.terminal import say, show
 from image_kit.weights import Fallback, find_weights
 
 EXPORTS = "exports"
@@ -88,7 +88,7 @@ def export_one(chosen, output: Path, source, reference, as_json: bool) -> dict:
     for note in notes:
         say(note)
     if not as_json:
-        print(f"{output}: {proof.sentence()}")
+        show(f"{output}: {proof.sentence()}")
     return {"file": str(output), "format": chosen.name, **vars(proof), "notes": notes}
 
 

@@ -14,7 +14,7 @@ from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
-from image_kit.terminal import say, telling_how_to_go_on
+from image_kit.terminal import say, show, telling_how_to_go_on
 from image_kit.training import (
     RunFolder,
     SeedRuns,
@@ -134,7 +134,7 @@ def train_one(
         distribution: from `start_tensorflow`; None for a head, of which only fine-tuning needs TensorFlow.
     """
     if args.features_only:
-        return print(keep_all_features(settings, args.part))
+        return show(keep_all_features(settings, args.part))
     is_worker = bool(distribution and not distribution.is_chief)
     run = prepare_runs(settings, NETWORKS, preset_of(settings), distribution, folder)(settings)
     # The folder is made after the model is built, so that an error before leaves no empty one.
@@ -171,8 +171,8 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
                 say(f"Seed {settings.recipe.seed}: {name}: {scores.sentence()}")
         summary = seeds.summarize()
     for name, scores in summary.scores.items():
-        print(f"{name}{' (drawings)' if first.is_demo else ''}: {scores.sentence()}")
-    print(f"weights: {seeds.path / BEST} (those of seed {summary.chosen})")
+        show(f"{name}{' (drawings)' if first.is_demo else ''}: {scores.sentence()}")
+    show(f"weights: {seeds.path / BEST} (those of seed {summary.chosen})")
 
 
 def preset_of(settings: Settings) -> str | None:
@@ -277,10 +277,10 @@ def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFol
     """The test scores and the weights file, on stdout."""
     for name, each in scores.items():
         images = name.replace("look_alikes", "look-alikes").replace("_", " ")
-        print(f"{images}{' (drawings)' if settings.is_demo else ''}: {each.sentence()}")
+        show(f"{images}{' (drawings)' if settings.is_demo else ''}: {each.sentence()}")
     if not scores:
-        print("no test images: no test score")
-    print(f"weights: {folder.file(BEST)}")
+        show("no test images: no test score")
+    show(f"weights: {folder.file(BEST)}")
 
 
 if __name__ == "__main__":

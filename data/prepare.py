@@ -27,7 +27,7 @@ from image_kit.photo_sets import (
     split_photos,
 )
 from image_kit.photos import PARTS, tune_memory
-from image_kit.terminal import progress, run, say, table
+from image_kit.terminal import progress, run, say, show, table
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
 
@@ -138,7 +138,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         raise UserError(f"--seed {arguments.seed}: must not be negative; give 0, 1, 2, ...")
     counts = dict(zip(PARTS, arguments.per_class, strict=True))
     folder = draw_demo(arguments.output, arguments.seed, counts)
-    print(f"{folder}: {sum(counts.values()) * len(SUBJECTS)} pictures")
+    show(f"{folder}: {sum(counts.values()) * len(SUBJECTS)} pictures")
 
 
 def _check_counts(option: str, counts: Sequence[int]) -> None:
@@ -169,9 +169,9 @@ def _split(arguments: argparse.Namespace) -> None:
 def _print_report(report: SplitReport) -> None:
     total = {part: sum(counts[part] for counts in report.counts.values()) for part in PARTS}
     rows = [*report.counts.items(), ("total", total)]
-    print(table([("class", *PARTS), *((name, *(str(counts[part]) for part in PARTS)) for name, counts in rows)]))
+    show(table([("class", *PARTS), *((name, *(str(counts[part]) for part in PARTS)) for name, counts in rows)]))
     left_out = f"left out: {report.duplicates} duplicates, {report.unreadable} unreadable"
-    print(f"{report.copied} copied, {report.present} there already; {left_out}")
+    show(f"{report.copied} copied, {report.present} there already; {left_out}")
 
 
 def _apply(arguments: argparse.Namespace) -> None:
@@ -180,7 +180,7 @@ def _apply(arguments: argparse.Namespace) -> None:
     done = apply_findings(accepted, folder, arguments.output, partial(progress, label="copying"))
     if accepted.without_action:
         say(f"accepted rows that ask for nothing to be done to a photo, passed over: {accepted.without_action}")
-    print(f"{arguments.output}: {done.copied} photos, {done.moved} of them in another class; {done.dropped} dropped")
+    show(f"{arguments.output}: {done.copied} photos, {done.moved} of them in another class; {done.dropped} dropped")
 
 
 def _pixabay(arguments: argparse.Namespace) -> None:
@@ -199,7 +199,7 @@ def _pixabay(arguments: argparse.Namespace) -> None:
     for query in query_by_class.values():
         result = download_photos(client, query, arguments.count, arguments.output)
         line = f"{result.class_name}: {result.photos} photos, {result.new} new, {result.left_out} left out"
-        print(line, flush=True)
+        show(line)
     say(f"next: python data/prepare.py split {arguments.output} --output FOLDER")
 
 

@@ -14,6 +14,8 @@ from image_kit.errors import MachineLost, UserError, naming_missing_packages
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
+# Embeddings, overrides and isolates: "photo\u202egpj.exe" looks like photoexe.jpg.
+REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _is_hushed = False
 
 
@@ -29,12 +31,32 @@ def hush() -> None:
     _is_hushed = True
 
 
-def visible(text: str) -> str:
-    """The text with control characters shown as \\x1b, so that a file's name gives the terminal no orders."""
-    return "".join(
-        letter if letter in "\n\t" or unicodedata.category(letter) != "Cc" else f"\\x{ord(letter):02x}"
-        for letter in text
-    )
+def show(text: str) -> None:
+    """Print a result for people, not for programs, on stdout."""
+    print(visible(text))
+
+
+def visible(text: str, keep: str = "\n\t") -> str:
+    """The text with what gives a terminal orders shown as \\x1b or \\u202e, so that a file's name gives it none.
+
+    These are control characters, other line ends, and those that reverse the direction of writing. A byte that is not
+    UTF-8 is shown as \\xff, as a shell's $'...' takes it.
+
+    Args:
+        text: of any kind.
+        keep: control characters that stay; none for a name, which must not begin a line of its own.
+    """
+    return "".join(letter if letter in keep or not _is_order(letter) else _escaped(letter) for letter in text)
+
+
+def _is_order(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in REVERSING
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is not UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
 
 
 def _print_on_stderr(text: str) -> None:
@@ -83,12 +105,13 @@ def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
     """Rows as aligned columns with two spaces between them, the header row first.
 
     Args:
-        rows: the same number of cells each, without line ends.
+        rows: the same number of cells each; control characters in them are shown, as by `visible`.
         numbers: whether to align the columns after the first right, as numbers; else all are aligned left.
 
     Returns:
         One line per row. East Asian wide characters count as two columns, combining marks as none.
     """
+    rows = [[visible(cell, keep="") for cell in row] for row in rows]
     widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths, numbers) for row in rows)
 

@@ -106,16 +106,20 @@ def faults_of(lines: list[str], folder: Path) -> list[Fault]:
             continue  # the end of a call that another thread interrupted
         thread, call, told = found.groups()
         counts[thread, call] += 1
-        if call == "openat" and not re.search(r"O_WRONLY|O_RDWR|O_CREAT", told):
-            continue
-        # Calls either name paths in quotation marks, or have a number that strace translates: fsync(3</the/path>).
-        paths = (
-            re.findall(r'"([^"]*)"', told) if told.startswith(("AT_FDCWD", '"')) else re.findall(r"^\d+<(.*?)>", told)
-        )
-        below = [path for path in (os.path.join(folder, path) for path in paths) if path.startswith(f"{folder}/")]
-        if below and "EEXIST" not in told:
-            faults.append(Fault(call, counts[thread, call], os.path.relpath(below[-1], folder)))
+        if (path := written_path(call, told, folder)) and "EEXIST" not in told:
+            faults.append(Fault(call, counts[thread, call], path))
     return list(dict.fromkeys(faults))
+
+
+def written_path(call: str, told: str, folder: Path) -> str | None:
+    """The path below a folder that a call writes to, from its arguments as strace shows them."""
+    if call == "openat" and not re.search(r"O_WRONLY|O_RDWR|O_CREAT", told):
+        return None
+    # They either name paths in quotation marks, or have a number that strace translates: fsync(3</the/path>).
+    by_name = told.startswith(("AT_FDCWD", '"'))
+    paths = re.findall(r'"([^"]*)"', told) if by_name else re.findall(r"^\d+<(.*?)>", told)
+    below = [path for path in (os.path.join(folder, path) for path in paths) if path.startswith(f"{folder}/")]
+    return os.path.relpath(below[-1], folder) if below else None
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
@@ -215,8 +219,9 @@ def try_command(name: str, start: Path, args: argparse.Namespace) -> Counter:
             before = contents(folder)
             ended = run(name, folder, f"-einject={fault.call}:error={error}:when={fault.place}")
             hit = [line for line in ended.written if "(INJECTED)" in line]
-            if not any(str(folder) in line or not line.split("(", 1)[1].startswith(("AT_FDCWD", "/")) for line in hit):
-                outcomes["missed"] += 1
+            calls = [re.match(r"\d+ +(\w+)\((.*)", line) for line in hit]
+            if not all(found and written_path(*found.groups(), folder) for found in calls) or not hit:
+                outcomes["missed"] += 1  # Python opened its own files in another order, for instance
                 continue
             wrong = complaints(name, folder, before, ended, whole, weights)
             outcomes["harm" if wrong else f"exit status {ended.status}"] += 1

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from image_kit.terminal import visible
+
 TABLE_CLASSES = 3  # the most classes in a row of the table
 SENTENCE_CLASSES = 5  # the most classes of a prediction set that its sentence names
 REFUSED = "unlike the photos it was trained on"
@@ -125,9 +127,11 @@ def write_listing(answers: Iterable[Answer], out: TextIO | None) -> None:
     """A paragraph for each answer: the photo's name and the prediction set, then a line for each class."""
     for each in answers:
         if each.error is None:
-            width = max(map(len, each.probabilities))
-            lines = [f"  {name:{width}}  {value:6.1%}" for name, value in each.probabilities.items()]
-            print(" ".join(filter(None, [f"{each.path}:", each.sentence()])), *lines, sep="\n", file=out, flush=True)
+            shown = {visible(name, keep=""): value for name, value in each.probabilities.items()}
+            width = max(map(len, shown))
+            lines = [f"  {name:{width}}  {value:6.1%}" for name, value in shown.items()]
+            told = visible(" ".join(filter(None, [f"{each.path}:", each.sentence()])), keep="")
+            print(told, *lines, sep="\n", file=out, flush=True)
 
 
 def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
@@ -135,8 +139,9 @@ def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[s
     width = min(NAME_WIDTH, max(map(len, names)))
     for each in answers:
         if each.error is None:
-            name = each.path if len(each.path) <= width else "…" + each.path[1 - width :]
+            path = visible(each.path, keep="")
+            name = path if len(path) <= width else "…" + path[1 - width :]
             best = [f"{value:6.1%} {label}" for label, value in list(each.probabilities.items())[:TABLE_CLASSES]]
             if each.prediction_set is not None and each.prediction_set != [each.label]:  # otherwise it adds nothing
                 best.append(f"({each.sentence()})")
-            print(f"{name:{width}}", *best, sep="  ", file=out, flush=True)
+            print(f"{name:{width}}", *(visible(text, keep="") for text in best), sep="  ", file=out, flush=True)

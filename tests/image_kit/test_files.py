@@ -130,9 +130,13 @@ def put(text):
 
 @pytest.mark.parametrize("inside", ["scores.json", "deep/scores.json"])
 def test_an_error_in_a_new_folder_names_it_as_it_will_be_called(tmp_path, inside):
-    with pytest.raises(OSError, match="Is a directory") as caught, new_folder(tmp_path / "evaluation") as folder:
-        (folder / inside / "in_the_way").mkdir(parents=True)
-        write_text(folder / inside, "{}")
+    def fill():
+        with new_folder(tmp_path / "evaluation") as folder:
+            (folder / inside / "in_the_way").mkdir(parents=True)
+            write_text(folder / inside, "{}")
+
+    with pytest.raises(OSError, match="Is a directory") as caught:
+        fill()
     assert caught.value.filename == str(tmp_path / "evaluation" / inside)
 
 

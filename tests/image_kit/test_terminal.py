@@ -64,7 +64,7 @@ def test_names_that_are_not_text_are_answered(trained, run_command):
     Image.new("RGB", (30, 30), "red").save(folder / "odd/cats" / name, format="PNG")
     predicted = run_command(folder, "predict.py", f"odd/cats/{name}")
     assert predicted.returncode == 0, predicted.stderr
-    assert predicted.stdout.startswith("odd/cats/bad\\udcff.png: ")
+    assert predicted.stdout.startswith("odd/cats/bad\\xff.png: ")
     evaluated = run_command(folder, "evaluate.py", "odd", "--output", "odd_scores")
     assert evaluated.returncode == 0, evaluated.stderr
     assert b"bad\xff.png" in (folder / "odd_scores/predictions.csv").read_bytes()
@@ -184,6 +184,20 @@ def test_a_full_disk_behind_a_stream_is_an_error_of_the_users(run_python, line, 
 def test_a_file_name_in_a_message_gives_the_terminal_no_orders(capsys):
     terminal.say("photo\x1b[2J.jpg\r\n\tétoile 猫 \x9b1m")
     assert capsys.readouterr().err == "photo\\x1b[2J.jpg\\x0d\n\tétoile 猫 \\x9b1m\n"
+
+
+ORDERS = "a\x1b[31m\r\x9b1m\u2028\u202eb\udcff"
+SHOWN = r"a\x1b[31m\x0d\x9b1m\u2028\u202eb\xff"
+
+
+@pytest.mark.parametrize("write", [terminal.show, lambda text: print(terminal.table([["class"], [text]]))])
+def test_nor_does_a_result(capsys, write):
+    write(f"{ORDERS} héé 猫 👨\u200d👩 قطة")
+    assert capsys.readouterr().out.splitlines()[-1] == f"{SHOWN} héé 猫 👨\u200d👩 قطة"
+
+
+def test_a_cell_of_a_table_stays_on_its_line(capsys):
+    assert terminal.table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1           2"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")

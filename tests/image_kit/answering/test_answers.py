@@ -80,6 +80,18 @@ def test_the_table_is_a_line_a_photo():
     ]
 
 
+@pytest.mark.parametrize("write", [answers.write_listing, answers.write_table])
+def test_names_give_a_terminal_no_orders(write):
+    answer = answers.make_answer("new\n\x1b[2J.jpg", np.array([0.9, 0.1]), ["c\x07", "d\n\u202e"], None, [0, 1])
+    text = "".join(
+        written(write, [answer], [answer.path]) if write is answers.write_table else written(write, [answer])
+    )
+    assert text.count("\n") == (1 if write is answers.write_table else 3)
+    assert r"new\x0a\x1b[2J.jpg" in text
+    assert r"c\x07" in text
+    assert r"d\x0a\u202e" in text
+
+
 def test_without_an_output_nothing_is_written():
     for write in (answers.write_json, answers.write_csv, answers.write_listing):
         write([GOOD, BAD], None)
