@@ -50,39 +50,41 @@ class Job:
         needs: the job whose result must be there.
         run: the run that the command trains, which is resumed once it has begun.
         numbered: the folder with results whose names are numbered: the last one counts.
+        share: how many of 100 kills it gets; a job that needs TensorFlow takes a minute for each.
     """
 
     command: tuple[str, ...]
     needs: str | None = None
     run: str | None = None
     numbered: str | None = None
+    share: int = 10
 
 
-def train(*arguments: str) -> Job:
-    return Job(("train.py", "photos", *arguments, "--run", "a"), run="runs/a")
+def train(*arguments: str, share: int) -> Job:
+    return Job(("train.py", "photos", *arguments, "--run", "a"), run="runs/a", share=share)
 
 
-def export(*arguments: str) -> Job:
-    return Job(("export.py", "--to", *arguments), needs="head")
+def export(to: str, share: int) -> Job:
+    return Job(("export.py", "--to", to), needs="head", share=share)
 
 
 JOBS = {
-    "head": train(),
-    "seeds": train("--seeds", "2"),
-    "network": train(*NETWORK, "--score-each-epoch"),
-    "network-seeds": train(*NETWORK, "--seeds", "2"),
-    "fine-tune": train("--fine-tune", "1", "--device", "cpu"),
+    "head": train(share=13),
+    "seeds": train("--seeds", "2", share=9),
+    "network": train(*NETWORK, "--score-each-epoch", share=3),
+    "network-seeds": train(*NETWORK, "--seeds", "2", share=1),
+    "fine-tune": train("--fine-tune", "1", "--device", "cpu", share=1),
     "features": Job(("train.py", "photos", "--features-only")),
     "check": Job(("check.py", "photos"), numbered="checks"),
     "split": Job(("data/prepare.py", "split", "photos", "--output", "set")),
     "demo": Job(("data/prepare.py", "demo", "--output", "demo", "--per-class", "2", "1", "1")),
-    "evaluate": Job(("evaluate.py", "new"), needs="head", numbered="evaluations"),
-    "show": Job(("predict.py", *NEW_PHOTOS, "--show"), needs="head", numbered="predictions"),
-    "tflite": export("tflite"),
-    "int8": export("tflite-int8"),
-    "onnx": export("onnx"),
-    "saved_model": export("saved_model"),
-    "html": export("html"),
+    "evaluate": Job(("evaluate.py", "new"), needs="head", numbered="evaluations", share=6),
+    "show": Job(("predict.py", *NEW_PHOTOS, "--show"), needs="head", numbered="predictions", share=8),
+    "tflite": export("tflite", share=7),
+    "int8": export("tflite-int8", share=5),
+    "onnx": export("onnx", share=3),
+    "saved_model": export("saved_model", share=2),
+    "html": export("html", share=2),
 }
 QUICK = (
     "head",
@@ -109,6 +111,10 @@ def draw_photos(folder: Path) -> None:
         path = folder / part / name / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
+
+
+# All jobs once, then again those whose share is not used up.
+ORDER = [name for number in range(100) for name, job in JOBS.items() if number < job.share]
 
 
 class Scene:
@@ -180,19 +186,15 @@ class Killing:
 
     @cache  # noqa: B019 - of few jobs
     def undisturbed(self, name: str) -> Undisturbed:
-        """Run a job twice without a kill: for its results, and for its system calls."""
+        """Run a job without a kill."""
         job = JOBS[name]
         self.scene.restore(self.undisturbed(job.needs).after if job.needs else None)
         before = self.scene.keep(f"before-{name}")
-        calls: list[tuple[str, int]] = []
-        if shutil.which("strace"):
-            log = self.scene.base / "calls"
-            self.expect_success(job.command, "strace", *STRACE, "-y", "-o", str(log))
-            calls = read_calls(log, self.scene.top)
-            self.scene.restore(before)
+        log, traces = self.scene.base / "calls", bool(shutil.which("strace"))
         began = time.monotonic()
-        self.expect_success(job.command)
-        return Undisturbed(before, self.scene.keep(f"after-{name}"), time.monotonic() - began, calls)
+        self.expect_success(job.command, *(("strace", *STRACE, "-y", "-o", str(log)) if traces else ()))
+        seconds, calls = time.monotonic() - began, read_calls(log, self.scene.top) if traces else []
+        return Undisturbed(before, self.scene.keep(f"after-{name}"), seconds, calls)
 
     def expect_success(self, command: tuple[str, ...], *prefix: str) -> None:
         status, said = self.scene.run(command, *prefix)
@@ -270,7 +272,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--first", type=int, default=0, help="the first kill (default: 0)")
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="default: all")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=ORDER, help="default: all, by their shares")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for what kills have broken")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes
