@@ -225,16 +225,6 @@ def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case."""
-    import tempfile  # 10 ms, which the answer to one photo does not need
-
-    remove_leftovers(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
 def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file atomically and keep its line ends; see `replacing`."""
     with replacing(path) as temporary:

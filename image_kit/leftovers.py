@@ -9,6 +9,7 @@ processes cannot be seen: there it is removed when nothing in it has changed for
 network disks have none, or keep them to one machine.
 """
 
+import atexit
 import contextlib
 import hashlib
 import itertools
@@ -17,6 +18,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -41,6 +43,51 @@ def remove_leftovers(folder: Path) -> None:
     What cannot be removed, because it belongs to another user, for instance, stays.
     """
     _remove_once(os.path.abspath(folder), os.getpid())
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case."""
+    import tempfile  # 10 ms, which the answer to one photo does not need
+
+    remove_leftovers(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def gather_temporary_files() -> None:
+    """Have libraries make their temporary files in a folder of this process, which goes when the process ends.
+
+    If it is killed, the next process that calls this removes the folder. For commands only: in a program of others, its
+    own temporary files would go too.
+    """
+    import tempfile  # as above
+
+    with contextlib.suppress(OSError):  # no temporary folder: libraries do without
+        tempfile.tempdir = _own_folder(os.getpid())
+
+
+def stop_gathering() -> None:
+    """Let libraries use the system's temporary folder again: a notebook goes on after a command has ended."""
+    if _own_folder.cache_info().currsize:
+        import tempfile  # as above
+
+        tempfile.tempdir = None  # it is found anew
+
+
+@cache
+def _own_folder(process: int) -> str:
+    import tempfile  # as above
+
+    remove_leftovers(Path(tempfile.gettempdir()))
+    folder = tempfile.mkdtemp(prefix=temporary_name(""))
+    atexit.register(_remove_own, Path(folder), process)
+    return folder
+
+
+def _remove_own(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # not the end of a fork
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

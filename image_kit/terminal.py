@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from image_kit.errors import MachineLost, UserError, naming_missing_packages
+from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
 # Embeddings, overrides and isolates: "photo\u202egpj.exe" looks like photoexe.jpg.
 REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _is_hushed = False
+_is_command = False
 
 
 def say(text: str) -> None:
@@ -29,6 +31,11 @@ def hush() -> None:
     """From now on print errors only: another process of the same training prints the messages."""
     global _is_hushed
     _is_hushed = True
+
+
+def is_command() -> bool:
+    """Whether this process runs a command of the kit, and is no program of others that uses the library."""
+    return _is_command
 
 
 def show(text: str) -> None:
@@ -140,6 +147,8 @@ def run(main: Callable[[], None]) -> None:
 
     Ctrl-C exits with 130 (128 + SIGINT), a closed pipe (`| head`) quietly with 141 (128 + SIGPIPE).
     """
+    global _is_command
+    _is_command = True
     # A notebook's kernel sets this, and "!python train.py" inherits it. If that backend is not installed, the import of
     # Keras fails, because it imports pyplot. The kit needs no backend.
     os.environ.pop("MPLBACKEND", None)
@@ -160,6 +169,8 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:  # no permission, a full disk: something the user can fix, like a UserError
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
     finally:
+        _is_command = False
+        stop_gathering()
         _discard_what_cannot_be_written()
 
 

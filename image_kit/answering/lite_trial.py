@@ -16,6 +16,7 @@ import numpy as np
 
 from image_kit import cache_folder, files as atomic
 from image_kit.errors import UserError, first_line
+from image_kit.leftovers import scratch_folder
 
 TRIED = "tried.txt"  # in the cache folder, one line for each network
 MAX_LINES = 500
@@ -42,7 +43,7 @@ def refuse_unsafe_network(flatbuffer: memoryview, name: str) -> None:
     digest = hashlib.sha256(flatbuffer).hexdigest()
     if _line(digest) in _lines():
         return
-    with atomic.scratch_folder() as folder:
+    with scratch_folder() as folder:
         path = folder / "network.tflite"
         path.write_bytes(flatbuffer)
         _try(path, name, BARE)

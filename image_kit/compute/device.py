@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from image_kit.compute.quiet import native_stderr_held_back
 from image_kit.errors import UserError
+from image_kit.leftovers import gather_temporary_files
 from image_kit.machine import cpu_cores, cpu_flags
+from image_kit.terminal import is_command
 
 if TYPE_CHECKING:  # which imports TensorFlow
     from image_kit.compute.cluster import Cluster
@@ -96,6 +98,8 @@ def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) ->
     Raises:
         UserError: see `prepare_keras`.
     """
+    if is_command():
+        gather_temporary_files()  # TensorFlow leaves the code that it generates, and models on their way to a converter
     with native_stderr_held_back():
         prepare_keras()
         import keras  # see distribute

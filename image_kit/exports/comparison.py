@@ -19,7 +19,7 @@ from image_kit.exports.exporting import size_of
 from image_kit.exports.formats import Facts, Format, file_name
 from image_kit.exports.proof import Reference, prove
 from image_kit.exports.source import Source
-from image_kit.files import scratch_folder
+from image_kit.leftovers import scratch_folder
 from image_kit.terminal import progress, table
 
 TIMED = 33  # images: the first alone, which is the cold start, then all of them

@@ -1,11 +1,15 @@
 """Answers of a page, by the browser that opens it: the proof that it answers as predict.py does."""
 
 import base64
+import ctypes
 import importlib.util
 import json
+import os
 import re
 import shutil
+import signal
 import struct
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,18 +20,25 @@ import numpy as np
 from PIL import Image
 
 from image_kit.errors import UserError
-from image_kit.files import scratch_folder
+from image_kit.leftovers import scratch_folder
 
 if TYPE_CHECKING:  # selenium is an extra
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 AT_ONCE = 50  # pictures that the page is given at once; it takes up to 100
+LONGEST_FOLDER = 60  # letters: Chromium makes a socket in it, whose path Linux limits to 107 bytes
 PATIENCE_SECONDS = 300  # for AT_ONCE pictures, on a machine that has much else to do
 # No network: not even a name is looked up.
 OPTIONS = (
     *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
-    *("disable-component-update", "disable-sync", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND"),
+    *(
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "remote-debugging-pipe",
+        "host-resolver-rules=MAP * ~NOTFOUND",
+    ),
 )
 # Collects what the page tells about each picture; see `finish` in templates/page.js.
 COLLECT = """
@@ -103,11 +114,20 @@ def open_browser() -> Iterator["WebDriver"]:
     options.binary_location = program
     for option in OPTIONS:
         options.add_argument(f"--{option}")
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    try:
-        yield opened
-    finally:
-        opened.quit()
+    with scratch_folder() as folder:
+        env = {**os.environ, "TMPDIR": str(folder)} if len(str(folder)) < LONGEST_FOLDER else None
+        service = Service(driver, env=env, popen_kw={"preexec_fn": _end_with_parent} if os.name == "posix" else None)
+        opened = webdriver.Chrome(options=options, service=service)
+        try:
+            yield opened
+        finally:
+            opened.quit()
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this new process, the driver, when the command is killed; it ends Chromium."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def missing_runtime() -> str | None:

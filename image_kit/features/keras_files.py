@@ -23,7 +23,7 @@ from image_kit.features.keras_networks import (
     rescale_input,
 )
 from image_kit.features.model_config import ModelConfig, Place, read_config
-from image_kit.files import scratch_folder
+from image_kit.leftovers import scratch_folder
 from image_kit.terminal import say
 from image_kit.weights import Network, count_numbers, read_description, read_network_weights
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from image_kit.compute import dtype_policy, shapes_only
 from image_kit.errors import UserError, first_line
-from image_kit.files import scratch_folder
+from image_kit.leftovers import scratch_folder
 from image_kit.trust import Trust
 from image_kit.weights.building import check_head
 from image_kit.weights.checksum import verify_checksum, write_checksum

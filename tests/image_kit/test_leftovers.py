@@ -8,7 +8,8 @@ import time
 import pytest
 
 from image_kit import leftovers
-from image_kit.files import hidden_folder, new_folder, replacing, scratch_folder, write_text
+from image_kit.files import hidden_folder, new_folder, replacing, write_text
+from image_kit.leftovers import scratch_folder
 from tests.conftest import ROOT
 
 WRITES = """
@@ -130,6 +131,34 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
     remove(tmp_path)
     assert names(tmp_path) == ["photos"]
     assert names(tmp_path / "photos") == ["a.jpg"]
+
+
+GATHERS = """
+import sys, tempfile
+sys.path.insert(0, sys.argv[1])
+from image_kit import leftovers
+leftovers.gather_temporary_files()
+print(tempfile.mkdtemp(), flush=True)
+if len(sys.argv) > 2:
+    sys.stdin.read()
+leftovers.stop_gathering()
+print(tempfile.gettempdir())
+"""
+
+
+def test_what_libraries_leave_among_temporary_files_goes_at_the_end_or_with_the_next_command(tmp_path):
+    variables = {**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    command, pipe = [sys.executable, "-c", GATHERS, str(ROOT)], subprocess.PIPE
+    with subprocess.Popen([*command, "waits"], env=variables, stdin=pipe, stdout=pipe, text=True) as killed:
+        folder = killed.stdout.readline().rstrip()
+        assert os.path.isdir(folder)
+        again = subprocess.run(command, env=variables, stdout=pipe, text=True, check=True).stdout.splitlines()
+        assert not os.path.exists(again[0])
+        assert again[1] == str(tmp_path)
+        assert os.path.isdir(folder)  # of a living process
+        killed.kill()
+    subprocess.run(command, env=variables, stdout=pipe, check=True)
+    assert names(tmp_path) == []
 
 
 def test_a_scratch_folder_is_found_again_by_the_next_command(tmp_path, monkeypatch):
