@@ -136,7 +136,7 @@ def write_listing(answers: Iterable[Answer], out: TextIO | None) -> None:
 
 def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
     """A line for each answer; the first column is as wide as the longest of `names`, but at most NAME_WIDTH."""
-    width = min(NAME_WIDTH, max(map(len, names)))
+    width = min(NAME_WIDTH, max(len(visible(name, keep="")) for name in names))
     for each in answers:
         if each.error is None:
             path = visible(each.path, keep="")

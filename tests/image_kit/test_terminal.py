@@ -197,7 +197,7 @@ def test_nor_does_a_result(capsys, write):
 
 
 def test_a_cell_of_a_table_stays_on_its_line(capsys):
-    assert terminal.table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1           2"
+    assert terminal.table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1" + 12 * " " + "2"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
