@@ -12,7 +12,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
-from image_kit.terminal import say, show
+from image_kit.terminal import SomeMessages, say, show
 from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
@@ -115,17 +115,18 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
     paths = list_photos(source) if source.is_dir() else [source]
     if len(paths) > MAX_PHOTOS:
         say(f"{source}: the first {MAX_PHOTOS} of {len(paths)} photos are shown")
-    photos = []
+    photos, unreadable = [], SomeMessages("more cannot be read; check.py lists them all")
     for path in paths[:MAX_PHOTOS]:
         try:
             image = open_photo(path, smallest=LONGEST_SIDE)
         except PhotoError as error:
             if not source.is_dir():
                 raise UserError(f"{path}: cannot be read as an image ({error}); give a photo or a folder") from None
-            say(f"left out, cannot be read: {path} ({error})")
+            unreadable.say(f"left out, cannot be read: {path} ({error})")
             continue
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         photos.append((path, np.asarray(image)))
+    unreadable.end()
     if not photos:
         raise UserError(f"{source}: has no readable photo; give a photo or a folder of photos")
     return photos

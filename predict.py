@@ -7,7 +7,7 @@ answers. For photos like the validation images, the right class is then among th
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from image_kit import terminal as command_line
@@ -16,7 +16,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
-from image_kit.terminal import is_terminal, progress, say
+from image_kit.terminal import SomeMessages, is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
@@ -119,6 +119,7 @@ def main() -> None:
     on_terminal = is_terminal(sys.stdout)
     style = "json" if args.json else "csv" if args.csv else "table" if on_terminal and len(sources) > 1 else "listing"
     picture, failed = new_picture(args, classifier), []
+    problems = SomeMessages("more photos have a problem; --csv gives a row to each that cannot be read")
 
     def answers() -> Iterator[Answer]:
         """Each answer as soon as it is there; on the way its problem is told and its picture kept."""
@@ -126,7 +127,7 @@ def main() -> None:
         if not on_terminal:  # on a terminal the answers themselves show the progress
             answered = progress(answered, len(sources), "answering")
         for source, (answer, image) in zip(sources, answered, strict=True):
-            say_problem(source, answer, image, dataset)
+            say_problem(source, answer, image, dataset, problems.say)
             if answer.error is not None:
                 failed.append(answer)
             elif picture:
@@ -134,6 +135,7 @@ def main() -> None:
             yield answer
 
     write_answers(style, answers(), sys.stdout, [source.name for source in sources])
+    problems.end()
     if picture and picture.shown:
         say(picture.sentence(fill_file(args.output, PREDICTIONS / "answers", ".png", picture.save)))
     if failed:
@@ -191,7 +193,7 @@ def new_picture(args: argparse.Namespace, classifier):
     return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
 
 
-def say_problem(source, answer: Answer, image, dataset: str | None) -> None:
+def say_problem(source, answer: Answer, image, dataset: str | None, say: Callable[[str], None]) -> None:
     """Print what is wrong with a photo, if anything is.
 
     Args:
@@ -199,6 +201,7 @@ def say_problem(source, answer: Answer, image, dataset: str | None) -> None:
         answer: to this photo.
         image: what the network saw, uint8 (height, width, channels); None if the photo could not be read.
         dataset: what the network was trained on, if it is known.
+        say: prints it.
     """
     if answer.error is not None:
         say(f"{answer.path}: cannot be read: {answer.error}")

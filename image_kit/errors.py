@@ -1,6 +1,7 @@
 """Exceptions with a message for a person at a terminal, not for a programmer."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 
@@ -15,6 +16,36 @@ def first_line(error: Exception) -> str:
     """The first line of an exception's message, for a `UserError`; the exception's type if there is no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
+
+
+OUT_OF_MEMORY = "not enough memory for this process; close other programs, or give it fewer or smaller images at once"
+OUT_OF_THREADS = "no more threads or processes are allowed; raise the limit (ulimit -u, or that of the container)"
+OUT_OF_FILES = "too many files are open; raise the limit (ulimit -n)"
+# Words of the system's loader, of C++, of TensorFlow and of Python.
+_MEMORY_WORDS = (
+    "failed to map segment",
+    "annot allocate memory",
+    "bad_alloc",
+    "OOM when allocating",
+    "nable to allocate",
+)
+_THREAD_WORDS = ("can't start new thread", "can't create new thread", "Resource temporarily unavailable")
+
+
+def name_shortage(error: BaseException | None) -> str | None:
+    """What this process has too little of, and what to do, if an error or one of its causes says so; otherwise None."""
+    seen = set()
+    while error and id(error) not in seen:
+        seen.add(id(error))
+        number, text = getattr(error, "errno", None), str(error)
+        if isinstance(error, MemoryError) or number == errno.ENOMEM or any(word in text for word in _MEMORY_WORDS):
+            return OUT_OF_MEMORY
+        if number == errno.EAGAIN or any(word in text for word in _THREAD_WORDS):
+            return OUT_OF_THREADS
+        if number in (errno.EMFILE, errno.ENFILE):
+            return OUT_OF_FILES
+        error = error.__cause__ or error.__context__
+    return None
 
 
 # Import name -> name on PyPI, where they differ.
@@ -41,6 +72,12 @@ def naming_missing_packages(wanted: str = "") -> Iterator[None]:
         install = _DISTRIBUTIONS.get(package, package)
         needs = f"needs the package {package}, which is not installed; run: pip install {install}"
         raise UserError(f"{wanted}: {needs}" if wanted else needs) from error
+    except ImportError as error:  # a library of the system is missing, or versions do not belong together
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "image_kit") or name_shortage(error):
+            raise
+        repair = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
+        raise UserError(f"the package {package} cannot be loaded ({first_line(error)}); run: {repair}") from error
 
 
 class MachineLost(UserError):

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import MachineLost, UserError, naming_missing_packages
+from image_kit.errors import MachineLost, UserError, name_shortage, naming_missing_packages
 from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
 # Embeddings, overrides and isolates: "photo\u202egpj.exe" looks like photoexe.jpg.
 REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# Of messages of one kind; more would push what came before off the screen.
+MOST_LINES = 6
 _is_hushed = False
 _is_command = False
 
@@ -25,6 +27,41 @@ def say(text: str) -> None:
     """Print a message to the person at the terminal, on stderr; stdout is for results only."""
     if not _is_hushed:
         _print_on_stderr(text)
+
+
+class SomeMessages:
+    """Messages of one kind, one for each of any number of files: the first are printed, the others are counted.
+
+    Args:
+        rest: what to say of the others, after their number: "more cannot be read; check.py lists them all".
+    """
+
+    def __init__(self, rest: str):
+        self._rest = rest
+        self._count = 0
+
+    def say(self, text: str) -> None:
+        """Print a message, unless MOST_LINES have been printed."""
+        self._count += 1
+        if self._count <= MOST_LINES:
+            say(text)
+
+    def end(self) -> None:
+        """Say how many were not printed, if any."""
+        if self._count > MOST_LINES:
+            say(f"{self._count - MOST_LINES:,} {self._rest}")
+
+
+def first_lines(lines: Sequence[str], rest: str) -> list[str]:
+    """The first MOST_LINES lines, and one for the others: their number and `rest`, as in SomeMessages."""
+    left = len(lines) - MOST_LINES
+    return [*lines] if left <= 0 else [*lines[:MOST_LINES], f"{left:,} {rest}"]
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """Names for a message, the first ones if there are many: "a, b, c, d, e and 295 more"."""
+    left = len(names) - most
+    return ", ".join(names) if left <= 0 else f"{', '.join(names[:most])} and {left:,} more"
 
 
 def hush() -> None:
@@ -166,7 +203,12 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-    except OSError as error:  # no permission, a full disk: something the user can fix, like a UserError
+    except Exception as error:
+        if shortage := name_shortage(error):
+            fail(shortage)
+        if not isinstance(error, OSError):
+            raise
+        # No permission, a full disk: something the user can fix, like a UserError.
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
     finally:
         _is_command = False
@@ -200,11 +242,12 @@ def _prepare_streams() -> None:
 
 @contextlib.contextmanager
 def telling_how_to_go_on(message: Callable[[], str]) -> Iterator[None]:
-    """Print a message if Ctrl-C, or the loss of another machine, ends the body."""
+    """Print a message if Ctrl-C ends the body, or the loss of another machine, or a lack of space or memory."""
     try:
         yield
-    except (KeyboardInterrupt, MachineLost):
-        if text := message():
+    except BaseException as error:
+        can_be_mended = isinstance(error, KeyboardInterrupt | MachineLost | OSError) or name_shortage(error)
+        if can_be_mended and (text := message()):
             say(f"\n{text}")
         raise
 

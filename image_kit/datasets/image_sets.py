@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.photos import PhotoStore, Preprocessing, Subset, class_name
+from image_kit.terminal import first_lines
 
 LISTED = 10  # classes that a message names; more would hide the rest of it
 
@@ -105,6 +106,7 @@ def select_photos(store: PhotoStore, indices: np.ndarray, labels: np.ndarray, ha
 
 
 def describe_unreadable(errors: Mapping[Path | str, str]) -> list[str]:
-    """A note for each photo that cannot be decoded, and one with their number; none if there are none."""
-    notes = [f"left out, cannot be read: {path} ({reason})" for path, reason in errors.items()]
+    """A note for each of the first photos that cannot be decoded, and one with their number; none if there are none."""
+    lines = [f"left out, cannot be read: {path} ({reason})" for path, reason in errors.items()]
+    notes = first_lines(lines, "more that cannot be read; check.py lists them all")
     return [*notes, f"{len(errors)} unreadable photos left out"] if errors else []

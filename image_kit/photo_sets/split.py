@@ -11,7 +11,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.files import replacing
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
-from image_kit.terminal import progress, say
+from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
 
 FRACTIONS = (0.7, 0.15, 0.15)  # of each class, if neither counts nor fractions are given
@@ -90,12 +90,14 @@ def _list_source(source: Path) -> list[Path]:
 def _hash_photos(paths: Sequence[Path]) -> tuple[dict[Path, str], int]:
     """The content hash of each photo that can be decoded, and how many cannot; these are named on stderr."""
     hash_by_path = {}
+    messages = SomeMessages("more cannot be read; check.py lists them all")
     results = progress(threads().map(_decode_and_hash, paths), total=len(paths), label="reading")
     for path, result in zip(paths, results, strict=True):
         if isinstance(result, PhotoError):
-            say(f"{path}: left out: {result}")
+            messages.say(f"{path}: left out: {result}")
         else:
             hash_by_path[path] = result
+    messages.end()
     return hash_by_path, len(paths) - len(hash_by_path)
 
 
@@ -130,15 +132,16 @@ def _assign_parts_by_rank(
     for name, photos in unique.items():
         sizes = counts or _sizes(len(photos), fractions)
         if sum(sizes) > len(photos):
-            too_few.append(f"{name!r} has {len(photos)} different readable photos, {sum(sizes)} asked for")
+            too_few.append(f"{name!r} has {len(photos)} ({sum(sizes)} asked for)")
         elif not counts and any(fraction and not size for fraction, size in zip(fractions, sizes, strict=True)):
-            too_few.append(f"{name!r} has {len(photos)} different readable photos, which leaves a part empty")
+            too_few.append(f"{name!r} has {len(photos)}, which leaves a part empty")
         part_of_rank = [part for part, size in zip(PARTS, sizes, strict=True) for _ in range(size)]
         part_by_hash.update(zip(sorted(photos), part_of_rank, strict=False))
     if too_few:
         option = "--counts" if counts else "--fractions"
         asked = " ".join(str(number) for number in counts or fractions)
-        raise UserError(f"{option} {asked}: class {'; class '.join(too_few)}; add photos or ask for fewer")
+        rule = "too few different readable photos"
+        raise UserError(f"{option} {asked}: {rule}: class {name_some(too_few)}; add photos or ask for fewer")
     return part_by_hash
 
 

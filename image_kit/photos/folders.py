@@ -10,6 +10,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.photos.part_names import PARTS, class_name, part_of_name, refuse_look_alike_names
 from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
+from image_kit.terminal import name_some
 
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
 
@@ -241,9 +242,11 @@ def _list_labels(
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     rows = []
     for part, classes in listed.items():
+        if strange := sorted(name for name, photos in classes.items() if photos and name not in class_names):
+            classes_of = "a class" if len(strange) == 1 else f"{len(strange)} classes"
+            named = name_some([repr(name) for name in strange])
+            raise UserError(f"{folder}: {part} has {classes_of} that the training photos do not have: {named}")
         for name, photos in sorted(classes.items()):
-            if photos and name not in class_names:
-                raise UserError(f"{folder}: {part} has a class {name!r} that the training photos do not have")
             rows += [(path, class_names.index(name), part) for path in photos]
     paths, labels, parts = zip(*rows, strict=True)
     return PhotoFolder(layout, class_names, paths, labels, parts)

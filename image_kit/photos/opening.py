@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from image_kit.photos.heic import is_heic, read_heic
+from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
@@ -57,7 +58,7 @@ def decode_photo(
             image.load()
             return convert(_turn_upright(image))
 
-    with _failing_as_photo_error(), pillow_silenced():
+    with _failing_as_photo_error(source), pillow_silenced():
         try:
             return _without_pillows_limit(decode)
         except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
@@ -83,8 +84,8 @@ def convert_image(image: Image.Image) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _failing_as_photo_error() -> Iterator[None]:
-    """Raise a PhotoError in place of whatever Pillow raises."""
+def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
+    """Raise a PhotoError in place of whatever Pillow raises; of a `source` that is no image, it says what it is."""
     try:
         yield
     except PhotoError:
@@ -92,12 +93,20 @@ def _failing_as_photo_error() -> Iterator[None]:
     except FileNotFoundError:
         raise PhotoError("no such file") from None
     except Image.UnidentifiedImageError:
-        raise PhotoError("not an image, or damaged") from None
+        kind = name_other_kind(_read_start(source))
+        raise PhotoError(f"not an image: it is {kind}" if kind else "not an image, or damaged") from None
     except OSError as error:
         raise PhotoError(error.strerror or str(error)) from None
     # Pillow's decoders raise all of these, and struct.error or IndexError, on damaged files.
     except Exception as error:
         raise PhotoError(str(error) or type(error).__name__) from None
+
+
+def _read_start(source: Path | str | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:START]
+    with open(source, "rb") as file:
+        return file.read(START)
 
 
 def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = None) -> ImageFile.ImageFile:

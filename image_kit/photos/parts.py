@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from image_kit.errors import UserError
 from image_kit.photos.folders import LAYOUT_HELP, VALIDATION_FRACTION, PhotoFolder
 from image_kit.photos.part_names import PARTS
+from image_kit.terminal import first_lines, name_some
 
 # The first 8 bytes of a photo's hash, read as a number from 0 to 1, fall below one of these: 70 % of photos are for
 # train, 15 % for validation, 15 % for test.
@@ -165,12 +166,15 @@ def _leave_out_all_copies(photos: PhotoFolder, parts: list[str | None], hashes: 
     for index, digest in enumerate(hashes):
         if digest is not None:
             copies[digest].append(index)
-    return [note for same in copies.values() for note in _leave_out_copies(photos, parts, same)]
+    notes = [note for same in copies.values() for note in _leave_out_copies(photos, parts, same)]
+    return first_lines(notes, "more photos are in two classes or parts; check.py lists them all")
 
 
 def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[int]) -> list[str]:
     """Set the part of superfluous copies to None; returns a note if there were any."""
-    names = " = ".join(str(photos.paths[index]) for index in same)
+    names = " = ".join(str(photos.paths[index]) for index in same[:MOST_NAMED])
+    if len(same) > MOST_NAMED:
+        names += f" and {len(same) - MOST_NAMED:,} more"
     if len({photos.labels[index] for index in same}) > 1:
         for index in same:
             parts[index] = None
@@ -191,9 +195,8 @@ def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
         if counts[part, label] < minimum
     ]
     if short:
-        more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
         needed = " and ".join(f"{minimum} for {part}" for part, minimum in MINIMUM_PHOTOS.items() if minimum)
         raise UserError(
-            f"too few readable photos of {', '.join(short[:MOST_NAMED])}{more}; each class needs at least {needed}: "
+            f"too few readable photos of {name_some(short, MOST_NAMED)}; each class needs at least {needed}: "
             f"add photos, or choose the counts (see python data/prepare.py split --help). {LAYOUT_HELP}"
         )
