@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.photo_sets",
     "tests.fixtures.pictures",
     "tests.fixtures.programs",
+    "tests.fixtures.systems",
 ]
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.

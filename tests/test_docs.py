@@ -17,7 +17,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -167,7 +166,7 @@ def test_step(project, tiny_arrays, smallest_run, server, step):
         return
     if text.startswith(SERVE):
         with serving(project, *shlex.split(text.removeprefix(SERVE))) as served:
-            assert served.end(signal.SIGINT) == (130, "Interrupted.\n")
+            assert served.interrupt() == (130, "Interrupted.\n")
         return
     if "prepare.py pixabay --key" in text:
         server.totals |= {"elephants": 480, "cars": 480}

@@ -160,3 +160,58 @@ print(free_memory())
     before, after = map(int, process.stdout.split())
     assert 500 * MB < before <= 600 * MB
     assert 180 * MB < before - after < 220 * MB
+
+
+@pytest.fixture
+def real_group():
+    """`real_group(controller, {folder: {file: value}})`: real groups of version 1, each in the one before it.
+
+    Returns the file by which a process joins the innermost; skips where this machine does not let us make them.
+    """
+    made = []
+
+    def make(controller: str, groups: dict[str, dict[str, int]]) -> Path:
+        group = Path("/sys/fs/cgroup", controller)
+        try:
+            for number, (name, files) in enumerate(groups.items()):
+                group /= name if number else f"image-kit-{name}-{os.getpid()}"
+                group.mkdir()
+                made.append(group)
+                for file, value in files.items():
+                    (group / file).write_text(str(value))
+        except OSError:
+            pytest.skip("needs root and control groups of version 1")
+        return group / "cgroup.procs"
+
+    yield make
+    for group in reversed(made):
+        group.rmdir()
+
+
+CPU_100_MS = {"cpu.cfs_period_us": 100_000}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has control groups")
+@pytest.mark.parametrize(
+    ("controller", "groups", "cores", "bytes_free"),
+    [
+        ("cpu", {"one": {**CPU_100_MS, "cpu.cfs_quota_us": 50_000}}, 1, None),
+        ("cpu", {"one": {**CPU_100_MS, "cpu.cfs_quota_us": 120_000}}, 2, None),
+        ("cpu", {"outer": {**CPU_100_MS, "cpu.cfs_quota_us": 80_000}, "inner": CPU_100_MS}, 1, None),
+        ("memory", {"outer": {"memory.limit_in_bytes": 700 * MB}, "inner": {}}, None, 700 * MB),
+    ],
+    ids=["half a core", "1.2 cores", "the parent's quota", "the parent's memory"],
+)
+def test_real_groups_limit_cores_and_memory(real_group, run_python, controller, groups, cores, bytes_free):
+    """Cores are those of this machine, but no more than the quota."""
+    code = f"""
+import os
+open({str(real_group(controller, groups))!r}, "w").write(str(os.getpid()))
+from image_kit.machine import cpu_cores, free_memory
+print(cpu_cores(), free_memory())
+"""
+    process = run_python("-c", code)
+    assert process.returncode == 0, process.stderr
+    found, free = map(int, process.stdout.split())
+    assert found == min(len(os.sched_getaffinity(0)), cores or 1_000)
+    assert bytes_free is None or bytes_free - 100 * MB < free <= bytes_free
