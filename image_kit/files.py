@@ -91,6 +91,27 @@ def fill_file(
         return path
 
 
+def write_new(path: Path, write: Callable[[Path], object]) -> bool:
+    """As `replacing`, unless there is a file of this name, also one that another command makes at this moment.
+
+    Args:
+        path: the file.
+        write: writes it at the path that it is given.
+
+    Returns:
+        Whether the file was written; False if there is another, which stays.
+    """
+    with _temporary_file(path) as temporary:
+        write(temporary)
+        sync(temporary)
+        try:
+            _rename_to_free(temporary, path)
+        except FileExistsError:
+            return False
+        sync(path.parent)
+        return True
+
+
 def _take_free(temporary: Path, names: Iterable[Path], rename: Callable[[Path, Path], object]) -> Path:
     """Give a file or folder the first of some names that no other command takes."""
     for name in names:

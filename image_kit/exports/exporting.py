@@ -1,9 +1,11 @@
 """Write a run in another form, prove it, and put it in its place with what belongs to it: all or nothing."""
 
+import contextlib
 import ctypes
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,8 @@ def export(chosen: Format, output: Path, source: Source, reference: Reference) -
             proof = prove(chosen, made, source, reference)
             if chosen.is_described:
                 _describe(unfinished, chosen, source, reference)
-            _write_export(unfinished, made, output, chosen, source, proof, notes)
-            _move(unfinished, output)
+            entry = _describe_export(made, chosen, proof, notes)
+            _move(unfinished, output, lambda: _record(output, source, entry))
         return proof, notes
     except OSError as error:
         why = error.strerror or error
@@ -84,14 +86,9 @@ def _describe(folder: Path, chosen: Format, source: Source, reference: Reference
         (folder / Path(chosen.reader).with_suffix(".py").name).write_text(text, encoding="utf-8")
 
 
-def _write_export(
-    folder: Path, made: Path, output: Path, chosen: Format, source: Source, proof: Proof, notes: list[str]
-) -> None:
-    """export.json, with what it said before about other exports of the same weights."""
-    digest = sha256(source.path)
-    before = _read_json(output.parent / EXPORT)
-    others = before.get("exports", {}) if before.get("weights_sha256") == digest else {}
-    entry = {
+def _describe_export(made: Path, chosen: Format, proof: Proof, notes: list[str]) -> dict[str, Any]:
+    """What export.json says of it."""
+    return {
         "format": chosen.name,
         "bytes": size_of(made),
         "sha256": sha256(made) if made.is_file() else None,
@@ -99,8 +96,24 @@ def _write_export(
         "versions": versions_of(chosen),
         "notes": notes,
     }
-    said = {"weights": str(source.path), "weights_sha256": digest, "exports": {**others, output.name: entry}}
-    atomic.write_json(folder / EXPORT, said)
+
+
+class _Changed(Exception):
+    """Another command has written export.json since it was read."""
+
+
+def _record(output: Path, source: Source, entry: dict[str, Any]) -> None:
+    """Write export.json, with what it says already about other exports of the same weights."""
+    path, digest, is_written = output.parent / EXPORT, sha256(source.path), False
+    while not is_written:
+        before = _read_json(path)
+        others = before.get("exports", {}) if before.get("weights_sha256") == digest else {}
+        said = {"weights": str(source.path), "weights_sha256": digest, "exports": {**others, output.name: entry}}
+        with contextlib.suppress(_Changed), atomic.replacing(path) as unfinished:
+            atomic.write_json(unfinished, said)
+            if _read_json(path) != before:
+                raise _Changed
+            is_written = True
 
 
 def size_of(path: Path) -> int:
@@ -117,17 +130,18 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _move(unfinished: Path, output: Path) -> None:
-    """Put all files in their places; the network comes last, so that the same command may go on if this is killed."""
+def _move(unfinished: Path, output: Path, record: Callable[[], None]) -> None:
+    """Put all files in their places and `record` it; the network comes last, so that a killed command may run again."""
     atomic.sync_tree(unfinished)
     made = unfinished / output.name
     beside = [path for path in sorted(unfinished.rglob("*")) if path.is_file() and made not in (path, *path.parents)]
-    for path in sorted(beside, key=lambda path: path.name == EXPORT):
+    for path in beside:
         target = output.parent / path.relative_to(unfinished)
         atomic.make_folder(target.parent)
         path.replace(target)
     for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:
         atomic.sync(folder)
+    record()
     if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming
         _exchange(made, output)  # the old one goes with ours
     else:

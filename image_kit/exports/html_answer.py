@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.leftovers import scratch_folder
 
 if TYPE_CHECKING:  # selenium is an extra
@@ -105,6 +105,7 @@ def open_browser() -> Iterator["WebDriver"]:
     if missing := missing_runtime():
         raise UserError(f"the proof of html: {missing}")
     from selenium import webdriver  # an extra, which only this proof needs
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
 
     program, driver = _find_browser(), shutil.which("chromedriver")
@@ -115,9 +116,12 @@ def open_browser() -> Iterator["WebDriver"]:
     for option in OPTIONS:
         options.add_argument(f"--{option}")
     with scratch_folder() as folder:
-        env = {**os.environ, "TMPDIR": str(folder)} if len(str(folder)) < LONGEST_FOLDER else None
+        env = {**os.environ, "TMPDIR": str(folder) if len(str(folder)) < LONGEST_FOLDER else "/tmp"}
         service = Service(driver, env=env, popen_kw={"preexec_fn": _end_with_parent} if os.name == "posix" else None)
-        opened = webdriver.Chrome(options=options, service=service)
+        try:
+            opened = webdriver.Chrome(options=options, service=service)
+        except WebDriverException as error:
+            raise UserError(f"the proof of html: Chromium does not start ({first_line(error)})") from None
         try:
             yield opened
         finally:

@@ -5,11 +5,12 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.files import replacing
+from image_kit.files import write_new
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
 from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
@@ -170,7 +171,7 @@ def _plan_copies(
                     raise UserError(f"{other}: the photo {path} belongs in {folder}; {advice}")
             if digest in there:
                 present += 1
-            elif os.path.lexists(folder / file_name):
+            elif os.path.lexists(folder / file_name) and _hash_file(folder / file_name) != digest:
                 raise UserError(f"{folder / file_name}: is another photo with this name; give another --output")
             else:
                 plan.append((path, folder / file_name))
@@ -207,7 +208,8 @@ def _hash_file(path: Path) -> str:
 def _copy_photos(plan: Sequence[tuple[Path, Path]]) -> None:
     for path, target in progress(plan, label="copying"):
         try:
-            with replacing(target) as unfinished:
-                shutil.copy2(path, unfinished)
+            is_free = write_new(target, partial(shutil.copy2, path))
         except OSError as error:
             raise UserError(f"{target}: cannot be written: {error.strerror}; make room and run again") from None
+        if not is_free and _hash_file(target) != _hash_file(path):  # else the same command has copied it meanwhile
+            raise UserError(f"{target}: is another photo with this name; give another --output")
