@@ -18,7 +18,7 @@ PROGRESS_DELAY_SECONDS = 2
 # Embeddings, overrides and isolates: "photo\u202egpj.exe" looks like photoexe.jpg.
 REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Of messages of one kind; more would push what came before off the screen.
-MOST_LINES = 6
+MOST_LINES = 3
 _is_hushed = False
 _is_command = False
 

@@ -10,6 +10,7 @@ from image_kit.photos import PhotoStore, Preprocessing, Subset, class_name
 from image_kit.terminal import first_lines
 
 LISTED = 10  # classes that a message names; more would hide the rest of it
+LONGEST_LISTED = 60  # letters of such a name; a file system allows 255
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def describe_counts(class_names: Sequence[str], labels: Mapping[str, np.ndarray]
 
 
 def _list_some(items: Sequence[str]) -> str:
-    return ", ".join(items[:LISTED]) + (", ..." if len(items) > LISTED else "")
+    shown = [item if len(item) <= LONGEST_LISTED else f"{item[: LONGEST_LISTED - 1]}…" for item in items[:LISTED]]
+    return ", ".join(shown) + (", ..." if len(items) > LISTED else "")
 
 
 def to_fingerprints(hashes: Sequence[str | None]) -> np.ndarray:

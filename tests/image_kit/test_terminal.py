@@ -196,6 +196,23 @@ def test_nor_does_a_result(capsys, write):
     assert capsys.readouterr().out.splitlines()[-1] == f"{SHOWN} héé 猫 👨\u200d👩 قطة"
 
 
+@pytest.mark.parametrize("count", [0, 1, terminal.MOST_LINES, terminal.MOST_LINES + 1, 5_000])
+def test_many_messages_of_a_kind_are_a_few_and_a_count(capsys, count):
+    lines = [f"{number}.jpg: damaged" for number in range(count)]
+    messages = terminal.SomeMessages("more; check.py lists them")
+    for line in lines:
+        messages.say(line)
+    messages.end()
+    left = count - terminal.MOST_LINES
+    shown = lines[: terminal.MOST_LINES] + ([f"{left:,} more; check.py lists them"] if left > 0 else [])
+    assert capsys.readouterr().err.splitlines() == shown == terminal.first_lines(lines, "more; check.py lists them")
+
+
+@pytest.mark.parametrize(("most", "text"), [(3, "a, b, c"), (2, "a, b and 1 more"), (1, "a and 2 more")])
+def test_many_names_are_a_few_and_a_count(most, text):
+    assert terminal.name_some(["a", "b", "c"], most) == text
+
+
 def test_a_cell_of_a_table_stays_on_its_line(capsys):
     assert terminal.table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1" + 12 * " " + "2"
 

@@ -122,7 +122,7 @@ def test_a_file_cut_short_is_refused(kind):
 def test_a_file_that_is_not_an_image_is_refused(data, tmp_path):
     (tmp_path / "a.jpg").write_bytes(data)
     for source in (data, tmp_path / "a.jpg"):
-        with pytest.raises(PhotoError, match="not an image, or damaged"):
+        with pytest.raises(PhotoError, match=r"^not an image"):
             open_photo(source)
 
 
