@@ -3,6 +3,7 @@
 import base64
 import importlib.util
 import json
+import os
 import re
 import shutil
 import struct
@@ -103,11 +104,14 @@ def open_browser() -> Iterator["WebDriver"]:
     options.binary_location = program
     for option in OPTIONS:
         options.add_argument(f"--{option}")
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    try:
-        yield opened
-    finally:
-        opened.quit()
+    # Chromium leaves a folder with its socket behind each time: in a folder that is removed, and not the user's.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        variables = {**os.environ, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), folder)}
+        opened = webdriver.Chrome(options=options, service=Service(driver, env=variables))
+        try:
+            yield opened
+        finally:
+            opened.quit()
 
 
 def missing_runtime() -> str | None:
