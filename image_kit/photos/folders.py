@@ -240,14 +240,15 @@ def _list_labels(
     if len(class_names) == 1:
         hint = _suggest_inner(folder / class_names[0])
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
+    label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
     for part, classes in listed.items():
-        if strange := sorted(name for name, photos in classes.items() if photos and name not in class_names):
+        if strange := sorted(name for name, photos in classes.items() if photos and name not in label_of):
             classes_of = "a class" if len(strange) == 1 else f"{len(strange)} classes"
             named = name_some([repr(name) for name in strange])
             raise UserError(f"{folder}: {part} has {classes_of} that the training photos do not have: {named}")
         for name, photos in sorted(classes.items()):
-            rows += [(path, class_names.index(name), part) for path in photos]
+            rows += [(path, label_of[name], part) for path in photos]
     paths, labels, parts = zip(*rows, strict=True)
     return PhotoFolder(layout, class_names, paths, labels, parts)
 

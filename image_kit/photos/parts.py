@@ -129,19 +129,28 @@ def _return_to_train(photos: PhotoFolder, parts: list[str | None], keys: Sequenc
 
     So a rare class never makes the cut fail. Stated parts are not changed.
     """
-    for label in range(len(photos.class_names)):
-        own = [index for index, each in enumerate(photos.labels) if each == label and parts[index]]
+    of_key: dict[str | None, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        of_key[key].append(index)
+    for every in _photos_of_classes(photos):
+        own = [index for index in every if parts[index]]
         lost = sorted({keys[index] or "" for index in own if parts[index] == "test" and photos.parts[index] is None})
         while lost and sum(parts[index] == "train" for index in own) < FEWEST_TO_VALIDATE:
-            key = lost.pop(0)
-            for index, each in enumerate(keys):
-                if each == key and parts[index] == "test":
+            for index in of_key[lost.pop(0)]:
+                if parts[index] == "test":
                     parts[index] = "train"
 
 
+def _photos_of_classes(photos: PhotoFolder) -> list[list[int]]:
+    """The photos of each class, by index."""
+    found: list[list[int]] = [[] for _ in photos.class_names]
+    for index, label in enumerate(photos.labels):
+        found[label].append(index)
+    return found
+
+
 def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> None:
-    for label, name in enumerate(photos.class_names):
-        own = [index for index, each in enumerate(photos.labels) if each == label]
+    for name, own in zip(photos.class_names, _photos_of_classes(photos), strict=True):
         count = sum(parts[index] == "train" for index in own)
         if count < FEWEST_TO_VALIDATE:
             copies = sum(parts[index] is None and hashes[index] is not None for index in own)

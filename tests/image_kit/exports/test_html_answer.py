@@ -1,6 +1,7 @@
 """The proof of the one-file classifier: its answers in a browser of its own."""
 
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import pytest
 from image_kit.answering import load_classifier
 from image_kit.errors import UserError
 from image_kit.exports.formats import FORMATS
-from image_kit.exports.html_answer import answer, answer_in, read_temperature, uncalibrate
+from image_kit.exports.html_answer import (
+    answer,
+    answer_in,
+    missing_runtime,
+    open_browser,
+    read_temperature,
+    uncalibrate,
+)
 from image_kit.exports.proof import prove
 
 
@@ -67,3 +75,15 @@ def test_without_a_browser_the_page_is_written_and_said_to_be_unproven(tmp_path,
     assert (proof.n, proof.largest_difference, proof.accuracy) == (0, None, None)
     assert proof.sentence().startswith("not proven here, since that needs Chromium and its driver")
     assert proof.sentence().endswith("; it checks itself whenever it is used")
+
+
+def test_the_browser_leaves_nothing_behind(tmp_path, monkeypatch):
+    """Chromium leaves the folder of its socket in the folder for temporary files each time that it is ended."""
+    if missing := missing_runtime():
+        pytest.skip(missing)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with open_browser() as browser:
+        browser.get("about:blank")
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())

@@ -5,10 +5,11 @@ import io
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from PIL import Image, ImageEnhance
 
 from image_kit import datasets
+from image_kit.features import merge_groups
 from image_kit.photos import look_alikes
 from image_kit.photos.look_alikes import Signatures, find_look_alikes
 from presets import PRESETS
@@ -180,3 +181,50 @@ def test_photos_that_all_belong_to_bursts_are_not_of_one_kind(scenes, shots):
     assert not signatures.are_uniform(np.arange(n))
     wanted = {(one, other) for one in range(n) for other in range(one + 1, n) if one // shots == other // shots}
     assert set(signatures.find_all_pairs(np.arange(n))) == wanted
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    spread=st.floats(0.05, 1),
+    chunk=st.integers(1, 200),
+    block=st.integers(1, 4000),
+    few=st.integers(0, 4000),
+)
+@settings(max_examples=15, deadline=None)
+def test_what_is_ruled_out_by_the_main_axes_does_not_look_alike(seed, spread, chunk, block, few):
+    """Photos around three scenes, from copies to strangers: the pairs are those of comparing each two in full."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(3, 432))[rng.integers(3, size=60)] + spread * rng.normal(size=(60, 432))
+    signatures = Signatures(60, 3)
+    signatures.rows[:] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    similarity = signatures.rows.astype(np.float64) @ signatures.rows.astype(np.float64).T
+    difference = 1 - similarity
+    assume(not (np.abs(difference - look_alikes.ALIKE_BELOW) < 1e-5).any())  # float32 may round these either way
+    alike = difference < look_alikes.ALIKE_BELOW
+    photos, later, earlier = np.arange(60), np.arange(40, 60), np.arange(40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(look_alikes, "CANDIDATES", chunk)
+        patch.setattr(look_alikes, "FEW", few)
+        patch.setattr(look_alikes, "BLOCK", block)
+        patch.setattr(Signatures, "are_uniform", lambda *_: False)
+        found = signatures.find_all_pairs(photos)
+        nearest = dict(signatures.find_pairs(later, earlier))
+    assert sorted(found) == list(zip(*map(list, np.nonzero(np.triu(alike, 1))), strict=True))
+    assert sorted(nearest) == later[alike[40:, :40].any(axis=1)].tolist()
+    for photo, other in nearest.items():
+        assert similarity[photo, other] >= similarity[photo, :40].max() - 1e-5
+
+
+def test_thousands_of_copies_of_one_photo_are_joined_by_few_pairs(monkeypatch):
+    """Of 1,000 copies there are half a million pairs; 10,000 among 100,000 photos they would fill the memory."""
+    n, copies = 12_000, 1_000
+    rows = np.random.default_rng(0).normal(size=(n, 432)).astype(np.float32)
+    rows[:copies] = rows[0]
+    signatures = Signatures(n, 3)
+    signatures.rows[:] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    monkeypatch.setattr(look_alikes, "MOST_PAIRS", 5_000)
+    pairs = signatures.find_all_pairs(np.arange(n))
+    assert len(pairs) < copies + 5_000
+    groups = merge_groups(None, pairs, n)
+    assert (groups[:copies] == 0).all()
+    assert len(np.unique(groups)) == n - copies + 1
