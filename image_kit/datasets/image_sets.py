@@ -58,6 +58,12 @@ class Data:
         seen = [self.parts[part].fingerprints for part in ("train", "validation")]
         return np.concatenate([each for each in seen if each is not None] or [np.empty(0, np.uint64)])
 
+    @property
+    def trained_names(self) -> list[str]:
+        """The names of these photos."""
+        sets = [self.parts[part] for part in ("train", "validation")]
+        return [name for images in sets if images.fingerprints is not None for name in images.names]
+
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many images each part has, for up to LISTED classes."""
         labels = {part: images.labels for part, images in self.parts.items()}
