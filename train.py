@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", metavar="N", type=int, help="train N runs that differ in their seed: --seed and those that follow it"
     )
-    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz of an array data set")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz; with --resume, also of photos")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
         "--profile",
@@ -165,7 +165,7 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
             say(f"Seed {settings.recipe.seed}, one of {len(seeds.settings)}:")
             start_afresh()
             run = start(settings)
-            seeds.refuse_changed_photos(run.data.trained_on)
+            seeds.refuse_changed_photos(run.data)
             run.build(lambda each=settings: seeds.open_run(each, lambda fill: new_folder(args, first, False, fill)))
             for name, scores in complete(run, args.device, distribution).items():
                 say(f"Seed {settings.recipe.seed}: {name}: {scores.sentence()}")

@@ -1,7 +1,6 @@
 """Atomic writing: whatever interrupts it, a file is either the old one or the complete new one."""
 
 import contextlib
-import errno
 import itertools
 import json
 import math
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from image_kit.durable import make_folder, sync, sync_tree
 from image_kit.leftovers import remove_leftovers, temporary_name
 
 
@@ -138,44 +138,6 @@ def _rename_to_free(path: Path, new: Path) -> None:
         path.replace(new)
 
 
-def sync(path: Path) -> None:
-    """Wait until a file or a folder is on the disk. Windows has no such call for folders, some disks have none."""
-    try:
-        number = _open(path)
-    except OSError:
-        return
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):  # the disk has not kept what it took
-            raise
-    finally:
-        os.close(number)
-
-
-def _open(path: Path) -> int:
-    if path.is_file():
-        with contextlib.suppress(PermissionError):  # a copy of a photo that is read-only
-            return os.open(path, os.O_RDWR)  # Windows asks for that
-    return os.open(path, os.O_RDONLY)
-
-
-def sync_tree(folder: Path) -> None:
-    """Wait until a folder and everything in it are on the disk."""
-    from image_kit.threads import threads  # 20 ms, which the answer to one photo does not need
-
-    inside = list(folder.rglob("*"))
-    list(threads().map(sync, [path for path in (*inside, folder) if not path.is_symlink()]))
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder, and those that it is in, so that they are still there after a power failure."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for each in missing:
-        sync(each.parent)
-
-
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
     """Fill a folder under a temporary name and rename it when it is complete, so that there is never half of one.
@@ -238,8 +200,8 @@ def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
         temporary.mkdir()
         yield temporary
     except OSError as error:
-        if error.errno and str(temporary) in str(error.filename):
-            shown = str(error.filename).replace(str(temporary), str(parent / name))
+        shown = str(error.filename).replace(str(temporary), str(parent / name))
+        if shown != str(error.filename):
             raise OSError(error.errno, error.strerror, shown) from error
         raise
     finally:

@@ -91,9 +91,27 @@ def test_photos_that_have_moved_are_asked_for_and_found(pets, fit_here):
     for place in ("photos", "nowhere"):
         status, _, err = fit_here(pets, *(["nowhere"] if place == "nowhere" else []), "--resume", "runs/cut")
         assert (status, err) == (2, f"train.py: error: {pets / place if place == 'photos' else place}: {advice}\n")
-    status, _, err = fit_here(pets, "moved", "--resume", "runs/cut")
+    status, _, err = fit_here(pets, "--resume", "runs/cut", "--data", "moved")
     assert status == 0, err
     assert known(err) == 80
+
+
+def test_a_photo_that_has_changed_by_a_byte_is_named(pets, fit_here):
+    assert fit_here(pets, "photos", "--run", "cut")[0] == 0
+    (pets / "runs/cut/metrics.json").unlink()  # as if killed just before its end
+    changed = sorted((pets / "photos/cats").iterdir())[3]
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    before = bytes_of(pets / "runs/cut")
+    status, out, err = fit_here(pets, "--resume", "runs/cut")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == (
+        "train.py: error: --resume: the photos have changed since runs/cut began; put them back, or start a new run "
+        f"(new or changed: photos/cats/{changed.name})"
+    )
+    assert bytes_of(pets / "runs/cut") == before
+    changed.write_bytes(changed.read_bytes()[:-1])
+    assert fit_here(pets, "--resume", "runs/cut")[0] == 0
+    assert bytes_of(pets / "runs/cut") == before
 
 
 def test_ctrl_c_in_a_fit_says_how_to_go_on(pets, fit_here):

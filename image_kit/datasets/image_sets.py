@@ -72,6 +72,12 @@ class Data:
         parts = {part: replace(images, labels=new_labels[images.labels]) for part, images in self.parts.items()}
         return replace(self, class_names=names, parts=parts)
 
+    @property
+    def trained_names(self) -> list[str]:
+        """The names of these photos."""
+        sets = [self.parts[part] for part in ("train", "validation")]
+        return [name for images in sets if images.fingerprints is not None for name in images.names]
+
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many images each part has, for up to LISTED classes."""
         labels = {part: images.labels for part, images in self.parts.items()}

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from image_kit import files as atomic
+from image_kit import durable, files as atomic
 from image_kit.answering import sha256
 from image_kit.errors import UserError
 from image_kit.exports.classes_file import CLASSES, EXAMPLES, describe_classes, draw_examples
@@ -132,21 +132,21 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _move(unfinished: Path, output: Path, record: Callable[[], None]) -> None:
     """Put all files in their places and `record` it; the network comes last, so that a killed command may run again."""
-    atomic.sync_tree(unfinished)
+    durable.sync_tree(unfinished)
     made = unfinished / output.name
     beside = [path for path in sorted(unfinished.rglob("*")) if path.is_file() and made not in (path, *path.parents)]
     for path in beside:
         target = output.parent / path.relative_to(unfinished)
-        atomic.make_folder(target.parent)
+        durable.make_folder(target.parent)
         path.replace(target)
     for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:
-        atomic.sync(folder)
+        durable.sync(folder)
     record()
     if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming
         _exchange(made, output)  # the old one goes with ours
     else:
         made.replace(output)
-    atomic.sync(output.parent)
+    durable.sync(output.parent)
 
 
 def _exchange(folder: Path, other: Path) -> None:

@@ -68,6 +68,11 @@ class HeadData:
         """uint64 (n,) fingerprints of the photos that the head is fitted to."""
         return np.asarray(self.images["train"].fingerprints, np.uint64)
 
+    @property
+    def trained_names(self) -> list[str]:
+        """The names of these photos."""
+        return list(self.images["train"].names)
+
     def describe(self) -> list[str]:
         """Lines for the user: the notes, the classes, and how many photos each part has."""
         counts = {part: images.labels for part, images in self.images.items()}

@@ -27,6 +27,7 @@ from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
 from image_kit.training.run_folder import METRICS, RunFolder, versions
 from image_kit.training.run_report import write_run_report
+from image_kit.training.same_photos import refuse_changed_photos
 from image_kit.training.settings import Settings
 from image_kit.training.whole_network import HEAD, answering
 from image_kit.trust import (
@@ -71,6 +72,9 @@ class HeadRun:
     def build(self, open_folder: Callable[[], RunFolder]) -> None:
         """Open the run folder. `open_folder` is called now, when nothing can be refused any more."""
         self.folder = open_folder()
+        best = self.folder.file(BEST)
+        if best.is_file() and not self.recipe.fine_tune:  # of a run that was killed just before its end
+            refuse_changed_photos(self.folder.path, best, self.data.trained_on, self.data.trained_names)
         say(f"Writing to {self.folder.path}/")
         self.folder.write_environment(backbone=f"{self.backbone.name}: {self.backbone.source}")
 

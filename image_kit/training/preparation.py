@@ -76,8 +76,8 @@ def find_data(settings: Settings, run: Path, folder: str | None, data_dir: str |
     """
     if folder and not settings.folder:
         raise UserError(f"{folder}: {run} was trained on {settings.recipe.dataset}, not on a folder; leave it out")
-    if data_dir and settings.folder:
-        raise UserError(f"--data-dir: {run} was trained on the photos in {settings.folder}; leave it out")
+    if data_dir and settings.folder:  # a folder of photos may be given in either way
+        folder = folder or data_dir
     if folder or settings.folder:
         path = Path(folder or settings.folder or "")
         if not path.is_dir():

@@ -1,20 +1,26 @@
 """Resume a run after its last complete epoch, or refuse to."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.training.run_folder import HISTORY, RunFolder
-from image_kit.weights import BEST, LAST, Description, read_description, read_trained_on, verify_checksum
+from image_kit.training.same_photos import refuse_changed_photos
+from image_kit.weights import BEST, LAST, Description, read_description, verify_checksum
 
 
-def load_last_epoch(folder: RunFolder, model: keras.Model, description: Description, fingerprints: np.ndarray) -> int:
+def load_last_epoch(
+    folder: RunFolder, model: keras.Model, description: Description, fingerprints: np.ndarray, names: Sequence[str]
+) -> int:
     """Load the weights and optimizer state of the last complete epoch, if there is one.
 
     Args:
         model: compiled, its optimizer built.
         description: of this training.
         fingerprints: uint64 (n,) of the photos to train and validate on.
+        names: of their files.
 
     Returns:
         The number of complete epochs.
@@ -35,16 +41,17 @@ def load_last_epoch(folder: RunFolder, model: keras.Model, description: Descript
         verify_checksum(path, "this run cannot go on: put back a copy of the file, or start a new run")
     if before is None:
         raise UserError(f"{last}: was not written by this kit, so this run cannot go on; start a new run")
-    _check_nothing_changed(folder, before, description, fingerprints)
+    _check_nothing_changed(folder, before, description, fingerprints, names)
     folder.cut_history(before.epoch)
     model.load_weights(last)
     return before.epoch
 
 
-def _check_nothing_changed(folder: RunFolder, before: Description, now: Description, fingerprints: np.ndarray) -> None:
-    same = (before.class_names, before.preprocessing) == (now.class_names, now.preprocessing)
-    trained_on = read_trained_on(folder.file(LAST))
-    if not same or not np.array_equal(np.sort(trained_on), np.sort(fingerprints)):
+def _check_nothing_changed(
+    folder: RunFolder, before: Description, now: Description, fingerprints: np.ndarray, names: Sequence[str]
+) -> None:
+    refuse_changed_photos(folder.path, folder.file(LAST), fingerprints, names)
+    if (before.class_names, before.preprocessing) != (now.class_names, now.preprocessing):
         raise UserError(
             f"--resume: the photos have changed since {folder.path} began; put them back, or start a new run"
         )

@@ -146,8 +146,8 @@ class Run:
     def _load_last_epoch(self) -> None:
         """Go to where a resumed run was left; a new one begins at epoch 0."""
         if self.distribution.is_chief:
-            fingerprints = self.data.trained_on
-            self.first_epoch = load_last_epoch(self.folder, self.model, self.classifier.description, fingerprints)
+            photos = self.data.trained_on, self.data.trained_names
+            self.first_epoch = load_last_epoch(self.folder, self.model, self.classifier.description, *photos)
         self.first_epoch = start_like_the_chief(self.distribution, self.folder, self.model, self.first_epoch)
 
     def _build_batches(self) -> None:

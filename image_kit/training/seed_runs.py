@@ -11,9 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from image_kit.answering import LITE
 from image_kit.errors import UserError
@@ -22,9 +20,14 @@ from image_kit.files import replacing, write_json
 from image_kit.recipe import LARGEST_SEED
 from image_kit.training.run_folder import METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
+from image_kit.training.same_photos import refuse_changed_photos
 from image_kit.training.seeds_report import report_seeds
 from image_kit.training.settings import Settings
-from image_kit.weights import BEST, read_trained_on
+from image_kit.weights import BEST
+
+if TYPE_CHECKING:  # imports keras, and scipy
+    from image_kit.datasets import Data
+    from image_kit.training.head_data import HeadData
 
 SUMMARY = "summary.json"
 
@@ -145,14 +148,12 @@ class SeedRuns:
             RunFolder(folder.path / f"seed-{each.recipe.seed}").write_settings(each)
         folder.write_settings(self.settings[0])  # tells other commands what all runs are about
 
-    def refuse_changed_photos(self, trained_on: np.ndarray) -> None:
-        """Raise UserError if complete runs were trained on other photos, uint64 (n,) fingerprints."""
+    def refuse_changed_photos(self, data: "Data | HeadData") -> None:
+        """Raise UserError if complete runs were trained on other photos."""
         for settings in self.settings if self.path else []:
             best = self._folder(settings).file(BEST)
-            if best.is_file() and not np.array_equal(np.sort(read_trained_on(best)), np.sort(trained_on)):
-                raise UserError(
-                    f"--resume: the photos have changed since {self.path} began; put them back, or start a new run"
-                )
+            if best.is_file() and self.path:
+                refuse_changed_photos(self.path, best, data.trained_on, data.trained_names)
 
     def how_to_go_on(self) -> str:
         """The message after Ctrl-C; empty if nothing was begun."""
