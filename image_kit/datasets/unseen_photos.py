@@ -97,7 +97,7 @@ def select_unseen(
     folder, paths = photos.folder, photos.paths
     fingerprints = to_fingerprints(hashes)
     readable = np.array([digest is not None for digest in hashes])
-    # By sorting: with a table, NumPy 2.0 computes in int64, which the upper half of the fingerprints does not fit.
+    # By sorting: with a table, NumPy 2.0.0 computes in int64, which the upper half of the fingerprints does not fit.
     seen = readable & np.isin(fingerprints, trained_on, kind="sort")
     first = np.zeros(len(fingerprints), bool)
     first[np.unique(fingerprints, return_index=True)[1]] = True
