@@ -97,7 +97,8 @@ def select_unseen(
     folder, paths = photos.folder, photos.paths
     fingerprints = to_fingerprints(hashes)
     readable = np.array([digest is not None for digest in hashes])
-    seen = readable & np.isin(fingerprints, trained_on)
+    # By sorting: with a table, NumPy 2.0.0 computes in int64, which the upper half of the fingerprints does not fit.
+    seen = readable & np.isin(fingerprints, trained_on, kind="sort")
     first = np.zeros(len(fingerprints), bool)
     first[np.unique(fingerprints, return_index=True)[1]] = True
     copies = readable & ~seen & ~first  # to score a photo twice would make the confidence interval too narrow

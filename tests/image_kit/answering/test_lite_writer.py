@@ -123,7 +123,7 @@ def test_batch_normalization_is_exact_where_float32_is_not():
         [np.ones((1, 1, 1, 1), np.float32), bias],
         [np.ones(1, np.float32), np.zeros(1, np.float32), mean, variance],
     ]
-    expected = (0.25 / np.sqrt(np.float64(variance) + network[1]["epsilon"])).astype(np.float32)
+    expected = (0.25 / np.sqrt(np.float64(variance[0]) + network[1]["epsilon"])).astype(np.float32)
     content = flatbuffer(network, weights, image_shape, features_of=None)
     interpreter = Interpreter(model_content=bytes(content))
     assert interpreter.get_signature_runner()(images=np.zeros((1, 1, 1, 1), np.float32))["output_0"] == expected
