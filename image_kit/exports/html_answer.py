@@ -104,8 +104,9 @@ def open_browser() -> Iterator["WebDriver"]:
     options.binary_location = program
     for option in OPTIONS:
         options.add_argument(f"--{option}")
-    # Chromium leaves a folder with its socket behind each time: in a folder that is removed, and not the user's.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    # Chromium leaves a folder with its socket behind each time: in a folder that is removed, and not the user's. Its
+    # name is short because a socket's path may have 107 letters.
+    with tempfile.TemporaryDirectory(prefix="", ignore_cleanup_errors=True) as folder:
         variables = {**os.environ, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), folder)}
         opened = webdriver.Chrome(options=options, service=Service(driver, env=variables))
         try:
