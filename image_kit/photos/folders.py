@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_kit.errors import UserError
-from image_kit.photos.part_names import PARTS, class_name, part_of_name, refuse_look_alike_names
+from image_kit.photos.part_names import (
+    PARTS,
+    class_name,
+    is_division_name,
+    is_unlabelled_name,
+    part_of_name,
+    refuse_look_alike_names,
+)
 from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
 from image_kit.terminal import name_some
 
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
+
+DETECTION = ("images", "jpegimages")  # beside labels/ or Annotations/, in each part
 
 LAYOUT_HELP = """Expected one of
   FOLDER/train/CLASS/photo.jpg, FOLDER/validation/CLASS/..., and optionally FOLDER/test/CLASS/...
@@ -148,6 +157,8 @@ def find_parts(folder: Path) -> dict[str, Path]:
             or its classes contain parts.
     """
     children = _sub_folders(folder)
+    if any(part_of_name(child.name) for child in children):
+        children = [child for child in children if not is_unlabelled_name(child.name)]
     if len(children) == 1 and not part_of_name(children[0].name) and not _has_photos(children[0]):
         inner = {part_of_name(child.name) for child in _sub_folders(children[0])}
         if "train" in inner:
@@ -181,11 +192,27 @@ def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> N
             f"parts (train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
         )
     inside = ({part_of_name(child.name) for child in _sub_folders(other)} - {None} for other in others)
+    _refuse_divisions(folder, others)
     # images/train/ beside labels/train/: only one of them has photos, and is no class.
     if all(len(found) > 1 for found in inside) and sum(bool(list_photos(other)) for other in others) > 1:
         name = others[0].name
         raise UserError(
             f"{folder}: each class contains parts, as {name}/train/; the parts have to be outside: train/{name}/. "
+            f"{LAYOUT_HELP}"
+        )
+
+
+def _refuse_divisions(folder: Path, children: list[Path]) -> None:
+    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders."""
+    if len(children) < 2 or not any(is_division_name(child.name) for child in children):
+        return
+    inside = [{each.name for each in _sub_folders(child)} for child in children]
+    same = sorted(set.intersection(*inside))
+    if len(same) > 1 and not any(_has_photos(child) for child in children):
+        one, other = children[0].name, children[1].name
+        raise UserError(
+            f"{folder}: {one}/ and {other}/ both contain {same[0]}/ and {same[1]}/, so they look like divisions of the "
+            f"data and not like classes; name those to train on train/, one to test on test/, or give {folder / one}. "
             f"{LAYOUT_HELP}"
         )
 
@@ -239,6 +266,8 @@ def _list_labels(
         raise UserError(f"{folder}: has no photo in any class folder. {LAYOUT_HELP}")
     if len(class_names) == 1:
         hint = _suggest_inner(folder / class_names[0])
+        if not hint and class_names[0].lower() in DETECTION:
+            hint = ", as data sets for detection have it: make a folder for each class, and put the photos there"
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
@@ -254,9 +283,11 @@ def _list_labels(
 
 
 def _suggest_inner(folder: Path) -> str:
-    """A hint where the classes lie one folder deeper, as in photos/PetImages/Cat; else empty."""
+    """A hint where the classes lie deeper, as in photos/PetImages/Cat or food-101/images/pizza; else empty."""
     inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if folder.is_dir() else []
-    if len(inner) < 2:
+    if len(inner) == 1:
+        return _suggest_inner(folder / inner[0])
+    if not inner:
         return ""
     if any(map(part_of_name, inner)):
         return f"; {inner[0]} and {inner[1]} in it look like parts of a data set: give {folder}"

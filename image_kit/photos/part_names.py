@@ -15,19 +15,40 @@ PARTS = tuple(PART_NAMES)
 # Words that people add: train_img, training_set, seg_train, test-data, "Train Images".
 FILLERS = (
     *("set", "sets", "img", "imgs", "image", "images", "photo", "photos", "picture", "pictures", "data", "dataset"),
-    *("seg", "split", "part", "folder", "dir"),
+    *("seg", "split", "part", "folder", "dir", "x"),
 )
+# What data sets call photos without a class that stand beside their parts, as Intel's seg_pred; passed over.
+UNLABELLED = ("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled")
+# Divisions of a data set that are no parts either: fold1, fold_2; batch-1.
+DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subset")
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
 def part_of_name(name: str) -> str | None:
-    """The part that a folder's name means, such as "train" for train_img, Training_Set or seg_train; None if none."""
+    """The part that a folder's name means, such as "train" for train_img, Training_Set, seg_train or train2017."""
     joined = _JOINED.fullmatch(name.lower())  # trainset, testdata
-    words = joined.groups() if joined else re.split(r"[\W_]+", name.lower())
-    left = [word for word in words if word and word not in FILLERS]
-    if len(left) != 1:
+    words = [word for word in (joined.groups() if joined else _words(name)) if word not in FILLERS]
+    if len(words) != 1:
         return None
-    return next((part for part, known in PART_NAMES.items() if left[0] in known), None)
+    return next((part for part, known in PART_NAMES.items() if words[0] in known), None)
+
+
+def is_unlabelled_name(name: str) -> bool:
+    """Whether a folder beside the parts has the name of photos without a class: seg_pred, prediction."""
+    words = [word for word in _words(name) if word not in FILLERS]
+    return len(words) == 1 and words[0] in UNLABELLED
+
+
+def is_division_name(name: str) -> bool:
+    """Whether a folder has a name as divisions of a data set have: fold1, batch_2, bounding_box_train."""
+    words = _words(name)
+    known = {word for each in PART_NAMES.values() for word in each}
+    return bool(known.intersection(words)) or (words[:1] != [] and words[-1] in DIVISIONS and name[-1:].isdecimal())
+
+
+def _words(name: str) -> list[str]:
+    """Words in lower case, without numbers."""
+    return [word for word in re.split(r"[\W_\d]+", name.lower()) if word]
 
 
 def class_name(folder_name: str) -> str:

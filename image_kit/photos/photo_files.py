@@ -13,7 +13,9 @@ PHOTO_SUFFIXES = frozenset(
 PROGRAMS_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "system volume information"}
 PROGRAMS_FILES |= {"__macosx", "icon\r", "network trash folder", "temporary items", "lost+found", "lost.dir"}
 PROGRAMS_FILES |= {"@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"}
-PROGRAMS_FILES |= {"~snapshot", "__pycache__", "node_modules", "cvs"}
+PROGRAMS_FILES |= {"~snapshot", "__pycache__", "node_modules", "cvs", "_gsdata_", "wpsystem", "msocache", "config.msi"}
+PROGRAMS_FILES |= {"@transcode", "@sharesnap", "@appstore", "@database", "@synoresource", "@synoeastream"}
+PROGRAMS_FILES |= {"$extend", "$winreagent", "$windows.~bt", "$windows.~ws", "$sysreset", "captureone"}
 PROGRAMS_SUFFIXES = (".lrdata", ".lrprev", ".aplibrary", ".photoslibrary")  # folders of photo programs, with previews
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 

@@ -221,3 +221,65 @@ def test_one_class_in_two_unicode_forms_is_one_class(tmp_path):
 def test_classes_whose_names_look_the_same_are_refused(tmp_path, other):
     tree(tmp_path, "cats/0.jpg", f"{other}/0.jpg", "dogs/0.jpg")
     refused(tmp_path, "'cats'", ascii(other), "differ only in capitals")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train1", "test1"), ("train2017", "test2017"), ("x_train", "x_test"), ("Train (1)", "Test (1)")],
+)
+def test_numbers_and_letters_beside_the_name_of_a_part(tmp_path, train, test):
+    found = scan_folder(tree(tmp_path, *pairs(train, test)))
+    assert found.class_names == ("cats", "dogs")
+    assert Counter(found.parts) == {"train": 4, "test": 4}
+
+
+@pytest.mark.parametrize("name", ["seg_pred/seg_pred", "pred", "prediction", "unlabeled"])
+def test_photos_without_a_class_beside_the_parts_are_passed_over_and_counted(tmp_path, name):
+    tree(tmp_path, *pairs("seg_train/seg_train", "seg_test/seg_test"), f"{name}/0.jpg", f"{name}/1.jpg")
+    found = scan_folder(tmp_path)
+    assert Counter(found.parts) == {"train": 4, "test": 4}
+    assert note_other_files(tmp_path, found.paths) == [
+        "files ignored, since they are not photos in a class folder: 2 (2 .jpg)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("fold1", "fold2", "fold3"), ("fold_0", "fold_1"), ("batch1", "batch2"), ("gallery", "bounding_box_train")],
+)
+def test_divisions_of_the_data_are_not_taken_for_classes(tmp_path, names):
+    tree(tmp_path, *pairs(*names))
+    first = sorted(names)[0]
+    refused(tmp_path, f"{first}/", "both contain cats/ and dogs/", f"give {tmp_path / first}")
+
+
+@pytest.mark.parametrize("inner", [("batch1", "batch2"), ("left", "right")])
+def test_classes_may_have_the_same_folders_in_them(tmp_path, inner):
+    names = [f"{label}/{part}/0.jpg" for label in ("person1", "person2") for part in inner]
+    assert scan_folder(tree(tmp_path, *names)).class_names == ("person1", "person2")
+
+
+@pytest.mark.parametrize("outer", ["food-101/images", "a/b/c", "ILSVRC/Data/CLS-LOC"])
+def test_classes_or_parts_deep_below_get_the_folder_to_give(tmp_path, outer):
+    refused(tree(tmp_path / "classes", *pairs(outer)), "cats and dogs are your classes", f"/classes/{outer}")
+    refused(tree(tmp_path / "parts", *pairs(f"{outer}/train", f"{outer}/val")), "parts of a data", f"/parts/{outer}")
+
+
+def test_a_data_set_for_detection_is_told(tmp_path):
+    parts = ("train", "valid")
+    refused(
+        tree(tmp_path, *(f"{part}/{name}" for part in parts for name in ("images/0.jpg", "labels/0.txt"))), "detect"
+    )
+
+
+@pytest.mark.parametrize("name", ["@Transcode", "@SynoResource", "$Extend", "$WinREAgent", "MSOCache", "_gsdata_"])
+def test_more_folders_of_systems(tmp_path, name):
+    assert scan_folder(tree(tmp_path, *pairs("."), f"{name}/0.jpg", f"cats/{name}/0.jpg")).class_names == (
+        "cats",
+        "dogs",
+    )
+
+
+@pytest.mark.parametrize("name", ["recycled", "$5", "@home", "thumbs", "venv"])
+def test_a_class_that_only_looks_like_a_folder_of_the_system(tmp_path, name):
+    assert name in scan_folder(tree(tmp_path, *pairs("."), f"{name}/0.jpg")).class_names
