@@ -8,7 +8,7 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
-from image_kit.photos import tune_memory
+from image_kit.photos import FEWEST_BITS, FULL_BITS, tune_memory
 from image_kit.terminal import progress, run, say, show, telling_how_to_go_on
 
 CHECKS = Path("checks")
@@ -40,8 +40,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
     )
+    parser.add_argument(
+        "--sample-bits", metavar="N", type=int, default=FULL_BITS, help="see train.py (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
     args = parser.parse_args()
+    if not FEWEST_BITS <= args.sample_bits <= FULL_BITS:
+        raise UserError(f"--sample-bits: must be from {FEWEST_BITS} to {FULL_BITS}, received {args.sample_bits}")
     if args.output and args.output.exists():
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     return args
@@ -59,7 +64,7 @@ def main() -> None:
     with telling_how_to_go_on(lambda: kept):
         reading, checking = partial(progress, label="reading"), partial(progress, label="checking")
         backbone, keeps = load_backbone(args.backbone), not args.no_cache
-        photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups)
+        photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups, args.sample_bits)
         check = check_folder(photos, checking)
     numbered = CHECKS / args.folder.resolve().name
     output = fill_folder(args.output, numbered, lambda unfinished: write_tables(unfinished, check))

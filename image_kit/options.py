@@ -22,7 +22,7 @@ BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
 }
 METAVARS = {int: "N", float: "X"}  # text has its own in the field
 # Options that decide something about a head on pretrained features: of the recipe, and of `add_head_options`.
-HEAD_RECIPE = ("backbone", "class_weights", "seed", "fine_tune")
+HEAD_RECIPE = ("backbone", "sample_bits", "class_weights", "seed", "fine_tune")
 # Options that decide nothing about fine-tuning either: the backbone, and --fine-tune itself, decide these.
 NOT_FINE_TUNED = ("model", "grayscale", "image_size", "epochs", "ema_momentum")
 HEAD_ONLY = ("groups", "no_cache", "features_only", "part")

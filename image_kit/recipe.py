@@ -124,6 +124,13 @@ class Recipe:
     image_size: tuple[int, int] = option(
         (300, 300), "pixels: a number, or HEIGHTxWIDTH", type=size, metavar="SIZE", at_least=8, at_most=MAX_SIDE
     )
+    sample_bits: int = option(
+        16,
+        "bits that samples of 16 use, where a file does not say: 12 for many scientific cameras",
+        metavar="N",
+        at_least=9,
+        at_most=16,
+    )
     grayscale: bool = option(False, "train on one gray channel instead of RGB")
     optimizer: str = option("adam", "how the weights are updated", choices=OPTIMIZERS)
     learning_rate: float | None = option(None, "step size (default: the optimizer's own, .001; .01 for sgd)", above=0)

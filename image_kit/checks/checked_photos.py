@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.features import Backbone, PhotoFeatures, find_features, read_groups
-from image_kit.photos import Signatures, scan_folder
+from image_kit.photos import FULL_BITS, Signatures, scan_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +51,14 @@ def load_checked_photos(
     keeps: bool,
     show_progress: Callable[[Iterable], Iterable] = iter,
     groups_file: Path | None = None,
+    sample_bits: int = FULL_BITS,
 ) -> CheckedPhotos:
     """Find the photos of a folder and their features.
 
     Args:
         folder: in one of the layouts of `scan_folder`.
         backbone: computes the features.
-        keeps, show_progress: see `find_features`.
+        keeps, show_progress, sample_bits: see `find_features`.
         groups_file: see `read_groups`; None: the user names no groups.
 
     Raises:
@@ -65,7 +66,7 @@ def load_checked_photos(
     """
     photos = scan_folder(folder)
     names = read_groups(groups_file, folder, photos.paths) if groups_file else None
-    _, found = find_features(photos.paths, backbone, keeps, show_progress)
+    _, found = find_features(photos.paths, backbone, keeps, show_progress, sample_bits=sample_bits)
     readable = [index for index, digest in enumerate(found.hashes) if digest is not None]
     if not readable:
         path, reason = next(iter(found.errors.items()))

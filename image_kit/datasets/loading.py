@@ -15,6 +15,7 @@ from image_kit.photos import (
     Signatures,
     assign_parts,
     find_look_alikes,
+    note_nearly_black,
     note_other_files,
     scan_folder,
 )
@@ -78,7 +79,7 @@ def load_photos(
         UserError: see `scan_folder` and `assign_parts`.
     """
     photos = scan_folder(folder)
-    preprocessing = Preprocessing(recipe.image_shape)
+    preprocessing = Preprocessing(recipe.image_shape, sample_bits=recipe.sample_bits)
     store = PhotoStore(photos.paths, preprocessing, budget)
     signatures = Signatures(len(photos.paths), recipe.image_shape[2])
     hashes, errors = store.decode_all(show_progress, signatures.add)
@@ -92,6 +93,7 @@ def load_photos(
         *note_other_files(folder, photos.paths),
         *describe_unreadable(errors),
         *left_out,
+        *note_nearly_black(photos.paths, recipe.sample_bits),
         *look_alike_notes,
     ]
     unreadable = {str(path): reason for path, reason in errors.items()}

@@ -9,6 +9,7 @@ from PIL import Image
 from image_kit.answering import sha256
 from image_kit.exports.source import Source
 from image_kit.photo_sets import SUBJECTS, draw_scene
+from image_kit.photos import FULL_BITS
 from image_kit.trust import COVERAGE
 
 CLASSES, EXAMPLES = "classes.json", "examples"
@@ -43,9 +44,11 @@ def _steps(source: Source) -> list[str]:
             f"width of the image), its width is divided by max(1, r) ** {crop:g} and its height multiplied by "
             f"min(1, r) ** {crop:g}; what is left over goes at both edges alike. Fractions of pixels count."
         )
+    bits = source.description.preprocessing.sample_bits
+    deep = f" (samples of 16 bits use {bits} of them)" if bits != FULL_BITS else ""
     grey = " Then to grey: (19595 R + 38470 G + 7471 B + 32768) >> 16 for each pixel." if channels == 1 else ""
     return [
-        "Decode the file to 8 bits a channel; of an animation the first frame.",
+        f"Decode the file to 8 bits a channel{deep}; of an animation the first frame.",
         "Turn it upright, as its EXIF orientation says.",
         "Where it is transparent, blend it with white. Convert it to RGB; colour profiles are not applied." + grey,
         f"Resize it to {width} x {height} pixels (width x height) with the antialiased bilinear filter of Pillow "

@@ -23,7 +23,7 @@ from image_kit.features.backbone import Backbone
 from image_kit.features.shard_upkeep import merge, merge_small, remove_least_used
 from image_kit.features.shards import SUFFIX, DamagedShard, ShardFormat, is_shard
 from image_kit.leftovers import remove_leftovers
-from image_kit.photos import SIGNATURE_VALUES, Preprocessing
+from image_kit.photos import FULL_BITS, SIGNATURE_VALUES, Preprocessing
 from image_kit.terminal import say
 
 # To be raised when photos are decoded or resized to other pixels than before, so that old features are not used.
@@ -41,7 +41,9 @@ def kept_features_folder() -> Path:
 
 def open_store(backbone: Backbone, preprocessing: Preprocessing, length: int, keeps: bool) -> "FeatureStore":
     """The store of a backbone's features, in the user's cache folder, or in memory only if not `keeps`."""
-    return FeatureStore(backbone.identity, str(preprocessing), length, kept_features_folder() if keeps else None)
+    # Not in the text of `preprocessing`, so that features kept before it stay known.
+    bits = f" {preprocessing.sample_bits} bits" if preprocessing.sample_bits != FULL_BITS else ""
+    return FeatureStore(backbone.identity, f"{preprocessing}{bits}", length, kept_features_folder() if keeps else None)
 
 
 class FeatureStore:

@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from image_kit.photos.deep_samples import (
+        FEWEST_BITS as FEWEST_BITS,
+        FULL_BITS as FULL_BITS,
+        note_nearly_black as note_nearly_black,
+    )
     from image_kit.photos.folders import (
         PhotoFolder as PhotoFolder,
         find_test_folder as find_test_folder,
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black",
         "folders": "PhotoFolder note_other_files find_test_folder list_classes list_photos scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",

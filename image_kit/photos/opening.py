@@ -4,12 +4,14 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from image_kit.photos.deep_samples import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep, read_deep_header, to_eight_bits
 from image_kit.photos.heic import is_heic, read_heic
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
@@ -22,16 +24,17 @@ _lifting_limit = threading.Lock()
 Result = TypeVar("Result")
 
 
-def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image.Image:
+def open_photo(source: Path | str | bytes, smallest: int | None = None, sample_bits: int = FULL_BITS) -> Image.Image:
     """Decode one photo to RGB, upright.
 
-    EXIF orientation is applied; of an animation the first frame is taken; 16-bit and float samples are scaled to
-    8 bits; transparent pixels are blended with white.
+    EXIF orientation is applied; of an animation the first frame is taken; deeper samples are scaled to 8 bits, see
+    deep_samples.py; transparent pixels are blended with white.
 
     Args:
         source: a path, or the bytes of a file.
         smallest: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both
             sides keep at least this many pixels (up to 8 times faster for a camera's photo).
+        sample_bits: bits that the samples of deeper photos use where the file does not say.
 
     Returns:
         A Pillow image in mode "RGB".
@@ -39,7 +42,15 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None) -> Image
     Raises:
         PhotoError: the file is missing, empty, damaged, truncated, too large or not an image.
     """
-    return decode_photo(source, _to_rgb, smallest)
+    if not isinstance(source, bytes):
+        refuse_other_than_files(source)
+    with _failing_as_photo_error(source):
+        header = read_deep_header(source)
+    if header:
+        with _failing_as_photo_error(source), pillow_silenced():
+            if (image := _open_deep(source, header, sample_bits)) is not None:
+                return image
+    return decode_photo(source, partial(_to_rgb, sample_bits=sample_bits), smallest)
 
 
 def decode_photo(
@@ -51,8 +62,7 @@ def decode_photo(
 
     def decode() -> Image.Image:
         with open_header(source) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PhotoError(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
+            _refuse_too_large(image.width, image.height)
             if smallest:
                 image.draft(None, (smallest, smallest))
             image.load()
@@ -67,6 +77,25 @@ def decode_photo(
             if source is data:
                 raise
             return _without_pillows_limit(decode)
+
+
+def _open_deep(source: Path | str | bytes, header: DeepHeader, sample_bits: int) -> Image.Image | None:
+    """A photo of more than 8 bits a sample, as `open_photo` returns it; None if Pillow has to read it."""
+    _refuse_too_large(2 * header.width, header.height)  # samples of 16 bits take twice the memory
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    image = read_deep(data, header, sample_bits)
+    if image is None:
+        return None
+    image.getexif()[ExifTags.Base.Orientation] = header.orientation
+    if data.startswith(PNG):
+        with contextlib.suppress(Exception), open_header(data) as opened:  # as in _turn_upright
+            image.getexif()[ExifTags.Base.Orientation] = opened.getexif().get(ExifTags.Base.Orientation, 1)
+    return _to_rgb(_turn_upright(image))
+
+
+def _refuse_too_large(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
 
 
 def convert_image(image: Image.Image) -> Image.Image:
@@ -94,6 +123,8 @@ def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
         raise PhotoError("no such file") from None
     except Image.UnidentifiedImageError:
         kind = name_other_kind(_read_start(source))
+        if _read_start(source).startswith(TIFFS):
+            raise PhotoError("a TIFF of a kind that cannot be read, or damaged; save it as PNG or JPEG") from None
         raise PhotoError(f"not an image: it is {kind}" if kind else "not an image, or damaged") from None
     except OSError as error:
         raise PhotoError(error.strerror or str(error)) from None
@@ -164,8 +195,8 @@ def _turn_upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    image = to_8_bits(image)
+def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
+    image = to_8_bits(image, sample_bits)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -173,18 +204,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def to_8_bits(image: Image.Image) -> Image.Image:
+def to_8_bits(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     """The image with 8-bit samples: see `_scale_samples` for deeper ones; others stay as they are."""
     is_deep = image.mode.startswith(("I", "F"))
-    return Image.fromarray(_scale_samples(np.asarray(image), image.mode)) if is_deep else image
+    return Image.fromarray(_scale_samples(np.asarray(image), image.mode, sample_bits)) if is_deep else image
 
 
-def _scale_samples(samples: np.ndarray, mode: str) -> np.ndarray:
-    """Scale 16-bit integers by 1/257 (65535 -> 255) and floats in 0..1 by 255; other values are clipped, NaN is 0."""
+def _scale_samples(samples: np.ndarray, mode: str, sample_bits: int) -> np.ndarray:
+    """Scale integers beyond 255 by what 16 bits reach, or fewer, and floats in 0..1 by 255; clip others. NaN is 0."""
     if mode == "F":
         samples = np.nan_to_num(samples)
     if mode.startswith("I;16") or (mode == "I" and samples.max() > 255):
-        samples = samples / 257
-    elif mode == "F" and samples.max() <= 1:
-        samples = samples * 255.0
-    return np.clip(np.rint(samples), 0, 255).astype(np.uint8)
+        used = sample_bits if samples.max() < 2**sample_bits else FULL_BITS
+        return to_eight_bits(samples, 2.0**used - 1)
+    return to_eight_bits(samples, 1.0 if mode == "F" and samples.max() <= 1 else 255.0)

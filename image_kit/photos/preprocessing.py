@@ -1,11 +1,12 @@
 """How a network wants its images: their size, channels and scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from image_kit.photos.deep_samples import FULL_BITS
 from image_kit.photos.opening import open_photo
 
 
@@ -18,11 +19,14 @@ class Preprocessing:
         rescale: factor from uint8 0..255 to the values that the network was trained on.
         crop: 0 squeezes the whole photo into the image's shape, as Keras does. 1 keeps the photo's aspect ratio and
             cuts off what does not fit, at both edges alike. Between them, photos are squeezed less and cut less.
+        sample_bits: bits that the samples of photos with more than 8 use, where a file does not say: 12 for many
+            scientific cameras.
     """
 
     image_shape: tuple[int, int, int]
     rescale: float = 1 / 255
     crop: float = 0.0
+    sample_bits: int = field(default=FULL_BITS, repr=False)
 
     def photo(self, source: Path | str | bytes) -> np.ndarray:
         """Decode a photo and resize it (antialiased bilinear).
@@ -36,7 +40,7 @@ class Preprocessing:
         Raises:
             PhotoError: see `open_photo`.
         """
-        return self.resize(open_photo(source, smallest=max(self.image_shape[:2])))
+        return self.resize(open_photo(source, max(self.image_shape[:2]), self.sample_bits))
 
     def resize(self, image: Image.Image) -> np.ndarray:
         """A Pillow image in mode RGB as a uint8 array of `image_shape`, 0..255."""

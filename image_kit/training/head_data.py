@@ -20,12 +20,14 @@ from image_kit.features import (
     select_part,
 )
 from image_kit.photos import (
+    FULL_BITS,
     PARTS,
     PhotoFolder,
     PhotoStore,
     Preprocessing,
     assign_cross_validated_parts,
     find_look_alikes,
+    note_nearly_black,
     note_other_files,
     scan_folder,
 )
@@ -80,13 +82,17 @@ class HeadData:
 
 
 def keep_features(
-    folder: Path, backbone: Backbone, part: str | None, show_progress: Callable[[Iterable], Iterable] = iter
+    folder: Path,
+    backbone: Backbone,
+    part: str | None,
+    show_progress: Callable[[Iterable], Iterable] = iter,
+    sample_bits: int = FULL_BITS,
 ) -> str:
     """Compute the features of a folder's photos and keep them in the cache folder. Names photos that cannot be read.
 
     Args:
         part: of the photos only, see `select_part`; None for all of them.
-        show_progress: see `find_features`.
+        show_progress, sample_bits: see `find_features`.
 
     Returns:
         How many were computed, in one sentence.
@@ -95,7 +101,8 @@ def keep_features(
         UserError: they cannot be kept; or see `scan_folder` and `select_part`.
     """
     paths = scan_folder(folder).paths
-    _, found = find_features(select_part(paths, part) if part else paths, backbone, True, show_progress)
+    chosen = select_part(paths, part) if part else paths
+    _, found = find_features(chosen, backbone, True, show_progress, sample_bits=sample_bits)
     for line in describe_unreadable(found.errors):
         say(line)
     if not found.is_kept:
@@ -113,6 +120,7 @@ def load_head_data(
     groups_file: Path | None,
     keeps: bool,
     show_progress: Callable[[Iterable], Iterable] = iter,
+    sample_bits: int = FULL_BITS,
 ) -> HeadData:
     """Find the features of a folder's photos, and divide the photos into parts.
 
@@ -120,7 +128,7 @@ def load_head_data(
         folder: in one of the layouts of `scan_folder`.
         backbone: computes the features.
         groups_file: a CSV file of `read_groups`; None: each photo on its own, but for near copies.
-        keeps, show_progress: see `find_features`.
+        keeps, show_progress, sample_bits: see `find_features`.
 
     Raises:
         UserError: all photos to train on are in one group; or see `scan_folder`, `read_groups` and
@@ -128,7 +136,7 @@ def load_head_data(
     """
     photos = scan_folder(folder)
     names = read_groups(groups_file, folder, photos.paths) if groups_file else None
-    preprocessing, found = find_features(photos.paths, backbone, keeps, show_progress)
+    preprocessing, found = find_features(photos.paths, backbone, keeps, show_progress, sample_bits=sample_bits)
     labels, groups = np.asarray(photos.labels, np.int32), _find_groups(found, names)
     part_of, left_out = _divide(photos, found, groups, names)
     parts: dict[str, np.ndarray] = {part: np.flatnonzero(part_of == part) for part in PARTS if part in part_of}
@@ -146,6 +154,7 @@ def load_head_data(
         notes=[
             *_describe_photos(folder, photos, found, parts),
             *left_out,
+            *note_nearly_black(photos.paths, sample_bits),
             *_describe_groups(groups[train], labels[train], photos.class_names, groups_file),
             *look_alike_notes,
             _describe_features(found),

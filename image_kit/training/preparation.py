@@ -114,9 +114,9 @@ def _load_features(settings: Settings) -> "tuple[HeadData, Backbone]":
     from image_kit.training.head_data import load_head_data  # imports scipy
 
     photos, backbone = shortened(settings.folder or ""), load_backbone(settings.recipe.backbone)
-    groups = shortened(settings.groups) if settings.groups else None
+    groups, bits = shortened(settings.groups) if settings.groups else None, settings.recipe.sample_bits
     with telling_how_to_go_on(lambda: KEPT if settings.keep_features else ""):
-        return load_head_data(photos, backbone, groups, settings.keep_features, reading), backbone
+        return load_head_data(photos, backbone, groups, settings.keep_features, reading, bits), backbone
 
 
 def keep_all_features(settings: Settings, part: str | None) -> str:
@@ -126,7 +126,7 @@ def keep_all_features(settings: Settings, part: str | None) -> str:
 
     backbone = load_backbone(settings.recipe.backbone)
     with telling_how_to_go_on(lambda: KEPT):
-        return keep_features(shortened(settings.folder or ""), backbone, part, reading)
+        return keep_features(shortened(settings.folder or ""), backbone, part, reading, settings.recipe.sample_bits)
 
 
 def _load_images(settings: Settings) -> Data:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from image_kit.errors import UserError, first_line
-from image_kit.photos import Preprocessing
+from image_kit.photos import FEWEST_BITS, FULL_BITS, Preprocessing
 from image_kit.recipe import MAX_SIDE
 from image_kit.weights.network import Network, check_network
 from image_kit.weights.other_kinds import name_other_kind
@@ -53,7 +53,10 @@ class Description:
 
     def to_json(self) -> str:
         """As ASCII JSON."""
-        return json.dumps({"format": FORMAT, **asdict(self)})
+        values = asdict(self)
+        if self.preprocessing.sample_bits == FULL_BITS:  # so that versions from before it read the file
+            del values["preprocessing"]["sample_bits"]
+        return json.dumps({"format": FORMAT, **values})
 
     @classmethod
     def from_json(cls, text: str) -> "Description":
@@ -71,6 +74,7 @@ class Description:
 
 def _read_preprocessing(value: dict[str, Any]) -> Preprocessing:
     (height, width, channels), rescale, crop = value.pop("image_shape"), value.pop("rescale"), value.pop("crop", 0.0)
+    sample_bits = value.pop("sample_bits", FULL_BITS)
     if value:
         raise ValueError(f"unknown preprocessing {', '.join(value)}")
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and channels in (1, 3)):
@@ -79,7 +83,9 @@ def _read_preprocessing(value: dict[str, Any]) -> Preprocessing:
         raise ValueError(f"bad rescale {rescale}")
     if not 0 <= crop <= 1:
         raise ValueError(f"bad crop {crop}")
-    return Preprocessing((int(height), int(width), int(channels)), float(rescale), float(crop))
+    if sample_bits not in range(FEWEST_BITS, FULL_BITS + 1):
+        raise ValueError(f"bad sample_bits {sample_bits}")
+    return Preprocessing((int(height), int(width), int(channels)), float(rescale), float(crop), int(sample_bits))
 
 
 def read_class_names(names: Any) -> tuple[str, ...]:

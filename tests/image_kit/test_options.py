@@ -19,6 +19,7 @@ GIVEN = {
     "model": ("one_conv", "one_conv"),
     "backbone": ("lite1", "lite1"),
     "image_size": ("64x96", (64, 96)),
+    "sample_bits": ("12", 12),
     "grayscale": ("", True),
     "optimizer": ("sgd", "sgd"),
     "learning_rate": ("1e-4", 1e-4),

@@ -1,0 +1,147 @@
+"""The same picture in samples of any depth and kind gives the same image of 8 bits."""
+
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from image_kit.photos import PhotoError, Preprocessing, note_nearly_black, open_photo
+from tests.fixtures.deep_files import MAX_SAMPLE, PHOTOMETRIC, SMAX_SAMPLE, SMIN_SAMPLE, pgm, png, tiff
+
+HEIGHT, WIDTH = 16, 24
+GREY = np.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().astype(np.uint8)
+COLOUR = np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])
+ALPHA = np.linspace(0, 255, WIDTH).round().astype(np.uint8) + np.zeros((HEIGHT, 1), np.uint8)
+BITS = (10, 12, 14)
+
+
+def scaled(image, largest, dtype=np.uint16):
+    """The 8-bit image with samples of 0 to `largest`."""
+    samples = image / 255 * largest
+    return (samples if np.dtype(dtype).kind == "f" else np.rint(samples)).astype(dtype)
+
+
+def on_white(image):
+    part = ALPHA[..., None] / 255
+    return image * part + 255 * (1 - part)
+
+
+def as_rgb(image):
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
+def check(data, image, sample_bits=16):
+    """Within one level of 255: the samples round once, and 8 bits round again."""
+    seen = Preprocessing((HEIGHT, WIDTH, 3), sample_bits=sample_bits).photo(data)
+    assert np.abs(seen - as_rgb(image).astype(float)).max() <= 1
+
+
+@pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("bits", BITS)
+def test_a_file_that_states_its_bits_is_taken_by_its_word(bits, image):
+    low, largest = scaled(image, 2**bits - 1), 2**bits - 1
+    channels = 1 if image.ndim == 2 else 3
+    check(png(low, bits), image)
+    check(png(low << (16 - bits), bits), image * (1 - 2.0**-bits))  # scaled up with zeros behind
+    check(png(scaled(image, 65_535), bits), image)
+    check(tiff(low, {SMAX_SAMPLE: ("H", [largest] * channels)}), image)
+    check(tiff(low, {MAX_SAMPLE: ("H", [largest] * channels)}, ">"), image)
+    check(pgm(low, largest), image)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_the_option_decides_where_the_file_does_not_say(bits):
+    largest = 2**bits - 1
+    for image in (GREY, COLOUR):
+        low = scaled(image, largest)
+        for data in (png(low), tiff(low), tiff(low, order=">"), tiff(low.astype(np.float32))):
+            check(data, image, bits)
+        check(png(scaled(image, 65_535)), image, bits)  # samples that exceed the option's
+    check(tiff(largest - scaled(GREY, largest), {PHOTOMETRIC: ("H", 0)}), GREY, bits)
+    check(png(np.dstack([scaled(COLOUR, largest), scaled(ALPHA, largest)])), on_white(COLOUR), bits)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [("u2", 65_535), ("u4", 2**32 - 1), ("i2", 32_767), ("i4", 2**31 - 1)]
+    + [(kind, largest) for kind in ("f2", "f4", "f8") for largest in (1, 255)]
+    + [("f4", 65_535), ("f8", 65_535)],
+)
+@pytest.mark.parametrize("order", "<>")
+def test_every_kind_of_number_has_its_white(dtype, largest, order):
+    check(tiff(scaled(GREY, largest, dtype), order=order), GREY)
+    check(tiff(scaled(COLOUR, largest, dtype), order=order), COLOUR)
+    check(tiff(scaled(COLOUR, largest, dtype), order=order, planar=True), COLOUR)
+    if largest != 255:  # whose least white is not told from that of larger samples
+        check(tiff(largest - scaled(GREY, largest, dtype), {PHOTOMETRIC: ("H", 0)}, order), GREY)
+    with_alpha = np.dstack([scaled(COLOUR, largest, dtype), scaled(ALPHA, largest, dtype)])
+    check(tiff(with_alpha, order=order), on_white(COLOUR))
+    check(tiff(np.dstack([scaled(GREY, largest, dtype), with_alpha[..., 3]]), order=order), on_white(as_rgb(GREY)))
+
+
+def test_a_range_below_zero_is_moved():
+    """As computed tomography saves it: Hounsfield units from -1,024."""
+    hounsfield = np.rint(GREY / 255 * 4_095 - 1_024).astype(np.int16)
+    check(tiff(hounsfield, {SMIN_SAMPLE: ("h", -1_024), SMAX_SAMPLE: ("h", 3_071)}), GREY)
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8])
+def test_compressed_files_of_others(compression):
+    for samples in (scaled(COLOUR, 65_535)[..., ::-1], scaled(COLOUR, 1, np.float32)[..., ::-1], scaled(GREY, 1, "f8")):
+        options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+        done, data = cv2.imencode(".tif", np.ascontiguousarray(samples), options)
+        assert done
+        check(data.tobytes(), GREY if samples.ndim == 2 else COLOUR)
+
+
+def test_a_deep_photo_is_turned_upright():
+    for data in (
+        tiff(scaled(COLOUR, 65_535), {274: ("H", 6)}),
+        png(scaled(COLOUR, 65_535), eXIf=b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
+    ):
+        assert np.array_equal(np.asarray(open_photo(data)), np.rot90(COLOUR, -1))
+
+
+def test_nan_is_black_and_infinity_white():
+    image = tiff(np.array([[np.nan, 0.5], [np.inf, -np.inf]], np.float32))
+    assert np.asarray(open_photo(image))[..., 0].tolist() == [[0, 0], [255, 0]]
+
+
+@pytest.mark.parametrize("end", [10, 200, 2_304, -60])
+def test_a_truncated_file_is_named(end):
+    with pytest.raises(PhotoError):
+        open_photo(tiff(scaled(COLOUR, 65_535))[:end])
+
+
+def test_a_large_claim_takes_no_memory():
+    claimed = bytearray(tiff(np.zeros((1, 1), np.uint16)))
+    place = claimed.index(struct.pack("<HHI", 256, 4, 1))
+    claimed[place + 8 : place + 12] = struct.pack("<I", 2**31)
+    with pytest.raises(PhotoError, match="pixels are more than"):
+        open_photo(bytes(claimed))
+
+
+def test_photos_that_are_nearly_black_are_noted_with_the_option(tmp_path):
+    def write(name, data):
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    dark = [write(f"{number}.png", png(scaled(GREY // (40 - number), 4_095))) for number in range(39)]
+    (note,) = note_nearly_black(dark, 16)
+    assert note.startswith(f"photos of 16 bits, such as {dark[0]}, use samples up to ")
+    assert note.endswith("if their camera has 12 bits, give --sample-bits 12")
+    assert note_nearly_black(dark, 12) == []
+    assert note_nearly_black([write("stated.png", png(scaled(GREY, 4_095), 12))], 16) == []
+    assert note_nearly_black([write("full.png", png(scaled(GREY, 65_535))), *dark], 16) == []
+    assert note_nearly_black([write("float.tif", tiff(scaled(GREY, 4_095, "f4")))], 16) == []
+    assert note_nearly_black([write("broken.png", b"")], 16) == []
+
+
+def test_eight_bits_stay_what_pillow_makes_of_them():
+    for kind in ("PNG", "TIFF"):
+        file = io.BytesIO()
+        Image.fromarray(COLOUR).save(file, kind)
+        assert np.array_equal(np.asarray(open_photo(file.getvalue())), COLOUR)
