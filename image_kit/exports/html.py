@@ -19,6 +19,7 @@ from image_kit.exports.page_data import TEMPLATES, engine_text, pack_page_data
 from image_kit.exports.page_facts import PageFacts, describe_facts, read_page_facts
 from image_kit.exports.source import Source
 from image_kit.files import write_text
+from image_kit.photos import FULL_BITS
 
 if TYPE_CHECKING:  # takes .1 s, which only an export must wait for
     from jinja2 import Environment
@@ -42,9 +43,13 @@ def write(source: Source, path: Path, facts: object = None) -> list[str]:
         Lines for the user: none.
 
     Raises:
-        UserError: the network has a layer that the page cannot compute, or its data are damaged.
+        UserError: the network has a layer that the page cannot compute, its data are damaged, or it was trained on
+            samples that browsers do not read.
         OSError: the file cannot be written.
     """
+    if (bits := source.description.preprocessing.sample_bits) != FULL_BITS:
+        rule = f"browsers read 8 bits a sample, so photos of {bits} bits would be nearly black"
+        raise UserError(f"--to html: {source.path}: {rule}; use another format")
     try:
         data = pack_page_data(source)
     except ValueError as error:

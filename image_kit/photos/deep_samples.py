@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from image_kit.photos.photo_files import PhotoError
+from image_kit.photos.silence import pillow_silenced
 
 PNG, TIFFS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
 START = 4096  # bytes in which a PNG says all that counts here
@@ -102,7 +103,8 @@ def _read_png(start: bytes) -> DeepHeader:
 def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
     tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
     file.seek(tags.next)
-    tags.load(file)
+    with pillow_silenced():
+        tags.load(file)
     photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
     if max(_numbers(tags.get(BITS, 1))) <= 8 or photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         return None

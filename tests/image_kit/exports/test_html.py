@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from image_kit.errors import UserError
 from image_kit.exports import html
 from image_kit.exports.html import assemble, shown, to_script_json, write
 from image_kit.exports.page_facts import PageFacts
@@ -34,6 +36,16 @@ def test_what_cannot_be_written_leaves_the_old_page_and_nothing_else(small_run, 
         write(small_run.source, path)
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["classifier.html"]
+
+
+def test_photos_that_a_browser_shows_nearly_black_are_refused(small_run, tmp_path):
+    description = small_run.source.description
+    deep = replace(description, preprocessing=replace(description.preprocessing, sample_bits=12))
+    with pytest.raises(
+        UserError, match=r"^--to html: .*: browsers read 8 bits a sample, so photos of 12 bits would be"
+    ):
+        write(replace(small_run.source, description=deep), tmp_path / "classifier.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_place_of_the_page_is_refused(small_run, tmp_path):

@@ -107,7 +107,7 @@ def test_a_deep_photo_is_turned_upright():
 
 def test_nan_is_black_and_infinity_white():
     image = tiff(np.array([[np.nan, 0.5], [np.inf, -np.inf]], np.float32))
-    assert np.asarray(open_photo(image))[..., 0].tolist() == [[0, 0], [255, 0]]
+    assert np.asarray(open_photo(image))[..., 0].tolist() == [[0, 128], [255, 0]]
 
 
 @pytest.mark.parametrize("end", [10, 200, 2_304, -60])
