@@ -38,5 +38,6 @@ def replacing_hdf5(path: Path, content: bytes = b"") -> Iterator[HDF5InMemory]:
     """
     memory = HDF5InMemory(path.name, content)
     yield memory
-    with replacing(path) as temporary:
-        temporary.write_bytes(memory.getbuffer())
+    # The view must not outlive a write that fails: Python 3.13 would complain when it frees the memory.
+    with replacing(path) as temporary, memory.getbuffer() as view, temporary.open("wb") as file:
+        file.write(view)
