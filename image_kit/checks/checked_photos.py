@@ -80,7 +80,7 @@ def load_checked_photos(
         labels=np.asarray(photos.labels, np.int32)[readable],
         parts=[photos.parts[index] for index in readable],
         hashes=[digest for digest in found.hashes if digest is not None],
-        features=np.asarray(backbone.bound(found.values), np.float32)[readable],
+        features=backbone.bound(found.values)[readable].astype(np.float32),
         signatures=_select(found, readable),
         unreadable={_relative(Path(path), folder): reason for path, reason in found.errors.items()},
         computed=found.computed,

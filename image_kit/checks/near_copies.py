@@ -108,7 +108,8 @@ def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray
     pixels = signatures.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
     grey = unit_length(pixels.mean(axis=3).reshape(len(different), -1))  # a tint changes colours only
     mirrored = grey.reshape(-1, SIGNATURE_SIDE, SIGNATURE_SIDE)[:, :, ::-1].reshape(len(grey), -1)
-    features = unit_length(photos.features[different])
+    is_all = len(different) == len(photos.features)  # then half a gigabyte for 100,000 photos need not be copied
+    features = unit_length(photos.features if is_all else photos.features[different])
     nearest = [
         *find_neighbours(features, features, NEIGHBOURS)[0].T,
         *find_neighbours(grey, grey, SIGNATURE_NEIGHBOURS)[0].T,
