@@ -46,7 +46,9 @@ COMMANDS = {
     "demo": "data/prepare.py demo --output drawn --per-class 4 4 4",
 }
 # What a failed command may leave, since the next one goes on from it or takes another name.
-MAY_LEAVE = re.compile(r"evaluations|preview|predictions|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*")
+MAY_LEAVE = re.compile(
+    r"evaluations|preview|predictions|checks|runs|parts(/.*)?|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*"
+)
 STRAY = re.compile(r"\.tmp-")
 OK_STATUSES = {"check": (0, 1)}  # 1: it found something
 
@@ -172,8 +174,8 @@ def weights_of(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if name in ("train", "train-network", "resume") and path.exists() else None
 
 
-def prepare(folder: Path) -> Path:
-    """Make the folder that each command starts in."""
+def prepare(folder: Path, names: list[str]) -> Path:
+    """Make the folder that these commands start in."""
     import numpy as np
     from PIL import Image
 
@@ -190,11 +192,15 @@ def prepare(folder: Path) -> Path:
             Image.fromarray(image.astype(np.uint8)).save(folder / part / label / f"{number:03}.jpg")
     for needed in ("temporary", "cache"):
         (folder / needed).mkdir()
-    for name, kind in (("train", "head"), ("train-network", "net")):
+    asked = " ".join(COMMANDS[name] for name in names)
+    for name, kind, uses in (("train", "head", r"runs/head"), ("train-network", "net", r"\bnet\b|alone")):
+        if not re.search(uses, asked):
+            continue
         made = run(name, folder)
         assert made.status == 0, made.err
         (folder / "runs/new").rename(folder / "runs" / kind)
-    shutil.copy(folder / "runs/net/best.weights.h5", folder / "alone.weights.h5")
+        if kind == "net":
+            shutil.copy(folder / "runs/net/best.weights.h5", folder / "alone.weights.h5")
     shutil.rmtree(folder / "cache")
     (folder / "cache").mkdir()
     return folder
@@ -248,10 +254,11 @@ def main() -> None:
     args = parser.parse_args()
     harm = 0
     with tempfile.TemporaryDirectory() as place:
-        start = prepare(Path(place).resolve() / "start")
-        for name in args.commands or COMMANDS:
+        names = args.commands or list(COMMANDS)
+        start = prepare(Path(place).resolve() / "start", names)
+        for name in names:
             outcomes = try_command(name, start, args)
-            harm += outcomes["harm"]
+            harm += outcomes.get("harm", 0)
             print(name, dict(outcomes), flush=True)
     sys.exit(bool(harm))
 
