@@ -1,6 +1,5 @@
 """Write a run in another form, prove it, and put it in its place with what belongs to it: all or nothing."""
 
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -85,9 +84,6 @@ def _write_export(
     folder: Path, made: Path, output: Path, chosen: Format, source: Source, proof: Proof, notes: list[str]
 ) -> None:
     """export.json, with what it said before about other exports of the same weights."""
-    digest = sha256(source.path)
-    before = _read_json(output.parent / EXPORT)
-    others = before.get("exports", {}) if before.get("weights_sha256") == digest else {}
     entry = {
         "format": chosen.name,
         "bytes": size_of(made),
@@ -96,8 +92,16 @@ def _write_export(
         "versions": versions_of(chosen),
         "notes": notes,
     }
-    said = {"weights": str(source.path), "weights_sha256": digest, "exports": {**others, output.name: entry}}
+    exports = {**earlier_exports(output.parent, source), output.name: entry}
+    said = {"weights": str(source.path), "weights_sha256": sha256(source.path), "exports": exports}
     atomic.write_json(folder / EXPORT, said)
+
+
+def earlier_exports(folder: Path, source: Source) -> dict[str, Any]:
+    """What export.json says about other exports of the same weights."""
+    before = _read_json(folder / EXPORT)
+    exports = before.get("exports") if before.get("weights_sha256") == sha256(source.path) else None
+    return exports if isinstance(exports, dict) else {}
 
 
 def size_of(path: Path) -> int:
@@ -108,7 +112,7 @@ def size_of(path: Path) -> int:
 def _read_json(path: Path) -> dict[str, Any]:
     """What a JSON file says; nothing if there is none, or if it is damaged."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = atomic.read_json(path)
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -50,5 +50,8 @@ def read_source(path: Path, fallback: Fallback | None = None) -> Source:
             "wrote it); train again, then export"
         )
     weights = read_network_weights(path, description)
-    head = head_of_network(description.network)
+    try:
+        head = head_of_network(description.network)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; give the weights of a classifier") from None
     return Source(path, description, head, description.network, weights, read_trust(path, description))
