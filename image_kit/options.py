@@ -169,6 +169,31 @@ def _checked(changes: dict[str, Any], recipe: type) -> dict[str, Any]:
     return changes
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Raise ValueError on a value of another type than its option takes, or out of its bounds.
+
+    Only settings.json, which anybody may have written, can bring such a value.
+    """
+    for part in (recipe, recipe.augmentation):
+        annotations = typing.get_type_hints(type(part))
+        for field in fields(part):
+            value = getattr(part, field.name)
+            if "help" not in field.metadata or (value is None and field.default is None):
+                continue
+            kind = _value_type(annotations[field.name])
+            is_pair = typing.get_origin(annotations[field.name]) is tuple or field.metadata.get("nargs") == 2
+            values = value if is_pair and isinstance(value, tuple) and len(value) == 2 else (value,)
+            allowed = (int, float) if kind is float else (kind,)
+            if is_pair != isinstance(value, tuple) or not all(type(each) in allowed for each in values):
+                raise ValueError(f"{field.name} is {str(value)[:40]!r}")
+            if "choices" in field.metadata and value not in field.metadata["choices"]:
+                raise ValueError(f"{field.name} is {str(value)[:40]!r}")
+            try:
+                _check_number(field, value)
+            except UserError as error:
+                raise ValueError(str(error)[:200]) from None
+
+
 def _check_number(field: Field, value: Any) -> None:
     numbers = value if isinstance(value, tuple) else (value,)
     # argparse accepts nan and inf as numbers, and no comparison catches nan.

@@ -1,7 +1,6 @@
 """findings.csv: what a check writes, and what a person accepts in it."""
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from image_kit.checks.findings import Finding
 from image_kit.errors import UserError
 from image_kit.files import replacing
+from image_kit.json_files import read_json
 from image_kit.tables import file_name, read_table
 
 FIELDS = ("file", "finding", "severity", "evidence", "related file", "suggestion", "action", "accept")
@@ -91,8 +91,7 @@ def find_checked_folder(findings: Path) -> Path:
         UserError: there is no such file, or it does not say.
     """
     try:
-        folder = json.loads((findings.parent / SUMMARY).read_text(encoding="utf-8"))["folder"]
-        return Path(folder)
+        return Path(read_json(findings.parent / SUMMARY)["folder"])
     except (OSError, ValueError, TypeError, KeyError):
         raise UserError(f"{findings}: no {SUMMARY} beside it says which folder was checked; give --photos") from None
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from image_kit.exports.classes_file import CLASSES, EXAMPLES, describe_classes, 
 from image_kit.exports.formats import Facts, Format
 from image_kit.exports.proof import Proof, Reference, prove, versions_of
 from image_kit.exports.source import Source
+from image_kit.json_files import read_json
 from image_kit.leftovers import temporary_name
 
 EXPORT = "export.json"
@@ -107,13 +107,23 @@ def _record(output: Path, source: Source, entry: dict[str, Any]) -> None:
     path, digest, is_written = output.parent / EXPORT, sha256(source.path), False
     while not is_written:
         before = _read_json(path)
-        others = before.get("exports", {}) if before.get("weights_sha256") == digest else {}
-        said = {"weights": str(source.path), "weights_sha256": digest, "exports": {**others, output.name: entry}}
+        exports = {**_earlier_exports(before, digest), output.name: entry}
+        said = {"weights": str(source.path), "weights_sha256": digest, "exports": exports}
         with contextlib.suppress(_Changed), atomic.replacing(path) as unfinished:
             atomic.write_json(unfinished, said)
             if _read_json(path) != before:
                 raise _Changed
             is_written = True
+
+
+def earlier_exports(folder: Path, source: Source) -> dict[str, Any]:
+    """What export.json says about other exports of the same weights."""
+    return _earlier_exports(_read_json(folder / EXPORT), sha256(source.path))
+
+
+def _earlier_exports(said: dict[str, Any], digest: str) -> dict[str, Any]:
+    exports = said.get("exports") if said.get("weights_sha256") == digest else None
+    return exports if isinstance(exports, dict) else {}
 
 
 def size_of(path: Path) -> int:
@@ -124,7 +134,7 @@ def size_of(path: Path) -> int:
 def _read_json(path: Path) -> dict[str, Any]:
     """What a JSON file says; nothing if there is none, or if it is damaged."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -1,12 +1,12 @@
 """What the one-file classifier's page says about its network: when and on what it was trained, and how good it is."""
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from image_kit.exports.source import Source
-from image_kit.training import METRICS, RunScore, read_run_scores
+from image_kit.json_files import read_json
+from image_kit.training import METRICS, RunScore, read_number, read_run_scores
 
 # What was scored, for somebody who does not know the words.
 SCORED_ON = {
@@ -67,6 +67,6 @@ def describe_facts(facts: PageFacts) -> list[str]:
 
 
 def _read_metrics(path: Path) -> tuple[int, str, RunScore]:
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+    metrics = read_json(path)
     scored_on, score = next(iter(read_run_scores(metrics).items()))
-    return int(metrics["images"]["train"]), scored_on, score
+    return int(read_number(metrics["images"]["train"])), scored_on, score

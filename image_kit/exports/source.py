@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from image_kit.errors import UserError
 from image_kit.trust import Trust
 from image_kit.weights import (
     Description,
@@ -49,7 +50,11 @@ def read_source(path: Path, fallback: Fallback | None = None) -> Source:
     description = fallback.describe(path)
     network = description.network or _named_network(path, description, fallback)
     weights = read_network_weights(path, replace(description, network=network))
-    return Source(path, description, head_of_network(network), network, weights, read_trust(path, description))
+    try:
+        head = head_of_network(network)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; give the weights of a classifier") from None
+    return Source(path, description, head, network, weights, read_trust(path, description))
 
 
 def _named_network(path: Path, description: Description, fallback: Fallback) -> Network:

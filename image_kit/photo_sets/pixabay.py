@@ -15,6 +15,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from image_kit.errors import UserError
 from image_kit.files import replacing
+from image_kit.json_files import parse_json, read_json
 from image_kit.terminal import say
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class PixabayClient:
         question |= {"per_page": PAGE_SIZE, "page": page}
         self._wait_for_rate_limit()
         try:
-            answer = json.loads(self.fetch(f"{self._base_url}?{urlencode(question)}"))
+            answer = parse_json(self.fetch(f"{self._base_url}?{urlencode(question)}").decode("utf-8"))
             hits = [{field: str(hit[field]) for field in HIT_FIELDS} for hit in answer["hits"]]
             if not all(hit["id"].isdecimal() for hit in hits):
                 raise ValueError("an id must be a number, since it becomes part of a path")
@@ -166,7 +167,7 @@ def _reset_seconds(headers: Mapping[str, str]) -> float:
 def _read_cache(path: Path) -> dict | None:
     try:
         if time.time() - path.stat().st_mtime < CACHE_SECONDS:
-            return json.loads(path.read_bytes())
+            return read_json(path)
     except (OSError, ValueError):  # there is none, or it is damaged: ask again
         pass
     return None

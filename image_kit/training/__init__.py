@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from image_kit.training.run_scores import (
         RunScore as RunScore,
+        read_number as read_number,
         read_run_scores as read_run_scores,
     )
     from image_kit.training.seed_runs import (
@@ -56,7 +57,7 @@ __getattr__ = lazy_names(
         "run": "Run",
         "run_list": "ListedRun describe_runs list_runs",
         "run_folder": "METRICS RunFolder WorkerRunFolder check_new_name",
-        "run_scores": "RunScore read_run_scores",
+        "run_scores": "RunScore read_number read_run_scores",
         "seed_runs": "SeedRuns SeedScores SeedsSummary start_afresh",
         "settings": "Settings",
         "start": "set_up_training",

@@ -2,17 +2,18 @@
 
 import contextlib
 import csv
-import json
 import platform
 import subprocess
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
+from image_kit.json_files import read_json
 from image_kit.recipe import Recipe
 from image_kit.terminal import say
+from image_kit.training.run_scores import read_number
 from image_kit.training.settings import Settings
 from image_kit.weights import RUNS
 
@@ -75,14 +76,11 @@ class RunFolder:
         if not run.file("settings.json").is_file():
             raise UserError(f"--resume: {path} is not a run folder (no settings.json); give one below {RUNS}/")
         if run.file("history.csv").is_file():
-            with open(run.file("history.csv"), newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            # A row cut short by a crash has no last value. Its epoch is trained again.
-            whole = [row for row in rows if None not in row.values() and "" not in row.values()]
             try:
-                run.history = [_numbers(row) for row in whole]
-            except (ValueError, TypeError, AttributeError) as error:
-                raise UserError(f"{run.file(HISTORY)}: damaged ({error}); this run cannot be resumed") from None
+                run.history = _read_history(run.file(HISTORY))
+            except (ValueError, TypeError, AttributeError, csv.Error) as error:
+                why = first_line(error)
+                raise UserError(f"{run.file(HISTORY)}: damaged ({why}); this run cannot be resumed") from None
         return run
 
     def file(self, name: str) -> Path:
@@ -133,7 +131,7 @@ class RunFolder:
 
     def _read_scored_epochs(self) -> int | None:
         try:
-            return json.loads(self.file(METRICS).read_text(encoding="utf-8"))["epochs"]
+            return int(read_number(read_json(self.file(METRICS))["epochs"]))
         except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it will be written again
             return None
 
@@ -183,6 +181,13 @@ class WorkerRunFolder(RunFolder):
     def append_history(self, row: dict[str, float]) -> None:
         """Add one epoch, in memory."""
         self.history.append(row)
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    # A row cut short by a crash has no last value. Its epoch is trained again.
+    return [_numbers(row) for row in rows if None not in row.values() and "" not in row.values()]
 
 
 def _numbers(row: dict[str, str]) -> dict[str, float]:

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from image_kit.answering import wilson_interval
 from image_kit.files import shortened
+from image_kit.json_files import read_json
 from image_kit.terminal import say, table
 from image_kit.training.run_folder import METRICS, SETTINGS
-from image_kit.training.run_scores import read_minutes, read_run_scores
+from image_kit.training.run_scores import count_score, read_minutes, read_number, read_run_scores
 from image_kit.training.seed_runs import SUMMARY
 from image_kit.weights import BEST
 
@@ -124,19 +124,20 @@ def _read_run(path: Path) -> ListedRun:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = read_json(path)
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} is not an object")
     return value
 
 
 def _read_seeds(summary: Mapping[str, Any]) -> dict[str, Any]:
-    scored_on, scores = next(iter(summary["scores"].items()))
+    (scored_on, scores), *_ = summary["scores"].items()
+    score = count_score(scores["mean"], scores["images"])
     return {
         "scored_on": scored_on,
-        "accuracy": float(scores["mean"]),
-        "interval": wilson_interval(round(scores["mean"] * scores["images"]), scores["images"]),
-        "images": int(scores["images"]),
+        "accuracy": score.accuracy,
+        "interval": score.interval,
+        "images": score.images,
         "seeds": len(summary["seeds"]),
-        "minutes": float(summary["minutes"]),
+        "minutes": read_number(summary["minutes"]),
     }

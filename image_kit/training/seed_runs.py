@@ -4,7 +4,6 @@ The seeds are trained in one process. Networks start from the same random number
 their own (tests/test_train_seeds.py); photos are read and TensorFlow is started once, which saves 3 s for each seed.
 """
 
-import json
 import shutil
 import statistics
 import sys
@@ -17,6 +16,7 @@ from image_kit.answering import LITE
 from image_kit.errors import UserError
 from image_kit.features import t_quantile
 from image_kit.files import replacing, write_json
+from image_kit.json_files import read_json
 from image_kit.recipe import LARGEST_SEED
 from image_kit.training.run_folder import METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
@@ -166,7 +166,7 @@ class SeedRuns:
         """Read the scores of all runs; copy the weights of one of them into the folder, and write summary.json."""
         assert self.path is not None, "summarize needs trained runs"
         seeds = tuple(each.recipe.seed for each in self.settings)
-        metrics = [json.loads(self._folder(each).file(METRICS).read_text(encoding="utf-8")) for each in self.settings]
+        metrics = [read_json(self._folder(each).file(METRICS)) for each in self.settings]
         chosen = max(range(len(seeds)), key=lambda index: _validated(metrics[index]))
         summary = SeedsSummary(
             seeds, seeds[chosen], round(sum(map(read_minutes, metrics)), 2), _collect_scores(metrics)

@@ -1,11 +1,12 @@
 """What a run was asked to do. It is stored in settings.json in the run folder, and --resume follows it."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
+from image_kit.json_files import parse_json
+from image_kit.options import check_recipe
 from image_kit.recipe import DESCRIPTIVE, Augmentation, Recipe
 
 
@@ -47,7 +48,7 @@ class Settings:
     def from_json(cls, text: str, path: Path) -> "Settings":
         """The inverse of `to_dict`. Newer fields may be missing. Raises UserError, naming `path`, if damaged."""
         try:
-            values = json.loads(text)
+            values = parse_json(text)
             recipe = values.pop("recipe")
             augmentation = recipe.pop("augmentation")
             for name in ("brightness_range", "random_resized_crop"):
@@ -57,6 +58,21 @@ class Settings:
             settings = cls(recipe=Recipe(**recipe, augmentation=Augmentation(**augmentation)), **values)
             if settings.recipe.dataset == "photos" and not isinstance(settings.folder, str):
                 raise ValueError("it names no folder of photos")
+            check_recipe(settings.recipe)
+            _check_types(settings)
             return settings
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: damaged ({error}); this run cannot be resumed") from None
+            raise UserError(f"{path}: damaged ({first_line(error)}); this run cannot be resumed") from None
+
+
+def _check_types(settings: Settings) -> None:
+    """Raise ValueError on a member of another type than it should have."""
+    texts = [
+        settings.name,
+        *(text for text in (settings.folder, settings.data_dir, settings.groups) if text is not None),
+    ]
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError("a name or a path is no text")
+    switches = settings.is_demo, settings.tensorboard, settings.score_each_epoch, settings.profile
+    if not all(isinstance(switch, bool) for switch in (*switches, settings.keep_features)):
+        raise ValueError("a switch is neither true nor false")

@@ -1,11 +1,11 @@
 """Which weights a command uses: those that the user names, or those of the newest run."""
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from image_kit.errors import UserError
+from image_kit.json_files import read_json
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
 from image_kit.weights.fallback import Fallback
@@ -66,6 +66,6 @@ def _finished(weights: Path) -> tuple[bool, float]:
 def _name_of(run: Path) -> str | None:
     """The preset or folder that a run was started with; None if its settings cannot be read."""
     try:
-        return json.loads((run / "settings.json").read_text(encoding="utf-8"))["name"]
+        return read_json(run / "settings.json")["name"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
