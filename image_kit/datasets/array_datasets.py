@@ -22,6 +22,7 @@ CLASS_NAMES = {
 }
 IMAGE_SHAPES = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+MAX_IDX = 2**27  # bytes; the images of Fashion-MNIST have 47 million
 # These show light things on a black background. If the median of an image's border is above INVERTED_BORDER (0..255),
 # it is probably a photo of a dark thing on white.
 LIGHT_ON_BLACK = ("fashion_mnist", "mnist")
@@ -113,7 +114,10 @@ def looks_inverted(image: np.ndarray, name: str | None) -> bool:
 def _read_npz(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in ARRAYS}
+            read = {key: arrays[key] for key in ARRAYS}
+        if not all(isinstance(array, np.ndarray) for array in read.values()):
+            raise ValueError("what it contains are no arrays")
+        return read
     except KeyError as error:
         raise UserError(f"{file}: has no array {error}; it must contain {', '.join(ARRAYS)}") from None
     # On damaged files zipfile, zlib and NumPy raise over ten kinds, RuntimeError and SyntaxError among them.
@@ -129,7 +133,10 @@ def _read_debian(folder: Path) -> dict[str, np.ndarray]:
 def _read_idx(file: Path) -> np.ndarray:
     """Read a gzipped IDX file of bytes (format: http://yann.lecun.com/exdb/mnist/)."""
     try:
-        raw = gzip.decompress(file.read_bytes())
+        with gzip.open(file) as packed:
+            raw = packed.read(MAX_IDX + 1)
+        if len(raw) > MAX_IDX:
+            raise ValueError(f"it has more than {MAX_IDX:,} bytes")
         rank = raw[3]  # bytes 0 to 2 mean "unsigned bytes"; after byte 3, each axis has a big-endian length
         shape = [int.from_bytes(raw[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(rank)]
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)

@@ -38,6 +38,9 @@ def check_new_name(name: str) -> None:
         raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")
 
 
+COLUMNS = {"epoch", "seconds", "loss", "accuracy", "val_loss", "val_accuracy"}  # of history.csv; others may follow
+
+
 class RunFolder:
     """The folder of one run. Its history is in memory too, one dict for each epoch."""
 
@@ -186,6 +189,8 @@ class WorkerRunFolder(RunFolder):
 def _read_history(path: Path) -> list[dict[str, float]]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    if rows and (missing := COLUMNS - rows[0].keys()):
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
     # A row cut short by a crash has no last value. Its epoch is trained again.
     return [_numbers(row) for row in rows if None not in row.values() and "" not in row.values()]
 

@@ -99,10 +99,27 @@ def test_damaged_settings_are_a_user_error(damage):
         RunFolder.open(run.path).read_settings()
 
 
+def epoch(number):
+    """What a training writes after an epoch."""
+    scores = {"loss": 1 / number, "accuracy": 0.5, "val_loss": 2 / number, "val_accuracy": 0.25}
+    return {"epoch": number, **scores, "seconds": 2.0}
+
+
+@pytest.mark.parametrize("column", ["seconds", "val_loss"])
+def test_a_history_without_a_column_is_damaged(column):
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
+    run.append_history(epoch(1))
+    text = run.file("history.csv").read_text()
+    run.file("history.csv").write_text(text.replace(column, "drop"))
+    with pytest.raises(UserError, match=rf"history\.csv: damaged \(no column {column}\); this run cannot be resumed"):
+        RunFolder.open(run.path)
+
+
 def test_history_comes_back_and_a_row_cut_short_is_dropped():
     run = RunFolder.create("a", "a")
     run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
-    rows = [{"epoch": number, "loss": 1 / number, "seconds": 2.0} for number in (1, 2, 3)]
+    rows = [epoch(number) for number in (1, 2, 3)]
     for row in rows:
         run.append_history(row)
     assert RunFolder.open(run.path).history == rows
@@ -149,10 +166,10 @@ def test_the_environment_says_where_a_result_comes_from():
 def test_a_row_cut_behind_a_comma_is_dropped(cut):
     run = RunFolder.create("a", "a")
     run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
-    run.append_history({"epoch": 1, "loss": 0.5, "seconds": 2.0})
+    run.append_history(epoch(1))
     text = run.file("history.csv").read_text()
     run.file("history.csv").write_text(text + cut)
-    assert RunFolder.open(run.path).history == [{"epoch": 1, "loss": 0.5, "seconds": 2.0}]
-    run.file("history.csv").write_text(text + "2,many,1.0")
+    assert RunFolder.open(run.path).history == [epoch(1)]
+    run.file("history.csv").write_text(text + "2,many,1.0,.5,1.0,.5")
     with pytest.raises(UserError, match=r"history\.csv: damaged .*; this run cannot be resumed"):
         RunFolder.open(run.path)
