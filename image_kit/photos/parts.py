@@ -150,15 +150,18 @@ def _photos_of_classes(photos: PhotoFolder) -> list[list[int]]:
 
 
 def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> None:
+    short = []
     for name, own in zip(photos.class_names, _photos_of_classes(photos), strict=True):
         count = sum(parts[index] == "train" for index in own)
         if count < FEWEST_TO_VALIDATE:
             copies = sum(parts[index] is None and hashes[index] is not None for index in own)
             also = f" ({copies} are left out as copies of photos in another class or in test)" if copies else ""
-            raise UserError(
-                f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}; "
-                f"at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
-            )
+            short.append(f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}")
+    if short:
+        others = f", and {len(short) - 1} more classes have too few" if len(short) > 1 else ""
+        raise UserError(
+            f"{short[0]}{others}; at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
+        )
 
 
 def _choose_part(digest: str, stated: str | None, cuts_validation: bool) -> str:
