@@ -45,7 +45,7 @@ def test_a_training_and_its_answers(many, fit_here, run_command):
     ("folder", "told"),
     [
         ("parts", f"test has {CLASSES} classes that the training photos do not have: "),
-        ("single", f"class 'class 00' has 1 readable photo to train on, and {CLASSES - 1} more classes have too few; "),
+        ("single", f"class 'class 04' has 1 readable photo to train on and {CLASSES - 5} more; at least 2 are needed"),
     ],
 )
 def test_what_is_wrong_with_every_class_is_one_short_line(many, fit_here, folder, told):

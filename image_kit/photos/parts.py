@@ -15,7 +15,7 @@ MINIMUM_PHOTOS = {"train": 2, "validation": 1, "test": 0}  # of each class
 # From here on a test part is cut for a head on features. Of fewer photos, cross-validation says more than 15 % of them.
 FEWEST_TO_CUT_TEST = 1_000
 FEWEST_GROUPS_TO_CUT_TEST = 20  # 15 % of fewer groups, such as shops, are three or less: their score says little
-MOST_NAMED = 10  # classes in a message
+MOST_NAMED, MOST_SHORT = 10, 5  # classes in a message; those with a sentence of their own
 FEWEST_TO_VALIDATE = 2  # of each class: one is held out, one is learned
 
 
@@ -158,10 +158,8 @@ def _check_head_counts(photos: PhotoFolder, parts: list[str | None], hashes: Seq
             also = f" ({copies} are left out as copies of photos in another class or in test)" if copies else ""
             short.append(f"class {name!r} has {count} readable {'photo' if count == 1 else 'photos'} to train on{also}")
     if short:
-        others = f", and {len(short) - 1} more classes have too few" if len(short) > 1 else ""
-        raise UserError(
-            f"{short[0]}{others}; at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
-        )
+        needed = f"at least {FEWEST_TO_VALIDATE} are needed, and 20 or more help; add photos"
+        raise UserError(f"{name_some(short, MOST_SHORT)}; {needed}")
 
 
 def _choose_part(digest: str, stated: str | None, cuts_validation: bool) -> str:
