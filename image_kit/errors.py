@@ -8,8 +8,12 @@ from collections.abc import Iterator
 class UserError(Exception):
     """Something that the user can put right: the commands print its one line and exit with status 2.
 
-    The message names the file or option, the rule, the value received and what to do.
+    The message names the file or option, the rule, the value received and what to do. A line end in it is from a name
+    of a file or a class, and becomes \\x0a, so that the message stays one line.
     """
+
+    def __init__(self, message: str):
+        super().__init__(message.replace("\r", "\\x0d").replace("\n", "\\x0a"))
 
 
 def first_line(error: Exception) -> str:
