@@ -148,7 +148,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError if damaged, nested too deep, or with numbers that are not finite."""
+    """The value of a JSON text. Raises ValueError unless all of its numbers are finite and it is not nested too deep."""
     try:
         return json.loads(text, parse_constant=_refuse_number, parse_float=_finite_float, parse_int=_finite_int)
     except RecursionError:

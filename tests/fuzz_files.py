@@ -11,7 +11,6 @@ of a file is the same on every machine. The tests run a few hundred cases of eac
 """
 
 import argparse
-import contextlib
 import faulthandler
 import io
 import resource
@@ -24,9 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from image_kit.errors import UserError  # noqa: E402 - this is run as a script
-from tests.fuzz_kinds import KINDS, MEGABYTE, Kind  # noqa: E402
-from tests.fuzz_mutations import forged, mutated  # noqa: E402
+from image_kit.errors import UserError
+from tests.fuzz_kinds import KINDS, MEGABYTE, Kind
+from tests.fuzz_mutations import forged, mutated
 
 GOOD = {"loads", "UserError"}
 HANG_SECONDS = 60  # for one case on a busy machine; reading takes well under 1 s
@@ -145,8 +144,10 @@ def outcome_of(kind: Kind, path: Path) -> str:
 
 def reset_peak() -> int:
     """Bytes that this process has in memory; its peak begins anew where the system allows that."""
-    with contextlib.suppress(OSError):
+    try:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    except OSError:
+        pass
     return peak()
 
 
