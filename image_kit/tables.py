@@ -9,7 +9,8 @@ from pathlib import Path
 from image_kit.errors import UserError
 
 DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
-ENCODINGS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
+ENCODINGS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+ENCODINGS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
 
 
 def read_table(
@@ -61,7 +62,12 @@ def _read_text(csv_path: Path, needed_by: str) -> str:
         data = csv_path.read_bytes()
     except OSError as error:
         raise UserError(f"{csv_path}: cannot be read ({error.strerror}); {needed_by} needs a CSV file") from error
+    # UTF-32 begins as UTF-16 does.
+    encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8-sig")
     try:
-        return data.decode(ENCODINGS.get(data[:2], "utf-8-sig"))
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise UserError(f"{csv_path}: neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8") from error
+    if "\0" in text:
+        raise UserError(f"{csv_path}: contains zero bytes: no text, or UTF-16 without its mark; save it as UTF-8")
+    return text

@@ -102,6 +102,7 @@ def _read_zip(path: Path) -> tuple[ModelConfig, Weights]:
 
 
 def _read_whole_h5(path: Path) -> tuple[ModelConfig, Weights]:
+    count_numbers(path)  # before its texts are read: a damaged heap of texts would be read without end
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
     if text is None:

@@ -20,6 +20,8 @@ from image_kit.photos.silence import pillow_silenced
 
 # Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
 MAX_PIXELS = 200_000_000
+# Formats that Pillow hands to another program, such as Ghostscript: a stranger's drawing must not reach it.
+PROGRAMS = ("EPS", "WMF")
 _lifting_limit = threading.Lock()
 Result = TypeVar("Result")
 
@@ -144,7 +146,11 @@ def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = No
     """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all and HEIC."""
 
     def open_image() -> ImageFile.ImageFile:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+        if image.format in PROGRAMS:
+            image.close()
+            raise PhotoError(f"is a drawing in {image.format}, which another program would have to run; save it as PNG")
+        return image
 
     try:
         return open_image()

@@ -41,7 +41,10 @@ def is_from_own_page(origin: str | None, fetch_site: str | None, host: str) -> b
         host: the header Host.
     """
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:  # brackets that do not match
+            return False
     return fetch_site in (None, "same-origin", "none")
 
 

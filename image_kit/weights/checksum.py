@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from image_kit.errors import UserError
-from image_kit.weights.hdf5_safety import datasets
+from image_kit.weights.hdf5_safety import count_numbers, datasets
 
 ATTRIBUTE = "crc32"
 BLOCK = 2**20  # values read at once
@@ -26,6 +26,7 @@ def write_checksum(file: h5py.File) -> None:
 def verify_checksum(path: Path, advice: str = "take another copy of it") -> None:
     """Raise UserError, with this advice, if a file has changed since it was written. One without a checksum passes."""
     try:
+        count_numbers(path)  # raises if reading it could do harm: a few bytes can expand to gigabytes
         with h5py.File(path, "r") as file:
             is_whole = ATTRIBUTE not in file.attrs or int(file.attrs[ATTRIBUTE]) == _crc32(file)
     except Exception:  # h5py raises ten kinds of exception on damaged files

@@ -9,6 +9,7 @@ from image_kit.json_files import read_json
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
 from image_kit.weights.fallback import Fallback
+from image_kit.weights.other_kinds import SAVE_WEIGHTS
 
 RUNS = Path("runs")
 BEST, LAST = "best.weights.h5", "last.weights.h5"
@@ -44,6 +45,8 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     Raises UserError if nothing is given and there is no run.
     """
     if given is not None:
+        if (given / "saved_model.pb").is_file():
+            raise UserError(f"--weights {given}: is a SavedModel of TensorFlow; {SAVE_WEIGHTS}")
         return given / BEST if given.is_dir() else given
     found = [path for path in RUNS.glob(f"*/{BEST}") if name is None or _name_of(path.parent) == name]
     if not found:

@@ -4,19 +4,29 @@ import zipfile
 from pathlib import Path
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
+MOST_HEADER = 10**8  # bytes of a safetensors file's header, its own limit
 START = 512  # bytes that tell the kind of a file
 SAVE_WEIGHTS = "in Keras, load it and call model.save_weights('mine.weights.h5')"
 # Beginnings of files, by https://en.wikipedia.org/wiki/List_of_file_signatures and the programs' own pages.
 BEGINNINGS = (
-    (b"\x80\x02", "a pickle, as older PyTorch saves it; this kit reads weights of Keras"),
+    *(
+        (b"\x80" + bytes([number]), "a pickle, as PyTorch or scikit-learn saves it; this kit reads weights of Keras")
+        for number in range(2, 6)
+    ),
     (b"\x93NUMPY", "an array of NumPy; this kit reads weights of Keras"),
     (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; run: git lfs pull"),
     (b"\x1f\x8b", "packed with gzip; unpack it"),
+    (b"BZh", "packed with bzip2; unpack it"),
+    (b"\xfd7zXZ", "packed with xz; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard; unpack it"),
+    (b"GGUF", "a network of GGUF; this kit reads weights of Keras"),
+    (b"MATLAB", "a file of MATLAB; this kit reads weights of Keras"),
     (b"Rar!", "a RAR archive; unpack it"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it"),
     (b"%PDF", "a PDF document; give a weights file"),
     (b"\xff\xd8\xff", "a photo; give a weights file"),
     (b"\x89PNG", "a picture; give a weights file"),
+    (b"GIF8", "a picture; give a weights file"),
 )
 
 
@@ -39,8 +49,22 @@ def name_other_kind(path: Path) -> str | None:
             return f"is {kind}"
     if start[4:8] == b"TFL3":
         return "is a network of LiteRT; give its .weights.h5, or name it .tflite for predict.py"
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if start[257:262] == b"ustar":
+        return "is a tar archive; unpack it"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MOST_HEADER:
+        return "is a safetensors file; this kit reads weights of Keras"
+    return _name_text(start)
+
+
+def _name_text(start: bytes) -> str | None:
+    """What a text is; None if the bytes are none that is known."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        start = start.decode("utf-16", "replace").encode()
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         return "is a web page, such as a login or an error, and not the file itself; download it again"
+    if start.startswith((b"{", b"[")) and start.isascii():
+        return "is JSON and not a weights file; if it was downloaded, it may be an error message: get it again"
     return None
 
 
