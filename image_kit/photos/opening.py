@@ -125,7 +125,7 @@ def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
         raise PhotoError("no such file") from None
     except Image.UnidentifiedImageError:
         kind = name_other_kind(_read_start(source))
-        if _read_start(source).startswith(TIFFS):
+        if not kind and _read_start(source).startswith(TIFFS):
             raise PhotoError("a TIFF of a kind that cannot be read, or damaged; save it as PNG or JPEG") from None
         raise PhotoError(f"not an image: it is {kind}" if kind else "not an image, or damaged") from None
     except OSError as error:
