@@ -1,6 +1,7 @@
 """What the commands share: how they start, print messages and tables, and fail."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -191,6 +192,8 @@ def run(main: Callable[[], None]) -> None:
     os.environ.pop("MPLBACKEND", None)
     # Some network disks have no locks, and HDF5 then refuses to open files. The kit needs no locks.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+    # Pillow logs errors about photos that the kit names itself; nobody has asked for logs, so they would go to stderr.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     _prepare_streams()
     try:
         with naming_missing_packages():

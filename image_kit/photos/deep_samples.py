@@ -7,28 +7,33 @@ the user gave, then the kind of number: 65,535 is the largest of 16 bits.
 
 import contextlib
 import io
+import math
 import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from image_kit.photos.photo_files import PhotoError
 from image_kit.photos.silence import pillow_silenced
+
+if TYPE_CHECKING:
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 PNG, TIFFS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
 START = 4096  # bytes in which a PNG says all that counts here
 FEWEST_BITS, FULL_BITS = 9, 16  # of a sample; the second where nobody says more
 # Tags of TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = 256, 257, 258, 259, 262, 273, 274, 277
-STRIP_BYTES, MAX_SAMPLE, PLANAR, SAMPLE_FORMAT, SMIN_SAMPLE, SMAX_SAMPLE = 279, 281, 284, 339, 340, 341
+FILL_ORDER, STRIP_BYTES, MAX_SAMPLE, PLANAR, SAMPLE_FORMAT, SMIN_SAMPLE, SMAX_SAMPLE = 266, 279, 281, 284, 339, 340, 341
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # kinds of PHOTOMETRIC that are read here
 KINDS = {1: "u", 2: "i", 3: "f"}  # of SAMPLE_FORMAT, as NumPy names them
 LARGEST_FLOATS = (1.0, 255.0, 65535.0)  # what floats reach, in files of different programs
+BEYOND_WHITE = 1.25  # times white: what resampling with a sharp filter makes of the edges in floats
 ROWS = 256  # at once
 CHECKED_FILES, NEARLY_BLACK_BITS = 20, 14
 _logging = threading.Lock()
@@ -44,6 +49,8 @@ class DeepHeader:
         white_is_zero: whether larger samples are darker.
         orientation: as in EXIF, 1 to 8; 1 for PNG, whose EXIF Pillow reads.
         strips: of a TIFF without compression; None for OpenCV to decode.
+        scaled_up_bits: of a PNG: by its rule, samples of so few bits are scaled up to 16.
+        bits: of a sample as it is stored.
     """
 
     width: int
@@ -53,6 +60,8 @@ class DeepHeader:
     orientation: int = 1
     smallest: float = 0.0
     strips: "Strips | None" = None
+    scaled_up_bits: int | None = None
+    bits: int = FULL_BITS
 
 
 @dataclass(frozen=True)
@@ -89,18 +98,20 @@ def read_deep_header(source: Path | str | bytes) -> DeepHeader | None:
 
 def _read_png(start: bytes) -> DeepHeader:
     width, height = struct.unpack(">II", start[16:24])
-    place, largest = 8, None
+    place, bits = 8, None
     while place + 8 <= len(start):
         length, kind = struct.unpack(">I4s", start[place : place + 8])
         if kind == b"sBIT" and length:
-            largest = 2.0 ** max(start[place + 8 : place + 8 + length]) - 1
+            bits = max(start[place + 8 : place + 8 + length])
         if kind == b"IDAT":
             break
         place += length + 12
-    return DeepHeader(width, height, largest)
+    return DeepHeader(width, height, 2.0**bits - 1 if bits else None, scaled_up_bits=bits)
 
 
 def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
+    from PIL import TiffImagePlugin  # as Pillow, which imports it once there is a TIFF
+
     tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
     file.seek(tags.next)
     with pillow_silenced():
@@ -108,21 +119,26 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
     photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
     if max(_numbers(tags.get(BITS, 1))) <= 8 or photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         return None
-    stated = tags.get(SMAX_SAMPLE) or tags.get(MAX_SAMPLE)
+    largest = float(max(_numbers(tags.get(SMAX_SAMPLE) or tags.get(MAX_SAMPLE) or 0)))
+    smallest = float(min(_numbers(tags.get(SMIN_SAMPLE) or 0)))
+    is_range = largest > smallest and np.isfinite([smallest, largest]).all()
+    strips = _read_strips(tags)
     return DeepHeader(
         int(tags[WIDTH]),
         int(tags[HEIGHT]),
-        float(max(_numbers(stated))) if stated else None,
+        largest if is_range else None,
         photometric == WHITE_IS_ZERO,
-        int(tags.get(ORIENTATION, 1)),
-        float(min(_numbers(tags.get(SMIN_SAMPLE, 0)))) if stated else 0.0,
-        _read_strips(tags),
+        int(tags.get(ORIENTATION, 1)) if strips else 1,  # OpenCV turns a TIFF upright itself
+        smallest if is_range else 0.0,
+        strips,
+        bits=int(max(_numbers(tags[BITS]))),
     )
 
 
-def _read_strips(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Strips | None:
+def _read_strips(tags: "ImageFileDirectory_v2") -> Strips | None:
     bits, planar = set(_numbers(tags[BITS])), tags.get(PLANAR, 1) == 2
-    is_plain = tags.get(COMPRESSION, 1) == 1 and STRIPS in tags and len(bits) == 1 and bits <= {16, 32, 64}
+    is_plain = tags.get(COMPRESSION, 1) == tags.get(FILL_ORDER, 1) == 1 and STRIPS in tags
+    is_plain = is_plain and len(bits) == 1 and bits <= {16, 32, 64}
     if not is_plain:
         if planar:
             raise PhotoError("channels of more than 8 bits, each stored on its own, and compressed; save it as PNG")
@@ -154,7 +170,8 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
     samples = samples.reshape(*samples.shape[:2], -1)
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples, posinf=np.inf, neginf=0)
-    eight = to_eight_bits(samples, find_largest(samples, header.largest, bits), header.smallest)
+    stated = None if _is_scaled_up(samples, header.scaled_up_bits) else header.largest
+    eight = to_eight_bits(samples, find_largest(samples, stated, bits), header.smallest)
     channels, alpha = np.split(eight, [eight.shape[2] - 1 + eight.shape[2] % 2], axis=2)
     if header.white_is_zero:
         channels = 255 - channels
@@ -163,15 +180,19 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
 
 
 def _join_strips(data: bytes, header: DeepHeader, strips: Strips) -> np.ndarray:
-    content = b"".join(data[start : start + length] for start, length in strips.places)
     shape = (
         (strips.channels, header.height, header.width)
         if strips.planar
         else (header.height, header.width, strips.channels)
     )
-    if len(content) < np.prod(shape) * np.dtype(strips.dtype).itemsize:
+    if min(shape) < 1:
+        raise PhotoError("damaged: it has no pixels")
+    content, needed = bytearray(), math.prod(shape) * np.dtype(strips.dtype).itemsize
+    for start, length in strips.places:  # which may claim the whole file a thousand times
+        content += data[start : start + min(length, needed - len(content))]
+    if len(content) < needed:
         raise PhotoError("damaged: it ends before its last pixel")
-    samples = np.frombuffer(content, strips.dtype, np.prod(shape)).reshape(shape)
+    samples = np.frombuffer(content, strips.dtype).reshape(shape)
     return np.moveaxis(samples, 0, 2) if strips.planar else samples
 
 
@@ -191,6 +212,18 @@ def _decode(data: bytes) -> np.ndarray | None:
     return samples[..., [2, 1, 0, 3][: samples.shape[2]]]  # OpenCV has blue first
 
 
+def _is_scaled_up(samples: np.ndarray, bits: int | None) -> bool:
+    """Whether samples of a PNG that states `bits` are scaled up to 16, as its standard wants.
+
+    Then the last 16 - bits of a dark photo's are 0, or 1 after rounding. Some programs do not scale up.
+    Source: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling
+    """
+    if bits is None or not 0 < bits < FULL_BITS:
+        return False
+    last = 2 ** (FULL_BITS - bits) - 1
+    return bool((samples & np.uint16(last)).max(initial=0) <= min(1, last >> 1))
+
+
 def find_largest(samples: np.ndarray, stated: float | None, bits: int) -> float:
     """The value of white.
 
@@ -206,11 +239,11 @@ def find_largest(samples: np.ndarray, stated: float | None, bits: int) -> float:
         return stated
     if samples.dtype.kind == "f":
         known = (*LARGEST_FLOATS[:2], 2.0**bits - 1, *LARGEST_FLOATS[2:])
-        return next((largest for largest in known if reached <= largest), reached)
+        return next((largest for largest in known if reached <= BEYOND_WHITE * largest), reached)
     if bits < FULL_BITS and reached < 2**bits:
         return 2.0**bits - 1
-    if samples.dtype.itemsize == 2 or reached <= 65_535:
-        return 65_535.0 if samples.dtype.kind == "u" else 32_767.0
+    if samples.dtype.itemsize > 2 and reached <= 65_535:  # 8 or 16 bits, in a program's usual type of number
+        return 255.0 if reached <= 255 else 65_535.0
     return float(np.iinfo(samples.dtype).max)
 
 
@@ -219,7 +252,8 @@ def to_eight_bits(samples: np.ndarray, largest: float, smallest: float = 0.0) ->
     eight, factor = np.empty(samples.shape, np.uint8), 255.0 / (largest - smallest)
     for start in range(0, len(samples), ROWS):  # the floats of a whole photo would take 8 times the memory
         rows = samples[start : start + ROWS]
-        eight[start : start + ROWS] = np.clip(np.rint((rows - smallest) * factor), 0, 255)
+        with np.errstate(over="ignore"):
+            eight[start : start + ROWS] = np.clip(np.rint((rows - smallest) * factor), 0, 255)
     return eight
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from image_kit.photos.opening import open_header
+from image_kit.photos.deep_samples import DeepHeader, read_deep_header
+from image_kit.photos.opening import open_header, without_pillows_limit
+from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
 
 # Sums of the luminance table of the JPEG standard (ITU T.81, table K.1), which programs scale by the quality: 100 % is
@@ -54,6 +56,17 @@ def read_header(data: bytes) -> PhotoHeader:
     Args:
         data: the bytes of a file that `open_photo` can decode; of others, Pillow may raise anything.
     """
+    try:
+        return without_pillows_limit(lambda: _read_pillows_header(data))
+    except Image.UnidentifiedImageError:
+        if (deep := read_deep_header(data)) is None:
+            raise
+        return _describe_deep(deep)
+    except ValueError:  # as in decode_photo
+        return _read_pillows_header(without_png_metadata(data))
+
+
+def _read_pillows_header(data: bytes) -> PhotoHeader:
     with pillow_silenced(), open_header(data) as image:
         tags = _read_exif(image)
         claimed_orientation = tags.get(ExifTags.Base.Orientation)
@@ -70,8 +83,21 @@ def read_header(data: bytes) -> PhotoHeader:
             taken=_read_time(tags.get(ExifTags.Base.DateTimeOriginal) or tags.get(ExifTags.Base.DateTime)),
             was_turned=orientation in _TURNED_SIDEWAYS and stored[0] != stored[1] and claimed == stored[::-1],
             bits=_find_bits(image, data),
-            frames=int(getattr(image, "n_frames", 1)) if getattr(image, "is_animated", False) else 1,
+            frames=_count_frames(image),
         )
+
+
+def _describe_deep(deep: DeepHeader) -> PhotoHeader:
+    """Of a TIFF that Pillow does not read."""
+    sides = (deep.width, deep.height)
+    width, height = sides[::-1] if deep.orientation in _TURNED_SIDEWAYS else sides
+    return PhotoHeader("TIFF", width, height, 0, "", float("nan"), False, deep.bits, 1)
+
+
+def _count_frames(image: Image.Image) -> int:
+    with contextlib.suppress(Exception):  # damage behind the first frame, which is sound
+        return int(getattr(image, "n_frames", 1)) if getattr(image, "is_animated", False) else 1
+    return 1
 
 
 def jpeg_bits(data: bytes) -> int:

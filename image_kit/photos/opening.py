@@ -11,7 +11,16 @@ from typing import TypeVar
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
-from image_kit.photos.deep_samples import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep, read_deep_header, to_eight_bits
+from image_kit.photos.deep_samples import (
+    FULL_BITS,
+    PNG,
+    TIFFS,
+    DeepHeader,
+    find_largest,
+    read_deep,
+    read_deep_header,
+    to_eight_bits,
+)
 from image_kit.photos.heic import is_heic, read_heic
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
@@ -20,8 +29,17 @@ from image_kit.photos.silence import pillow_silenced
 
 # Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
 MAX_PIXELS = 200_000_000
-# Formats that Pillow hands to another program, such as Ghostscript: a stranger's drawing must not reach it.
-PROGRAMS = ("EPS", "WMF")
+# What Pillow opens but must not decode: it hands drawings to another program, such as Ghostscript, which a stranger's
+# file must not reach; it decodes icons of macOS into any amount of memory (16 GB for a file of its own tests); the
+# others not at all.
+_DRAWING = "which another program would have to run; save it as PNG"
+OTHER_FORMATS = {
+    "EPS": f"is a drawing in EPS, {_DRAWING}",
+    "WMF": f"is a drawing in WMF, {_DRAWING}",
+    "ICNS": "is an icon of macOS; save it as PNG",
+    "MPEG": "is a video; save its frames as images",
+    **dict.fromkeys(("BUFR", "GRIB", "HDF5"), "is a table of numbers and no image"),
+}
 _lifting_limit = threading.Lock()
 Result = TypeVar("Result")
 
@@ -44,19 +62,14 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None, sample_b
     Raises:
         PhotoError: the file is missing, empty, damaged, truncated, too large or not an image.
     """
-    if not isinstance(source, bytes):
-        refuse_other_than_files(source)
-    with _failing_as_photo_error(source):
-        header = read_deep_header(source)
-    if header:
-        with _failing_as_photo_error(source), pillow_silenced():
-            if (image := _open_deep(source, header, sample_bits)) is not None:
-                return image
-    return decode_photo(source, partial(_to_rgb, sample_bits=sample_bits), smallest)
+    return decode_photo(source, partial(_to_rgb, sample_bits=sample_bits), smallest, sample_bits)
 
 
 def decode_photo(
-    source: Path | str | bytes, convert: Callable[[Image.Image], Image.Image], smallest: int | None = None
+    source: Path | str | bytes,
+    convert: Callable[[Image.Image], Image.Image],
+    smallest: int | None = None,
+    sample_bits: int = FULL_BITS,
 ) -> Image.Image:
     """What `convert` returns for a photo that is decoded and upright; see `open_photo` for the rest."""
     if not isinstance(source, bytes):
@@ -71,18 +84,21 @@ def decode_photo(
             return convert(_turn_upright(image))
 
     with _failing_as_photo_error(source), pillow_silenced():
+        header = read_deep_header(source)
+        if header and (deep := _open_deep(source, header, sample_bits)) is not None:
+            return convert(deep)
         try:
-            return _without_pillows_limit(decode)
+            return without_pillows_limit(decode)
         except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
             data = source if isinstance(source, bytes) else Path(source).read_bytes()
             source = without_png_metadata(data)
             if source is data:
                 raise
-            return _without_pillows_limit(decode)
+            return without_pillows_limit(decode)
 
 
 def _open_deep(source: Path | str | bytes, header: DeepHeader, sample_bits: int) -> Image.Image | None:
-    """A photo of more than 8 bits a sample, as `open_photo` returns it; None if Pillow has to read it."""
+    """A photo of more than 8 bits a sample, upright, in mode RGB or RGBA; None if Pillow has to read it."""
     _refuse_too_large(2 * header.width, header.height)  # samples of 16 bits take twice the memory
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     image = read_deep(data, header, sample_bits)
@@ -92,7 +108,7 @@ def _open_deep(source: Path | str | bytes, header: DeepHeader, sample_bits: int)
     if data.startswith(PNG):
         with contextlib.suppress(Exception), open_header(data) as opened:  # as in _turn_upright
             image.getexif()[ExifTags.Base.Orientation] = opened.getexif().get(ExifTags.Base.Orientation, 1)
-    return _to_rgb(_turn_upright(image))
+    return _turn_upright(image)
 
 
 def _refuse_too_large(width: int, height: int) -> None:
@@ -100,7 +116,7 @@ def _refuse_too_large(width: int, height: int) -> None:
         raise PhotoError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
 
 
-def convert_image(image: Image.Image) -> Image.Image:
+def convert_image(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     """A Pillow image of any mode as `open_photo` returns it; the image itself keeps its pixels and its metadata.
 
     Raises:
@@ -111,7 +127,7 @@ def convert_image(image: Image.Image) -> Image.Image:
         upright = image
         with contextlib.suppress(Exception):  # as in _turn_upright
             upright = ImageOps.exif_transpose(image)
-        return _to_rgb(upright)
+        return _to_rgb(upright, sample_bits)
 
 
 @contextlib.contextmanager
@@ -146,14 +162,10 @@ def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = No
     """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all and HEIC."""
 
     def open_image() -> ImageFile.ImageFile:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
-        if image.format in PROGRAMS:
-            image.close()
-            raise PhotoError(f"is a drawing in {image.format}, which another program would have to run; save it as PNG")
-        return image
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
 
     try:
-        return open_image()
+        return _refuse_other_formats(open_image())
     except Image.UnidentifiedImageError:
         if formats or not is_heic(source):
             raise
@@ -161,17 +173,28 @@ def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = No
         return open_image()
 
 
+def _refuse_other_formats(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
+    """The image, unless its pixels must not be asked for: see OTHER_FORMATS."""
+    reason = OTHER_FORMATS.get(image.format or "")
+    if image.format == "TIFF" and image.info.get("compression") == "webp":  # libtiff would write to stderr
+        reason = "is a TIFF compressed as WebP; save it as PNG or JPEG"
+    if reason:
+        image.close()
+        raise PhotoError(reason)
+    return image
+
+
 def is_image(data: bytes) -> bool:
     """Whether the bytes of a file begin as an image does."""
-    if is_heic(data):  # also where it cannot be read
+    if is_heic(data) or read_deep_header(data):  # also where it cannot be read, or not by Pillow
         return True
     with contextlib.suppress(Exception), pillow_silenced():  # Pillow may raise anything on other data
-        _without_pillows_limit(lambda: open_header(data).close())
+        without_pillows_limit(lambda: open_header(data).close())
         return True
     return False
 
 
-def _without_pillows_limit(work: Callable[[], Result]) -> Result:
+def without_pillows_limit(work: Callable[[], Result]) -> Result:
     """What `work` returns, also for a photo that exceeds Pillow's own limit of 179 million pixels.
 
     The limit is a global of Pillow's that other code may rely on. So it is lifted for one such photo at a time, and
@@ -213,7 +236,8 @@ def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
 def to_8_bits(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     """The image with 8-bit samples: see `_scale_samples` for deeper ones; others stay as they are."""
     is_deep = image.mode.startswith(("I", "F"))
-    return Image.fromarray(_scale_samples(np.asarray(image), image.mode, sample_bits)) if is_deep else image
+    mode = "I;16" if image.format == "PPM" and image.mode == "I" else image.mode  # Pillow scales those up itself
+    return Image.fromarray(_scale_samples(np.asarray(image), mode, sample_bits)) if is_deep else image
 
 
 def _scale_samples(samples: np.ndarray, mode: str, sample_bits: int) -> np.ndarray:
@@ -223,4 +247,4 @@ def _scale_samples(samples: np.ndarray, mode: str, sample_bits: int) -> np.ndarr
     if mode.startswith("I;16") or (mode == "I" and samples.max() > 255):
         used = sample_bits if samples.max() < 2**sample_bits else FULL_BITS
         return to_eight_bits(samples, 2.0**used - 1)
-    return to_eight_bits(samples, 1.0 if mode == "F" and samples.max() <= 1 else 255.0)
+    return to_eight_bits(samples, find_largest(samples, None, sample_bits) if mode == "F" else 255.0)

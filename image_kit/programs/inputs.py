@@ -53,7 +53,7 @@ def to_source(photo: Any, name: str, preprocessing: Preprocessing) -> PhotoSourc
     if isinstance(photo, Image.Image):
         try:
             with _reading(os.getpid()):
-                return PhotoSource(name, preprocessing.resize(convert_image(photo)))
+                return PhotoSource(name, preprocessing.resize(convert_image(photo, preprocessing.sample_bits)))
         except PhotoError as error:
             return PhotoSource(name, error=str(error))
     if isinstance(photo, bytes | bytearray | memoryview):

@@ -2,13 +2,23 @@
 
 import io
 import struct
+import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.photos import PhotoError, Preprocessing, note_nearly_black, open_photo
+from image_kit.photos import (
+    KerasLoading,
+    PhotoError,
+    Preprocessing,
+    convert_image,
+    note_nearly_black,
+    open_photo,
+    read_header,
+)
+from image_kit.photos.opening import is_image
 from tests.fixtures.deep_files import MAX_SAMPLE, PHOTOMETRIC, SMAX_SAMPLE, SMIN_SAMPLE, pgm, png, tiff
 
 HEIGHT, WIDTH = 16, 24
@@ -145,3 +155,76 @@ def test_eight_bits_stay_what_pillow_makes_of_them():
         file = io.BytesIO()
         Image.fromarray(COLOUR).save(file, kind)
         assert np.array_equal(np.asarray(open_photo(file.getvalue())), COLOUR)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "packbits"])
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_a_compressed_photo_is_turned_once(compression, dtype):
+    """OpenCV turns a TIFF upright by itself, and nobody may do it again."""
+    for orientation, stored in ((2, GREY[:, ::-1]), (6, np.rot90(GREY)), (8, np.rot90(GREY, -1))):
+        image = Image.fromarray(scaled(np.ascontiguousarray(stored), 65_535 if dtype == "u2" else 1, dtype))
+        file = io.BytesIO()
+        image.save(file, "TIFF", compression=compression, tiffinfo={274: orientation})
+        check(file.getvalue(), GREY)
+
+
+def test_a_dark_png_is_not_made_bright_by_the_bits_it_states():
+    """By the standard its samples are scaled up from 12 bits; dark ones are below 4,096 all the same."""
+    low = GREY.astype(int)  # 0 to 255 of 4,095
+    dark = low * 255 / 4_095
+    for data in (low << 4, low << 4 | low >> 8, np.rint(low * 65_535 / 4_095)):
+        check(png(data.astype(np.uint16), 12), dark)
+    check(png(low.astype(np.uint16), 12), dark)
+
+
+def test_floats_a_little_beyond_white_are_no_other_scale():
+    """A sharp filter leaves such edges; 1.1 of 255 would be black."""
+    for largest in (1.0, 255.0):
+        samples = scaled(GREY, largest, np.float32)
+        samples[-1, -1] = 1.1 * largest
+        seen = Preprocessing((HEIGHT, WIDTH, 3)).photo(tiff(samples))[..., 0].astype(float)
+        assert np.abs(seen - GREY / 1.0).max() <= 1
+
+
+@pytest.mark.parametrize("stated", [{SMAX_SAMPLE: ("H", 5), SMIN_SAMPLE: ("H", 5)}, {SMIN_SAMPLE: ("d", -np.inf)}])
+def test_a_range_that_is_none_is_not_believed(stated):
+    check(tiff(scaled(GREY, 65_535), {SMAX_SAMPLE: ("d", 65_535.0), **stated}), GREY)
+
+
+def test_strips_that_claim_the_file_again_and_again_take_no_memory():
+    """200,000 times 768 bytes would be 150 MB, and a file of 2 MB could claim 12 GB."""
+    samples = scaled(GREY, 65_535)
+    claims = {273: ("I", [8] * 200_000), 279: ("I", [samples.nbytes] * 200_000)}
+    data = tiff(samples, claims)
+    tracemalloc.start()
+    try:
+        check(data, GREY)
+        assert tracemalloc.get_traced_memory()[1] < 60e6  # the two lists themselves, as Python's numbers
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("tags", [{256: ("I", 0)}, {277: ("H", 0)}])
+def test_a_file_without_pixels_is_named(tags):
+    with pytest.raises(PhotoError, match="damaged: it has no pixels"):
+        open_photo(tiff(scaled(GREY, 65_535), tags))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u4"])
+def test_what_pillow_does_not_read_is_read_alike_everywhere(dtype):
+    data = tiff(scaled(COLOUR, 1 if dtype[0] == "f" else 2**32 - 1, dtype), {274: ("H", 6)})
+    header = read_header(data)
+    assert (header.format, header.width, header.height) == ("TIFF", HEIGHT, WIDTH)
+    assert header.bits == 8 * int(dtype[1])
+    assert np.array_equal(KerasLoading((WIDTH, HEIGHT)).photo(data), np.asarray(open_photo(data)))
+    assert is_image(data)  # as a pipe asks
+
+
+def test_an_image_of_pillow_has_the_bits_of_the_option():
+    low = scaled(GREY, 4_095)
+    of_file = open_photo(png(low), sample_bits=12)
+    assert np.array_equal(np.asarray(convert_image(Image.fromarray(low), 12)), np.asarray(of_file))
+
+
+def test_a_dark_pgm_keeps_its_scale():
+    check(pgm(np.full((HEIGHT, WIDTH), 200, np.uint16), 65_535), np.full((HEIGHT, WIDTH), 1))

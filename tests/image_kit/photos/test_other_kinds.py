@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import zipfile
 
 import numpy as np
@@ -61,3 +62,23 @@ def test_an_image_is_not_called_something_else_however_short_it_is_cut(kind):
     Image.fromarray(np.arange(48 * 48 * 3, dtype=np.uint8).reshape(48, 48, 3)).save(file, kind)
     for length in (4, 8, 12, 16, 40, 200):
         assert name_other_kind(file.getvalue()[:length][:START]) is None, length
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is a drawing in EPS"),
+        (b"GRIB\0\0\0\x01" + bytes(60), "is a table of numbers and no image"),
+    ],
+)
+def test_what_pillow_would_run_a_program_on_is_not_decoded(start, reason):
+    with pytest.raises(PhotoError, match=re.escape(reason)):
+        open_photo(start)
+
+
+def test_an_icon_of_macos_is_not_decoded():
+    """A damaged one takes 16 GB."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "ICNS")
+    with pytest.raises(PhotoError, match=r"^is an icon of macOS; save it as PNG$"):
+        open_photo(file.getvalue())
