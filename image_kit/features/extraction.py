@@ -11,7 +11,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.features.store import FeatureStore
-from image_kit.photos import PhotoError, Signatures, content_hash, read_file
+from image_kit.photos import PhotoError, Signatures, content_hash, read_deep_header, read_file
 from image_kit.terminal import Counted
 from image_kit.threads import threads
 
@@ -121,6 +121,14 @@ def _finished(work: Callable[[int], None], count: int) -> Generator[None, None, 
             yield from done
 
 
+def kept_name(photo_hash: str, data: bytes) -> str:
+    """The name under which a photo's features are kept: its hash, or another for photos of more than 8 bits a sample.
+
+    Older versions read other pixels in those, and kept features under the hash.
+    """
+    return content_hash(f"deep {photo_hash}".encode()) if read_deep_header(data) else photo_hash
+
+
 class _Extraction:
     """What the threads share."""
 
@@ -142,14 +150,15 @@ class _Extraction:
             self._hashes[index] = photo_hash
             with self._lock:
                 is_first = self._first.setdefault(photo_hash, index) == index
-            if is_first and not self._recall(index, photo_hash):
-                self._compute(index, photo_hash, data)
+            kept_as = kept_name(photo_hash, data)
+            if is_first and not self._recall(index, kept_as):
+                self._compute(index, kept_as, data)
         except PhotoError as error:
             self._reasons[index] = str(error)
 
-    def _recall(self, index: int, photo_hash: str) -> bool:
+    def _recall(self, index: int, kept_as: str) -> bool:
         """Take a photo's features from the store; returns whether they are there."""
-        kept = self._store.read(photo_hash)
+        kept = self._store.read(kept_as)
         if kept is None:
             return False
         self._values[index], self._signatures.rows[index] = kept
@@ -157,14 +166,14 @@ class _Extraction:
             self._known += 1
         return True
 
-    def _compute(self, index: int, photo_hash: str, data: bytes) -> None:
+    def _compute(self, index: int, kept_as: str, data: bytes) -> None:
         image = self._decoding.photo(data)
         values = self._runner.run(image[None])[0]
         if not np.isfinite(values).all():
             raise PhotoError("the backbone's features of it are not finite")
         self._values[index] = np.clip(values, -LARGEST, LARGEST)
         self._signatures.add(index, image)
-        self._store.append(photo_hash, self._values[index], self._signatures.rows[index])
+        self._store.append(kept_as, self._values[index], self._signatures.rows[index])
 
     def result(self) -> PhotoFeatures:
         """Everything, once all photos have been taken."""

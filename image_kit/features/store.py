@@ -27,7 +27,7 @@ from image_kit.photos import FULL_BITS, SIGNATURE_VALUES, Preprocessing
 from image_kit.terminal import say
 
 # To be raised when photos are decoded or resized to other pixels than before, so that old features are not used.
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 1
 # What is computed is written after 1 s, later after a twentieth of the time that the work has taken so far: a killed
 # process loses no more than that, and an hour's work makes some 130 files instead of 3,600.
 FLUSH_SECONDS, FLUSH_FRACTION, MOST_FLUSH_SECONDS = 1.0, 0.05, 60.0

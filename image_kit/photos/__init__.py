@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         FEWEST_BITS as FEWEST_BITS,
         FULL_BITS as FULL_BITS,
         note_nearly_black as note_nearly_black,
+        read_deep_header as read_deep_header,
     )
     from image_kit.photos.folders import (
         PhotoFolder as PhotoFolder,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black",
+        "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black read_deep_header",
         "folders": "PhotoFolder note_other_files find_test_folder list_classes list_photos scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",
