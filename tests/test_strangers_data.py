@@ -1,17 +1,8 @@
 """Whatever a stranger's file contains: it is read, or one line says why not; and nothing of it runs."""
 
-import gzip
-import io
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
-
 import h5py
-import numpy as np
 import pytest
 
-from image_kit.datasets import load_array_dataset
 from image_kit.errors import UserError
 from image_kit.photos import PhotoError, open_photo
 from image_kit.programs.access import is_from_own_page
@@ -19,28 +10,6 @@ from image_kit.tables import read_table
 from image_kit.weights import verify_checksum
 from image_kit.weights.newest import find_weights
 from image_kit.weights.other_kinds import name_other_kind
-from tests.fuzz_kinds import KINDS
-
-ROOT = Path(__file__).resolve().parents[1]
-SLOW = ("settings.json", "metrics.json", "summary.json", "history.csv", "classes.json", "export.json")  # 30 ms each
-
-
-def fuzz(kinds, cases):
-    command = [sys.executable, ROOT / "tests/fuzz_files.py", *kinds, "--cases", str(cases)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stdout + process.stderr
-
-
-@pytest.mark.slow
-def test_hundreds_of_damaged_files_of_each_kind():
-    fuzz([name for name in KINDS if name not in SLOW], 200)
-    fuzz(SLOW, 40)
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", KINDS)
-def test_thousands_of_damaged_files_of_each_kind(name):
-    fuzz([name], 20_000)
 
 
 def test_a_drawing_that_ghostscript_would_run_is_no_photo(tmp_path):
@@ -54,38 +23,6 @@ def test_a_drawing_that_ghostscript_would_run_is_no_photo(tmp_path):
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://a]b", "null", ""])
 def test_a_page_of_a_damaged_address_is_none_of_ours(origin):
     assert not is_from_own_page(origin, None, "localhost:8000")
-
-
-def npz_with(folder, member, data):
-    rest = {
-        f"{axis}_{part}": np.zeros((2, 28, 28) if axis == "x" else 2, np.uint8)
-        for axis in "xy"
-        for part in ("train", "test")
-    }
-    with zipfile.ZipFile(folder / "mnist.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in rest.items():
-            content = io.BytesIO()
-            np.save(content, array)
-            archive.writestr(f"{name}.npy", data if name == member else content.getvalue())
-
-
-def test_arrays_that_claim_too_much_or_are_none_are_refused_before_they_take_memory(tmp_path):
-    huge = io.BytesIO()
-    np.lib.format.write_array_header_1_0(huge, {"descr": "|u1", "fortran_order": False, "shape": (2**40, 28, 28)})
-    pickled = io.BytesIO()
-    np.save(pickled, np.array([print], object), allow_pickle=True)
-    for data in (huge.getvalue(), pickled.getvalue(), b"no array", b""):
-        npz_with(tmp_path, "x_train", data)
-        with pytest.raises(UserError, match=r"is not a readable \.npz file"):
-            load_array_dataset("mnist", tmp_path)
-
-
-def test_a_packed_file_is_not_unpacked_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("image_kit.datasets.array_datasets.MAX_BYTES", 10**6)
-    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
-        (tmp_path / f"{name}-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\xff\xff\xff\xff" + bytes(10**7)))
-    with pytest.raises(UserError, match="damaged or missing"):
-        load_array_dataset("fashion_mnist", tmp_path / "none", tmp_path)
 
 
 def test_a_checksum_is_not_computed_of_a_file_that_expands(tmp_path):

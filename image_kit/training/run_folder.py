@@ -94,8 +94,6 @@ class RunFolder:
             before: the run's recipe.
             now: with another number of epochs, perhaps.
         """
-        if self.history and not {"loss", "val_loss"} <= self.history[0].keys():
-            raise UserError(f"{self.file(HISTORY)}: has no columns loss and val_loss; this run cannot be resumed")
         if before.backbone and self.is_scored():
             raise UserError(f"--resume: {self.path} is complete; start a new run for other photos or options")
         if before.learning_rate_schedule == "cosine" and now.epochs != before.epochs:
