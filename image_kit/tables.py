@@ -4,17 +4,19 @@ import codecs
 import csv
 import io
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from image_kit.errors import UserError
 
 DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
+OTHER_TEXT = "neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8"
 ENCODINGS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 ENCODINGS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
 
 
 def read_table(
-    csv_path: Path, columns: int | None = None, needed_by: str = "the command"
+    csv_path: Path, columns: int | None = None, needed_by: str = "the command", keeps_bytes: bool = False
 ) -> list[tuple[int, list[str]]]:
     """Read a CSV file. Commas, semicolons or tabs separate; quotes, a byte order mark, UTF-16, any line ends are fine.
 
@@ -23,6 +25,8 @@ def read_table(
         columns: how many cells a row should have, which tells the separator; None: as many as the first row, and at
             least two. If no separator gives all rows that many, it is the comma, and the caller must check the rows.
         needed_by: what needs the file, for the message if it cannot be read.
+        keeps_bytes: whether bytes that are not UTF-8 are kept as in Python's names of files, which may have such bytes;
+            the caller asks `refuse_other_text` about names that it does not find. False: they are refused.
 
     Returns:
         The line and the cells of each row that is not empty.
@@ -30,7 +34,7 @@ def read_table(
     Raises:
         UserError: the file cannot be read, is no text, or no separator makes a table of it.
     """
-    text = _read_text(csv_path, needed_by)
+    text = _read_text(csv_path, needed_by, keeps_bytes)
     rows: list[tuple[int, list[str]]] = []
     problem = ""
     for delimiter in reversed(DELIMITERS):  # if none fits, the complaint is about commas
@@ -52,12 +56,18 @@ def file_name(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
 
 
+def refuse_other_text(csv_path: Path | str, unknown: Iterable[str]) -> None:
+    """Raise UserError if names that are not found have bytes that are not UTF-8: the table is in another encoding."""
+    if any("\udc80" <= letter <= "\udcff" for name in unknown for letter in name):
+        raise UserError(f"{csv_path}: {OTHER_TEXT}")
+
+
 def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
 
 
-def _read_text(csv_path: Path, needed_by: str) -> str:
+def _read_text(csv_path: Path, needed_by: str, keeps_bytes: bool) -> str:
     try:
         data = csv_path.read_bytes()
     except OSError as error:
@@ -65,9 +75,9 @@ def _read_text(csv_path: Path, needed_by: str) -> str:
     # UTF-32 begins as UTF-16 does.
     encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8-sig")
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding, "surrogateescape" if keeps_bytes and encoding == "utf-8-sig" else "strict")
     except UnicodeDecodeError as error:
-        raise UserError(f"{csv_path}: neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8") from error
+        raise UserError(f"{csv_path}: {OTHER_TEXT}") from error
     if "\0" in text:
         raise UserError(f"{csv_path}: contains zero bytes: no text, or UTF-16 without its mark; save it as UTF-8")
     return text

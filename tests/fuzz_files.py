@@ -88,13 +88,27 @@ def fuzz(args: argparse.Namespace, name: str) -> Counter:
             raise SystemExit(f"the worker does not start:\n{worker.stderr}")
         if len(lines) < args.cases - case:  # the worker crashed, which is the outcome of its last case
             last_words = "".join(worker.stderr.strip().splitlines()[-1:])[:200]
-            lines.append([str(case + len(lines)), f"crash (exit status {worker.returncode}) {last_words}"])
+            outcome = f"crash (exit status {worker.returncode}) {last_words}"
+            lines.append([str(case + len(lines)), tried_apart(args, name, case + len(lines)) or outcome])
         case += len(lines)
         for number, outcome in lines:
             outcomes[outcome] += 1
             if args.keep and outcome not in GOOD:
                 keep(args, name, int(number))
     return outcomes
+
+
+def tried_apart(args: argparse.Namespace, name: str, number: int) -> str | None:
+    """What comes of a network that crashes LiteRT where a command loads it: in a separate process first."""
+    from image_kit.answering.lite_classifier import LiteClassifier
+
+    if not (name.startswith("lite") or name.endswith(".tflite")):
+        return None
+    kind = kind_of(name, args.network)
+    with tempfile.TemporaryDirectory() as folder:
+        path = kind.make(Path(folder))
+        path.write_bytes(kind.damage(path.read_bytes(), number))
+        return outcome_of(Kind(kind.make, LiteClassifier.load), path)
 
 
 def keep(args: argparse.Namespace, name: str, number: int) -> None:

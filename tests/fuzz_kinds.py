@@ -287,8 +287,8 @@ def _load_run(path: Path) -> None:
     folder = RunFolder.open(path.parent)
     settings = folder.read_settings()
     folder.history_columns()
-    folder.refuse_to_resume(settings.recipe, settings.recipe)
     describe_end(folder.history, settings.recipe)
+    folder.refuse_to_resume(settings.recipe, settings.recipe)
 
 
 def _make_export(name: str) -> Callable[[Path], Path]:

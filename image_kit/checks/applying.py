@@ -11,7 +11,7 @@ from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
 from image_kit.files import free_paths, new_folder
 from image_kit.photos import scan_folder
-from image_kit.tables import file_name
+from image_kit.tables import file_name, refuse_other_text
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ def apply_findings(
 
 
 def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_names: Sequence[str]) -> None:
-    for file in (*accepted.dropped, *accepted.moved):
+    listed = (*accepted.dropped, *accepted.moved)
+    refuse_other_text("the table of findings", (file for file in listed if file not in files))
+    refuse_other_text("the table of findings", (name for name in accepted.moved.values() if name not in class_names))
+    for file in listed:
         if file not in files:
             raise UserError(f"{file}: is not in {folder}; it was moved or deleted since the check, so check again")
     for file, class_name in accepted.moved.items():

@@ -57,7 +57,7 @@ def read_accepted(path: Path) -> Accepted:
         UserError: the file is no findings file, an answer is neither yes nor no, or a photo shall be moved to two
             classes.
     """
-    rows = read_table(path, None, "apply")
+    rows = read_table(path, None, "apply", keeps_bytes=True)
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     if missing := [name for name in NEEDED if name not in header]:
         raise UserError(f"{path}: has no column {missing[0]!r}; give the findings.csv that check.py wrote")

@@ -10,7 +10,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.photos import is_photo_name
-from image_kit.tables import file_name, read_table
+from image_kit.tables import file_name, read_table, refuse_other_text
 
 
 def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path]) -> list[str]:
@@ -39,6 +39,7 @@ def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path])
             raise UserError(f"{csv_path}: line {line}: {file} is in two groups, {known} and {group}; keep one")
     files = [file_name(path.relative_to(folder).as_posix()) for path in paths]
     present = set(files)
+    refuse_other_text(csv_path, (file for file in group_of if file not in present))
     _refuse(csv_path, "not in", folder, [file for file in group_of if file not in present])
     _refuse(csv_path, "missing, though in", folder, [file for file in files if file not in group_of])
     return [group_of[file] for file in files]
@@ -55,7 +56,7 @@ def _refuse(csv_path: Path | str, what: str, folder: Path | str, files: list[str
 
 def _read_rows(csv_path: Path) -> Iterable[tuple[int, str, str]]:
     """Line, file and group of each row, without the header."""
-    for number, (line, row) in enumerate(read_table(csv_path, 2, "--groups")):
+    for number, (line, row) in enumerate(read_table(csv_path, 2, "--groups", keeps_bytes=True)):
         if len(row) != 2:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
             raise UserError(f"{csv_path}: line {line} has {cells}; a row needs two, the file and its group")

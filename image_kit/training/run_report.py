@@ -107,7 +107,7 @@ def describe_end(history: Sequence[Mapping[str, float]], recipe: Recipe) -> str:
     if not math.isfinite(history[-1]["loss"]):
         return f"It stopped in epoch {len(history)}, because the loss was no longer a number."
     losses, done = [row["val_loss"] for row in history], len(history)
-    best, minutes = losses.index(min(losses)) + 1, sum(row.get("seconds", 0.0) for row in history) / 60
+    best, minutes = losses.index(min(losses)) + 1, sum(row["seconds"] for row in history) / 60
     least = f"The validation loss was least in epoch {best}."
     if done >= recipe.epochs:
         return f"It stopped after all {done} epochs that were asked for. {least}"
