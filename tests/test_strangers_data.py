@@ -1,13 +1,9 @@
 """Whatever a stranger's file contains: it is read, or one line says why not; and nothing of it runs."""
 
-import os
-
 import h5py
 import pytest
 
-from image_kit.checks import apply_findings, read_accepted
 from image_kit.errors import UserError
-from image_kit.features import read_groups
 from image_kit.photos import PhotoError, open_photo
 from image_kit.programs.access import is_from_own_page
 from image_kit.tables import read_table
@@ -70,23 +66,3 @@ def test_tables_in_more_encodings(tmp_path):
     path.write_bytes("a/1.jpg,g\n".encode("utf-16-le"))
     with pytest.raises(UserError, match="contains zero bytes"):
         read_table(path, 2)
-
-
-def test_names_that_are_not_utf_8_are_found_in_tables_and_other_encodings_are_named(tmp_path):
-    name = os.fsdecode(b"a/n\xff.jpg")
-    for file in (name, "a/1.jpg", "b/1.jpg"):
-        (tmp_path / "p" / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "p" / file).write_text(file, encoding="utf-8", errors="surrogateescape")
-    table, paths = tmp_path / "t.csv", [tmp_path / "p" / name]
-    table.write_bytes(b"file,action,accept\na/n\xff.jpg,drop,yes\n")
-    accepted = read_accepted(table)
-    assert apply_findings(accepted, tmp_path / "p", tmp_path / "cleaned").dropped == 1
-    assert sorted(path.name for path in (tmp_path / "cleaned/a").iterdir()) == ["1.jpg"]
-    table.write_bytes(b"a/n\xff.jpg,K\xf6ln\n")
-    assert len(read_groups(table, tmp_path / "p", paths)) == 1
-    table.write_bytes("a/é.jpg,g\n".encode("latin-1"))
-    with pytest.raises(UserError, match="neither UTF-8 nor UTF-16 text"):
-        read_groups(table, tmp_path / "p", paths)
-    table.write_bytes("file,action,accept\na/é.jpg,drop,yes\n".encode("latin-1"))
-    with pytest.raises(UserError, match="neither UTF-8 nor UTF-16 text"):
-        apply_findings(read_accepted(table), tmp_path / "p", tmp_path / "again")
