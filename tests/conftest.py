@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from image_kit.cache_folder import FOLDER_VARIABLE
@@ -26,6 +27,10 @@ pytest_plugins = [
     "tests.fixtures.programs",
     "tests.fixtures.systems",
 ]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 # A shell may make background processes ignore Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
