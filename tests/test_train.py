@@ -295,7 +295,8 @@ def test_only_a_run_scored_after_its_last_epoch_is_complete(tmp_path, monkeypatc
     run = RunFolder.create("a", "a")
     run.write_settings(Settings("mnist_cnn", replace(PRESETS["mnist_cnn"], epochs=trained)))
     for epoch in range(trained):
-        run.append_history({"epoch": epoch + 1, "val_loss": 0.5})
+        scores = {"loss": 0.5, "accuracy": 0.5, "val_loss": 0.5, "val_accuracy": 0.5}
+        run.append_history({"epoch": epoch + 1, **scores, "seconds": 1.0})
     if scored:
         run.file("metrics.json").write_text(json.dumps({"epochs": scored}))
     args = train.build_parser().parse_args(["--resume", "runs/a", *(["--epochs", str(asked)] if asked else [])])
