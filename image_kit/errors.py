@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import os
+import re
 from collections.abc import Iterator
 
 
@@ -38,17 +40,41 @@ _THREAD_WORDS = ("can't start new thread", "can't create new thread", "Resource 
 
 def name_shortage(error: BaseException | None) -> str | None:
     """What this process has too little of, and what to do, if an error or one of its causes says so; otherwise None."""
-    seen = set()
-    while error and id(error) not in seen:
-        seen.add(id(error))
-        number, text = getattr(error, "errno", None), str(error)
-        if isinstance(error, MemoryError) or number == errno.ENOMEM or any(word in text for word in _MEMORY_WORDS):
+    for each in causes(error):
+        number, text = getattr(each, "errno", None), str(each)
+        if isinstance(each, MemoryError) or number == errno.ENOMEM or any(word in text for word in _MEMORY_WORDS):
             return OUT_OF_MEMORY
-        if number == errno.EAGAIN or any(word in text for word in _THREAD_WORDS):
+        is_of_file = getattr(each, "filename", None) is not None  # which a network disk may lock for a moment
+        if (number == errno.EAGAIN and not is_of_file) or any(word in text for word in _THREAD_WORDS[: 3 - is_of_file]):
             return OUT_OF_THREADS
         if number in (errno.EMFILE, errno.ENFILE):
             return OUT_OF_FILES
+    return None
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, the one behind it, and so on."""
+    seen = set()
+    while error and id(error) not in seen:
+        yield error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
+
+
+# They say nothing about the file: a disk, or the way to one over a network, has failed.
+_FAILURES = """EIO ESTALE EAGAIN EINTR ETIMEDOUT EREMOTEIO ENOTCONN ENOLINK ECONNRESET ECONNABORTED ENETDOWN ENETUNREACH
+    ENETRESET EHOSTDOWN EHOSTUNREACH"""
+DISK_FAILURES = frozenset(getattr(errno, name) for name in _FAILURES.split() if hasattr(errno, name))
+
+
+def name_disk_failure(error: BaseException | None) -> str | None:
+    """The system's words, if a failing disk is behind an error, and what to do; otherwise None."""
+    for each in causes(error):
+        number = each.errno if isinstance(each, OSError) else None
+        if number is None and (found := re.search(r"\berrno = (\d+), error message", str(each))):  # libhdf5
+            number = int(found[1])
+        if number is not None and number in DISK_FAILURES:
+            return f"{os.strerror(number)}: its disk or network fails, so try again when it works"
     return None
 
 

@@ -5,10 +5,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+from image_kit.retries import read_again
+
 MAX_JSON = 2**27  # bytes; the largest, metrics.json of 1,000 classes with their confusion matrix, has 22 MB
 MAX_DIGITS = 300
 
 
+@read_again
 def read_json(path: Path | str) -> Any:
     """The value in a JSON file that anybody may have written; see `parse_json`.
 

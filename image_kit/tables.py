@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, name_disk_failure
+from image_kit.retries import read_again
 
 DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
 OTHER_TEXT = "neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8"
@@ -69,9 +70,11 @@ def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
 
 def _read_text(csv_path: Path, needed_by: str, keeps_bytes: bool) -> str:
     try:
-        data = csv_path.read_bytes()
+        data = read_again(Path.read_bytes)(csv_path)
     except OSError as error:
-        raise UserError(f"{csv_path}: cannot be read ({error.strerror}); {needed_by} needs a CSV file") from error
+        raise UserError(
+            f"{csv_path}: cannot be read ({name_disk_failure(error) or error.strerror}); {needed_by} needs a CSV file"
+        ) from error
     # UTF-32 begins as UTF-16 does.
     encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8-sig")
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import MachineLost, UserError, name_shortage, naming_missing_packages
+from image_kit.errors import MachineLost, UserError, name_disk_failure, name_shortage, naming_missing_packages
 from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
@@ -212,7 +212,7 @@ def run(main: Callable[[], None]) -> None:
         if not isinstance(error, OSError):
             raise
         # No permission, a full disk: something the user can fix, like a UserError.
-        fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        fail(f"{error.filename or 'output'}: {name_disk_failure(error) or error.strerror or error}")
     finally:
         _is_command = False
         stop_gathering()

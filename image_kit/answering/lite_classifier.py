@@ -13,6 +13,7 @@ from image_kit.answering.lite_model import LiteModel
 from image_kit.compute import native_stderr_held_back
 from image_kit.errors import UserError, first_line
 from image_kit.machine import cpu_cores
+from image_kit.retries import read_again
 
 OUTPUTS, FEATURES = "output_0", "output_1"  # Keras's names for a model's two outputs
 MAX_BYTES = 4 * 2**30  # a flatbuffer has at most 2 GiB of weights; as much again for the layers' outputs
@@ -83,12 +84,8 @@ class LiteClassifier(Classifier):
 
 
 def source_of(path: Path) -> dict[str, Any]:
-    """The path for the interpreter, which maps the file; its content if the path is not valid text."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return {"model_content": path.read_bytes()}
-    return {"model_path": str(path)}
+    """A file's content for the interpreter, which would map the file: one that is cut then ends the process."""
+    return {"model_content": read_again(Path.read_bytes)(path)}
 
 
 def refuse_large_tensors(interpreter: Interpreter) -> None:

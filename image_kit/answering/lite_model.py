@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from image_kit.errors import UserError, first_line
+from image_kit.errors import UserError, first_line, name_disk_failure
+from image_kit.retries import read_again
 from image_kit.trust import HEADS, Trust
 from image_kit.weights import Description
 
@@ -72,6 +73,7 @@ def append_members(
     return flatbuffer_sha256
 
 
+@read_again
 def read(path: Path) -> LiteModel:
     """Read the description in a model.tflite and check the file; the network itself is not loaded.
 
@@ -95,6 +97,8 @@ def read(path: Path) -> LiteModel:
         return LiteModel(path, description, origin["head"], *digests, trust, dict(origin.get("notes", {})))
     # On damaged archives zipfile raises more than ten kinds of error, such as NotImplementedError and struct.error.
     except Exception as error:
+        if failure := name_disk_failure(error):
+            raise UserError(f"{path}: cannot be read ({failure})") from None
         reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"
         raise UserError(f"{path}: {reason}; delete it, and it is made again from the weights") from None
 
@@ -106,6 +110,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(info)
 
 
+@read_again
 def sha256(path: Path, length: int | None = None) -> str:
     """Hexadecimal SHA-256 of a file, or of its first `length` bytes."""
     digest, left = hashlib.sha256(), path.stat().st_size if length is None else length

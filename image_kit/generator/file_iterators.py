@@ -10,6 +10,7 @@ import numpy as np
 from image_kit.generator.flow_iterator import FlowIterator, split_places
 from image_kit.generator.keras_classes import io_utils, keras, keras_image
 from image_kit.photos import KerasLoading, PhotoError, PhotoStore, is_hidden_name
+from image_kit.retries import read_again
 from image_kit.terminal import say
 
 # Keras's own suffixes, and .webp, which Keras ignores silently.
@@ -236,6 +237,7 @@ def _cache_bytes(cache: int | str | bool) -> int | None:
     return int(cache)
 
 
+@read_again
 def _class_folders(directory) -> list[str]:
     with os.scandir(directory) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))

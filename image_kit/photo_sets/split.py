@@ -12,6 +12,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.files import write_new
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
+from image_kit.retries import read_again
 from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
 
@@ -208,7 +209,7 @@ def _hash_file(path: Path) -> str:
 def _copy_photos(plan: Sequence[tuple[Path, Path]]) -> None:
     for path, target in progress(plan, label="copying"):
         try:
-            is_free = write_new(target, partial(shutil.copy2, path))
+            is_free = write_new(target, partial(read_again(shutil.copy2), path))
         except OSError as error:
             raise UserError(f"{target}: cannot be written: {error.strerror}; make room and run again") from None
         if not is_free and _hash_file(target) != _hash_file(path):  # else the same command has copied it meanwhile

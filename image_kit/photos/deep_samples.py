@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from image_kit.errors import name_disk_failure
 from image_kit.photos.photo_files import PhotoError
 from image_kit.photos.silence import pillow_silenced
 
@@ -83,16 +84,17 @@ class Strips:
 
 def read_deep_header(source: Path | str | bytes) -> DeepHeader | None:
     """The header of a PNG or TIFF with more than 8 bits a sample, in grey or RGB; None for any other file."""
-    with (
-        contextlib.suppress(OSError, struct.error, SyntaxError, ValueError, KeyError, TypeError, IndexError),
-        io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,
-    ):
-        start = file.read(START)
-        if start.startswith(PNG) and start[24:25] == b"\x10":
-            return _read_png(start)
-        if start.startswith(TIFFS):
-            file.seek(0)
-            return _read_tiff(file)
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+            start = file.read(START)
+            if start.startswith(PNG) and start[24:25] == b"\x10":
+                return _read_png(start)
+            if start.startswith(TIFFS):
+                file.seek(0)
+                return _read_tiff(file)
+    except (OSError, struct.error, SyntaxError, ValueError, KeyError, TypeError, IndexError) as error:
+        if name_disk_failure(error):  # otherwise Pillow would read the same photo with other pixels
+            raise
     return None
 
 
@@ -264,7 +266,10 @@ def note_nearly_black(paths: Sequence[Path], bits: int) -> list[str]:
     """
     some = [path for path in paths if path.suffix.lower() in (".png", ".tif", ".tiff")]
     some = some[:: max(1, len(some) // CHECKED_FILES)]  # of all classes
-    deep = [(path, header) for path in some if (header := read_deep_header(path))]
+    try:
+        deep = [(path, header) for path in some if (header := read_deep_header(path))]
+    except OSError:  # who reads the photos says so
+        return []
     if bits != FULL_BITS or any(header.largest for _, header in deep):
         return []
     reached = 0

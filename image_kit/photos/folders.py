@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, name_disk_failure
 from image_kit.photos.part_names import (
     PARTS,
     class_name,
@@ -17,6 +17,7 @@ from image_kit.photos.part_names import (
     refuse_look_alike_names,
 )
 from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
+from image_kit.retries import read_again
 from image_kit.terminal import name_some
 
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
@@ -66,12 +67,14 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
     return dict(sorted(found.items()))
 
 
+@read_again
 def _sub_folders(folder: Path) -> list[Path]:
     """The user's folders in `folder`, sorted."""
     with _entries(folder) as entries:
         return sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
 
 
+@read_again
 def _has_photos(folder: Path) -> bool:
     """Whether there are photos in the folder itself."""
     with _entries(folder) as entries:
@@ -89,13 +92,16 @@ def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
     except NotADirectoryError:
         raise UserError(f"{folder}: is a file; give the folder that contains a folder for each class") from None
     except OSError as error:  # no permission, a name that is too long, a disk that fails
-        raise UserError(f"{folder}: cannot be read ({error.strerror}); give a folder of photos") from None
+        why = name_disk_failure(error) or f"{error.strerror}; give a folder of photos"
+        raise UserError(f"{folder}: cannot be read ({why})") from None
 
 
 def _raise_unreadable(error: OSError) -> None:
-    raise UserError(f"{error.filename}: cannot be read ({error.strerror}); photos in it would be lost") from None
+    why = name_disk_failure(error) or error.strerror
+    raise UserError(f"{error.filename}: cannot be read ({why}); photos in it would be lost") from None
 
 
+@read_again
 def list_photos(folder: Path) -> list[Path]:
     """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
 

@@ -1,6 +1,5 @@
 """HEIC, the format of an iPhone's photos: Pillow reads it once the package pillow-heif is installed."""
 
-import contextlib
 from pathlib import Path
 
 from image_kit.photos.photo_files import PhotoError
@@ -14,9 +13,8 @@ def is_heic(source: Path | str | bytes) -> bool:
     """Whether a file, or the bytes of one, begins as HEIC does."""
     if isinstance(source, bytes):
         return source[4:8] == b"ftyp" and source[8:12] in BRANDS
-    with contextlib.suppress(OSError), open(source, "rb") as file:
+    with open(source, "rb") as file:
         return is_heic(file.read(12))
-    return False
 
 
 def read_heic() -> None:

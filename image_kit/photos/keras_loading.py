@@ -11,6 +11,7 @@ from image_kit.photos import opening
 from image_kit.photos.opening import decode_photo, open_header, to_8_bits
 from image_kit.photos.photo_files import refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
+from image_kit.retries import read_again
 
 # Keras's names -> Pillow's. Each letter of a mode is one channel.
 COLOR_MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
@@ -108,6 +109,7 @@ class KerasLoading:
         return image.resize((width, height), INTERPOLATIONS[self.interpolation], box)
 
 
+@read_again
 def _read_jpeg(source: Path | str | bytes) -> bytes:
     """The content of a JPEG file; of any other file the first bytes only."""
     if isinstance(source, bytes):

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from image_kit.errors import name_disk_failure
 from image_kit.photos.deep_samples import (
     FULL_BITS,
     PNG,
@@ -26,6 +27,7 @@ from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
+from image_kit.retries import read_again
 
 # Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
 MAX_PIXELS = 200_000_000
@@ -65,6 +67,7 @@ def open_photo(source: Path | str | bytes, smallest: int | None = None, sample_b
     return decode_photo(source, partial(_to_rgb, sample_bits=sample_bits), smallest, sample_bits)
 
 
+@read_again
 def decode_photo(
     source: Path | str | bytes,
     convert: Callable[[Image.Image], Image.Image],
@@ -145,7 +148,7 @@ def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
             raise PhotoError("a TIFF of a kind that cannot be read, or damaged; save it as PNG or JPEG") from None
         raise PhotoError(f"not an image: it is {kind}" if kind else "not an image, or damaged") from None
     except OSError as error:
-        raise PhotoError(error.strerror or str(error)) from None
+        raise PhotoError(name_disk_failure(error) or error.strerror or str(error)) from None
     # Pillow's decoders raise all of these, and struct.error or IndexError, on damaged files.
     except Exception as error:
         raise PhotoError(str(error) or type(error).__name__) from None
@@ -162,7 +165,9 @@ def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = No
     """A Pillow image, its pixels not decoded yet; `formats` are Pillow's names, None for all and HEIC."""
 
     def open_image() -> ImageFile.ImageFile:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+        image.filename = ""  # otherwise Pillow maps some files: one that is cut meanwhile would end the process
+        return image
 
     try:
         return _refuse_other_formats(open_image())

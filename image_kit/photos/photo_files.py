@@ -4,6 +4,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from image_kit.errors import name_disk_failure
+from image_kit.retries import read_again
+
 PHOTO_SUFFIXES = frozenset(
     (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
     + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
@@ -47,6 +50,7 @@ def content_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@read_again
 def read_file(path: Path | str) -> bytes:
     """The bytes of a photo's file.
 
@@ -59,7 +63,7 @@ def read_file(path: Path | str) -> bytes:
     except FileNotFoundError:
         raise PhotoError("no such file") from None
     except OSError as error:
-        raise PhotoError(error.strerror or str(error)) from None
+        raise PhotoError(name_disk_failure(error) or error.strerror or str(error)) from None
 
 
 def refuse_other_than_files(path: Path | str) -> None:

@@ -12,6 +12,7 @@ from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import Recipe
+from image_kit.retries import read_again
 from image_kit.terminal import say
 from image_kit.training.run_scores import read_number
 from image_kit.training.settings import Settings
@@ -73,6 +74,7 @@ class RunFolder:
         return cls(RUNS / name)
 
     @classmethod
+    @read_again
     def open(cls, path: Path) -> "RunFolder":
         """An existing run, with its history. Raises UserError if `path` is not a run folder."""
         run = cls(path)
@@ -96,7 +98,7 @@ class RunFolder:
 
     def settings_text(self) -> str:
         """The content of settings.json."""
-        return self.file(SETTINGS).read_text(encoding="utf-8")
+        return read_again(Path.read_bytes)(self.file(SETTINGS)).decode("utf-8")
 
     def read_settings(self, text: str | None = None) -> Settings:
         """The settings in settings.json, or in a text with the same form. Raises UserError if they are damaged."""

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from image_kit.errors import UserError, first_line
+from image_kit.errors import UserError, first_line, name_disk_failure
 from image_kit.photos import FEWEST_BITS, FULL_BITS, Preprocessing
 from image_kit.recipe import MAX_SIDE
+from image_kit.retries import read_again
 from image_kit.weights.network import Network, check_network
 from image_kit.weights.other_kinds import name_other_kind
 
@@ -115,6 +116,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@read_again
 def read_description(path: Path) -> Description | None:
     """The description in a weights file; None if the file is HDF5 but was not written by `save_weights`.
 
@@ -131,7 +133,7 @@ def read_description(path: Path) -> Description | None:
     try:
         kind = name_other_kind(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{path}: cannot be read ({name_disk_failure(error) or error.strerror})") from None
     if kind:
         raise UserError(f"{path}: {kind}")
     try:
@@ -142,6 +144,8 @@ def read_description(path: Path) -> Description | None:
     except hdf5_safety.HostileFile as error:
         raise UserError(f"{path}: is not a plain weights file, so it is not read further: {error}") from None
     except Exception as error:  # h5py raises ten kinds of exception on damaged files
+        if failure := name_disk_failure(error):
+            raise UserError(f"{path}: cannot be read ({failure})") from None
         reason = f"cannot be read as HDF5 ({first_line(error)})"
         raise UserError(f"{path}: {reason}; is it damaged, cut short or not permitted?") from None
     try:
@@ -150,6 +154,7 @@ def read_description(path: Path) -> Description | None:
         raise UserError(f"{path}: its description is damaged ({first_line(error)})") from None
 
 
+@read_again
 def read_trained_on(path: Path) -> np.ndarray:
     """uint64 (n,) fingerprints of the photos behind the weights; empty where the file does not say."""
     import h5py  # 0.1 s that a prediction through LiteRT does not need

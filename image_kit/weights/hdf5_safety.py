@@ -4,17 +4,22 @@ HDF5 can point into other files (external links, external storage, virtual data 
 to huge sizes (compression, chunks that were never written). Weights files need none of that.
 """
 
+import itertools
 import math
-import mmap
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import h5py
 
 MAX_OBJECTS = 20_000  # groups and data sets: a hundred times as many as these networks and their optimizers have
 # A global heap, where HDF5 keeps texts: signature and version, then its size, then objects: index, references, size.
 HEAP, OBJECT = b"GCOL\x01\0\0\0", struct.Struct("<HHIQ")
+
+
+PIECE = 2**20  # bytes read at once
 
 
 class HostileFile(Exception):
@@ -51,20 +56,35 @@ def refuse_endless_heaps(path: Path) -> None:
     overflows, leaves it where it is, and not even Ctrl-C ends it.
     """
     with path.open("rb") as file:
-        if not file.seek(0, 2):
-            return  # mmap refuses empty files
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            start = -1
-            while (start := data.find(HEAP, start + 1)) >= 0:
-                _check_heap(data, start)
+        for start in list(_find_heaps(file)):
+            _check_heap(file, start)
 
 
-def _check_heap(data: mmap.mmap, start: int) -> None:
+def _find_heaps(file: IO[bytes]) -> Iterator[int]:
+    """Where global heaps begin. The file is not mapped: one that is cut meanwhile would end the process."""
+    before = b""
+    for number in itertools.count():
+        piece = file.read(PIECE)
+        data = before + piece
+        start = -1
+        while (start := data.find(HEAP, start + 1)) >= 0:
+            yield number * PIECE - len(before) + start
+        if not piece:
+            return
+        before = data[-(len(HEAP) - 1) :]
+
+
+def _check_heap(file: IO[bytes], start: int) -> None:
     place = start + 16
-    size = int.from_bytes(data[start + 8 : place], "little")
-    end = min(start + size, len(data))
+    file.seek(start + 8)
+    size = int.from_bytes(file.read(8), "little")
+    end = min(start + size, os.fstat(file.fileno()).st_size)
     while place + OBJECT.size <= end:
-        index, _, _, length = OBJECT.unpack_from(data, place)
+        file.seek(place)
+        header = file.read(OBJECT.size)
+        if len(header) < OBJECT.size:  # cut meanwhile
+            return
+        index, _, _, length = OBJECT.unpack(header)
         # Free space, of index 0, counts its own header, and is the last.
         if length > size or (index == 0 and length < OBJECT.size):
             raise HostileFile(f"its texts near byte {place:,} are damaged")

@@ -8,6 +8,7 @@ from image_kit.errors import UserError
 from image_kit.json_files import read_json
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
+from image_kit.retries import read_again
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.other_kinds import SAVE_WEIGHTS
 
@@ -35,6 +36,7 @@ def fallback_from(args: argparse.Namespace, networks: NamedNetworks, presets: Ma
     return Fallback(networks, presets, args.preset, args.class_names)
 
 
+@read_again
 def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     """The weights file that a command uses.
 

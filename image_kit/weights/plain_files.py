@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from image_kit.errors import UserError, first_line
+from image_kit.retries import read_again
 from image_kit.trust import Trust
 from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import ATTRIBUTE, TRAINED_ON, Description
@@ -79,6 +80,7 @@ def write_trust(file: h5py.File, trust: Trust | None) -> None:
     file[DATA_SET] = np.frombuffer(trust.to_bytes(), np.uint8)
 
 
+@read_again
 def read_network_weights(path: Path, description: Description) -> Weights:
     """The weights of a file, for each entry of the network its arrays, float32; the inverse of `save_network`.
 

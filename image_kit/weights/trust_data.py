@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.errors import UserError, first_line
+from image_kit.retries import read_again
 from image_kit.trust import Trust
 from image_kit.weights.description import Description
 
 DATA_SET = "image_classifier_trust"
 
 
+@read_again
 def read_trust(path: Path, description: Description) -> Trust | None:
     """The trust data of a weights file; None if there are none, as during training or from another program.
 
