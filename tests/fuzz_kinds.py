@@ -366,7 +366,8 @@ def _load_photo(path: Path) -> None:
 
 
 _KINDS_OF_RUNS = {
-    name: Kind(_make_run(name), _load_run, damage.mutated_table if name.endswith("csv") else damage.mutated_json)
+    # A recipe may ask for images of 2,048 pixels.
+    name: Kind(_make_run(name), _load_run, damage.mutated_table if name[-1] == "v" else damage.mutated_json, 10**9)
     for name in ("settings.json", "metrics.json", "summary.json", "history.csv")
 }
 KINDS: dict[str, Kind] = {

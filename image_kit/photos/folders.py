@@ -278,10 +278,9 @@ def _list_labels(
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
     for part, classes in listed.items():
-        if strange := sorted(name for name, photos in classes.items() if photos and name not in label_of):
-            classes_of = "a class" if len(strange) == 1 else f"{len(strange)} classes"
-            named = name_some([repr(name) for name in strange])
-            raise UserError(f"{folder}: {part} has {classes_of} that the training photos do not have: {named}")
+        if strange := sorted(repr(name) for name, photos in classes.items() if photos and name not in label_of):
+            which = "a class" if len(strange) == 1 else f"{len(strange)} classes"
+            raise UserError(f"{folder}: {part} has {which} that the training photos do not have: {name_some(strange)}")
         for name, photos in sorted(classes.items()):
             rows += [(path, label_of[name], part) for path in photos]
     paths, labels, parts = zip(*rows, strict=True)

@@ -62,8 +62,8 @@ def test_a_network_that_fails_is_an_error_of_the_server(classifier, monkeypatch,
 
     monkeypatch.setattr(classifier, "answers", fail)
     status, _, body = ask(WebApp(classifier, "localhost", None, 0.95), "/predict", photo())
-    assert (status, json.loads(body)) == (500, {"error": "the network's answer is NaN or infinite"})
-    assert capsys.readouterr().err == "/predict: the network's answer is NaN or infinite\n"
+    assert (status, json.loads(body)) == (500, {"error": r"the network's answer is NaN or infinite\x0amore"})
+    assert capsys.readouterr().err == "/predict: the network's answer is NaN or infinite\\x0amore\n"
 
 
 def test_class_names_are_text(tmp_path):
