@@ -183,7 +183,7 @@ class FeatureStore:
         try:
             row = self._format.read_row(path, self._counts[path], number, digest)
         except OSError:  # merged with others or removed by another process
-            self._places = {other: place for other, place in self._places.items() if place[0] != path}
+            self._counts, self._places = {}, {}  # anew: another shard that is known already may have the row, too
             self._index()
             return None
         if row is None:

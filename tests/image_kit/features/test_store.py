@@ -82,6 +82,18 @@ def test_what_is_appended_is_written_soon(tmp_path, monkeypatch):
     assert len(written) < 90
 
 
+def test_photos_of_a_shard_that_is_removed_are_found_in_another_that_was_known_before(tmp_path):
+    # As when the folder is listed after another process has written a merged shard, and before it removes the others.
+    for folder in ("one", "two"):
+        keep(open_store(tmp_path / folder), range(8))
+    (one,), (two,) = shards(tmp_path / "one"), shards(tmp_path / "two")
+    two = two.rename(one.with_name(two.name))
+    store = open_store(tmp_path / "one")
+    assert kept(store, range(8)) == list(range(8))
+    max(one, two).unlink()  # the index prefers the last one
+    assert kept(store, range(8)) == list(range(8))
+
+
 WRITER = """
 import sys, time
 from pathlib import Path
