@@ -12,7 +12,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
-from image_kit.terminal import SomeMessages, say, show
+from image_kit.terminal import CommandLine, SomeMessages, say, show
 from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
@@ -29,9 +29,7 @@ EXAMPLES = """examples:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path, metavar="PHOTO|FOLDER", help="an image file, or a folder of them")
     parser.add_argument("--preset", choices=PRESETS, help="use this preset's augmentation")
     parser.add_argument("--count", type=int, metavar="N", help="transforms of each photo (default: 20; for a folder 6)")

@@ -1,7 +1,6 @@
 """Check photos before or after training: labels, copies, odd files, shortcuts, and how many more would help."""
 
 import argparse
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
 from image_kit.photos import FEWEST_BITS, FULL_BITS, tune_memory
-from image_kit.terminal import progress, run, say, show, telling_how_to_go_on
+from image_kit.terminal import CommandLine, print_json, progress, run, say, show, telling_how_to_go_on
 
 CHECKS = Path("checks")
 BACKBONE = "lite0"
@@ -26,9 +25,7 @@ Write yes into the column accept of findings.csv, and make a cleaned copy:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="photos, in a layout that train.py takes")
     parser.add_argument(
         "--output", metavar="FOLDER", type=Path, help=f"new folder for the results (default: a new one in {CHECKS}/)"
@@ -67,12 +64,11 @@ def main() -> None:
         photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups, args.sample_bits)
         check = check_folder(photos, checking)
     numbered = CHECKS / args.folder.resolve().name
-    output = fill_folder(args.output, numbered, lambda unfinished: write_tables(unfinished, check))
-    write_report(output, check)
-    if args.json:
-        print(json.dumps(check.as_dict(), ensure_ascii=False))
-    else:
-        show("\n".join(check.summary()))
+    try:
+        output = fill_folder(args.output, numbered, lambda unfinished: write_tables(unfinished, check))
+        write_report(output, check)
+    finally:  # a folder that cannot be written does not lose what took so long
+        print_json(check.as_dict()) if args.json else show("\n".join(check.summary()))
     say(f"All findings, and a report with the photos, are in {output}/")
     sys.exit(check.is_serious)
 

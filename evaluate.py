@@ -5,7 +5,6 @@ changes which class is the most probable.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -44,7 +43,7 @@ from image_kit.reports import (
     write_comparison_report,
     write_evaluation_report,
 )
-from image_kit.terminal import progress, say, show
+from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 from presets import PRESETS
@@ -64,9 +63,7 @@ EXAMPLES = """examples:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "what", nargs="?", metavar="FOLDER|PRESET", help="a folder with one folder per class, or an array preset"
     )
@@ -139,8 +136,10 @@ def main() -> None:
         write_predictions(unfinished / "predictions.csv", probabilities, images, scores.class_names)
         atomic.write_json(unfinished / "scores.json", result)
 
-    output = atomic.fill_folder(args.output, EVALUATIONS / Path(args.what).resolve().name, fill)
-    print(json.dumps(result)) if args.json else show(f"{scores.sentence()}\n\n{scores.table()}")
+    try:
+        output = atomic.fill_folder(args.output, EVALUATIONS / Path(args.what).resolve().name, fill)
+    finally:  # a folder that cannot be written loses no score
+        print_json(result) if args.json else show(f"{scores.sentence()}\n\n{scores.table()}")
     draw_pictures(output, probabilities, images, scores)
     write_report(output, args.what, facts, scored)
     say(f"The report, confusion matrix, mistakes and predictions are in {output}/")
@@ -169,8 +168,10 @@ def compare(args: argparse.Namespace) -> None:
         write_differences(unfinished / "differences.csv", compared)
         atomic.write_json(unfinished / "comparison.json", result)
 
-    output = atomic.fill_folder(args.output, EVALUATIONS / f"{Path(args.what).resolve().name}-compared", fill)
-    print(json.dumps(result)) if args.json else show("\n".join([compared.table(), "", *compared.sentences()]))
+    try:
+        output = atomic.fill_folder(args.output, EVALUATIONS / f"{Path(args.what).resolve().name}-compared", fill)
+    finally:
+        print_json(result) if args.json else show("\n".join([compared.table(), "", *compared.sentences()]))
     left = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
     summary = f"{', '.join(compared.runs)}, asked about the same {compared.scores[0].total:,} images."
     page = ComparisonPage(Path(args.what).name, summary, compared, scored.images, left, describe_unreadable(unreadable))

@@ -5,14 +5,13 @@ answers photos of the run, and an export that answers otherwise is not written.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from image_kit import terminal as command_line
 from image_kit.errors import UserError
 from image_kit.exports import FORMATS, file_name
 from image_kit.named_networks import NamedNetworks
-from image_kit.terminal import say, show
+from image_kit.terminal import CommandLine, print_json, say, show
 from image_kit.weights import Fallback, find_weights
 
 EXPORTS = "exports"
@@ -31,9 +30,7 @@ Exit status: 0 if all formats were written and proven, 2 for an error.
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", metavar="RUN", type=Path, help="run folder or weights file (default: newest)")
     parser.add_argument(
         "--to", nargs="+", metavar="FORMAT", choices=FORMATS, help=f"one or more of {', '.join(FORMATS)}"
@@ -77,7 +74,7 @@ def main() -> None:
     for each, output in outputs.items():
         results.append(export_one(each, output, source, reference, args.json))
     if args.json:
-        print(json.dumps(results))
+        print_json(results)
 
 
 def export_one(chosen, output: Path, source, reference, as_json: bool) -> dict:
@@ -97,8 +94,10 @@ def compare(chosen, source, reference, as_json: bool) -> None:
     from image_kit.exports import compare_formats, describe_comparison  # as in main
 
     rows = compare_formats(chosen, source, reference)
-    print(json.dumps({"photos": reference.photos.words, "formats": rows}) if as_json else describe_comparison(rows))
-    if not as_json:
+    if as_json:
+        print_json({"photos": reference.photos.words, "formats": rows})
+    else:
+        show(describe_comparison(rows))
         say(f"accuracy and difference: {reference.photos.words}")
 
 

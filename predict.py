@@ -16,7 +16,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
-from image_kit.terminal import SomeMessages, is_terminal, progress, say
+from image_kit.terminal import CommandLine, SomeMessages, is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
 from presets import PRESETS
@@ -41,9 +41,7 @@ Exit status: 0 if all photos were answered, 1 if a photo could not be read, 2 fo
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="*", metavar="PHOTO", help="files, folders, patterns, or - for standard input")
     add_weights_options(parser, PRESETS)
     parser.add_argument(

@@ -14,7 +14,7 @@ from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
-from image_kit.terminal import say, show, telling_how_to_go_on
+from image_kit.terminal import CommandLine, say, show, telling_how_to_go_on
 from image_kit.training import (
     RunFolder,
     SeedRuns,
@@ -53,9 +53,7 @@ EXAMPLES = """examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandLine(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", metavar="NAME|FOLDER", help="a preset, or a folder of photos, see --preset")
     parser.add_argument(
         "--preset",

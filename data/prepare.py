@@ -1,7 +1,6 @@
 """Prepares photo folders for training: draws a demonstration set, splits, cleans, downloads from Pixabay."""
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -27,7 +26,7 @@ from image_kit.photo_sets import (
     split_photos,
 )
 from image_kit.photos import PARTS, tune_memory
-from image_kit.terminal import progress, run, say, show, table
+from image_kit.terminal import CommandLine, print_json, progress, run, say, show, table
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
 
@@ -62,7 +61,7 @@ A key is free: https://pixabay.com/api/docs/. The same command again continues w
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line: demo, split, apply and pixabay, each with its own options and examples."""
-    top = _make_parser(argparse.ArgumentParser, description=__doc__, epilog=EXAMPLES)
+    top = _make_parser(CommandLine, description=__doc__, epilog=EXAMPLES)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for add in (_add_demo, _add_split, _add_apply, _add_pixabay):
         add(commands)
@@ -161,7 +160,7 @@ def _split(arguments: argparse.Namespace) -> None:
     _check_fractions(arguments.fractions)
     report = split_photos(arguments.source, arguments.output, arguments.counts, arguments.fractions)
     if arguments.json:
-        print(json.dumps(vars(report), ensure_ascii=False))
+        print_json(vars(report))
     else:
         _print_report(report)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from image_kit.durable import make_folder, sync, sync_tree
+from image_kit.durable import make_folder, rename_patiently, sync, sync_tree
 from image_kit.leftovers import remove_leftovers, temporary_name
 
 
@@ -38,7 +38,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     with _temporary_file(path) as temporary:
         yield temporary
         sync(temporary)
-        os.replace(temporary, path)
+        rename_patiently(os.replace, temporary, path)
         sync(path.parent)  # otherwise the new name may be lost
 
 
@@ -116,7 +116,7 @@ def _take_free(temporary: Path, names: Iterable[Path], rename: Callable[[Path, P
     """Give a file or folder the first of some names that no other command takes."""
     for name in names:
         try:
-            rename(temporary, name)
+            rename_patiently(rename, temporary, name)
             return name
         except OSError:
             if not os.path.lexists(name):
@@ -155,7 +155,7 @@ def new_folder(path: Path | str) -> Iterator[Path]:
         if os.name == "nt":
             with contextlib.suppress(OSError):
                 path.rmdir()  # Windows does not rename over an empty folder
-        temporary.rename(path)
+        rename_patiently(Path.rename, temporary, path)
         sync(path.parent)
 
 

@@ -1,6 +1,8 @@
 """What the commands share: how they start, print messages and tables, and fail."""
 
+import argparse
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -9,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from image_kit.errors import MachineLost, UserError, name_disk_failure, name_shortage, naming_missing_packages
 from image_kit.leftovers import stop_gathering
@@ -79,6 +81,19 @@ def is_command() -> bool:
 def show(text: str) -> None:
     """Print a result for people, not for programs, on stdout."""
     print(visible(text))
+
+
+def print_json(value: Any, out: TextIO | None = None) -> None:
+    """Print a value as one line of JSON, in ASCII without control characters: every console and reader takes it."""
+    print(json.dumps(value).replace("\x7f", "\\u007f"), file=out or sys.stdout, flush=True)
+
+
+class CommandLine(argparse.ArgumentParser):
+    """A parser whose errors quote what was typed, and give the terminal no orders with it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message on stderr, and exit with status 2."""
+        super().error(visible(message))
 
 
 def visible(text: str, keep: str = "\n\t") -> str:

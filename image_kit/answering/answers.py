@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from image_kit.terminal import visible
+from image_kit.terminal import print_json, visible
 
 TABLE_CLASSES = 3  # the most classes in a row of the table
 SENTENCE_CLASSES = 5  # the most classes of a prediction set that its sentence names
@@ -108,7 +108,8 @@ def write_answers(style: str, answers: Iterable[Answer], out: TextIO | None, nam
 def write_json(answers: Iterable[Answer], out: TextIO | None) -> None:
     """One JSON object per line."""
     for each in answers:
-        print(json.dumps(each.as_dict()), file=out, flush=True)
+        if out:
+            print_json(each.as_dict(), out)
 
 
 def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
@@ -119,8 +120,14 @@ def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
     writer.writerow(FIELDS)
     for each in answers:
         values = each.as_dict().values()
-        writer.writerow([json.dumps(value) if isinstance(value, dict | list) else value for value in values])
+        writer.writerow(map(_cell, values))
         out.flush()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value, keep="\n\t")
+    return json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, dict | list) else value
 
 
 def write_listing(answers: Iterable[Answer], out: TextIO | None) -> None:

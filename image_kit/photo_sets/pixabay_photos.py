@@ -2,10 +2,12 @@
 
 import csv
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from image_kit.durable import is_name_of_windows
 from image_kit.errors import UserError
 from image_kit.photo_sets.pixabay import MAX_HITS, PAGE_SIZE, DownloadError, PixabayClient, write_file
 from image_kit.photos import PhotoError, open_photo
@@ -44,7 +46,7 @@ def class_folder(query: str) -> str:
     name = re.sub(r"[^\w-]+|_+", "_", query).strip("_-")
     if not name:
         raise UserError(f"query {query!r}: has no letter or digit for the name of its folder; give a word")
-    return name
+    return name if sys.platform != "win32" or is_name_of_windows(name) else f"{name}_"
 
 
 class Record:

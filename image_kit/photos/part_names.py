@@ -1,6 +1,8 @@
 """Which folders are parts of a data set (train, validation, test), judged by their names, and which only look alike."""
 
+import os
 import re
+import sys
 import unicodedata
 
 from image_kit.errors import UserError
@@ -52,7 +54,12 @@ def _words(name: str) -> list[str]:
 
 
 def class_name(folder_name: str) -> str:
-    """The class that a folder's name means: with accents as one letter. macOS stores them apart, others do not."""
+    """The class that a folder's name means: with accents as one letter. macOS stores them apart, others do not.
+
+    Names are UTF-8 whatever the locale says: with LC_ALL=C a service may see bytes where others see letters.
+    """
+    if sys.platform != "win32":  # where names are text
+        folder_name = os.fsencode(folder_name).decode("utf-8", "surrogateescape")
     return unicodedata.normalize("NFC", folder_name)
 
 

@@ -65,12 +65,26 @@ def _matching(pattern: str) -> list[PhotoSource]:
     """
     photos: dict[str, PhotoSource] = {}
     others: dict[str, PhotoSource] = {}
-    for path in sorted(glob.glob(pattern, recursive=True)):
+    for path in sorted(glob.glob(_escape_folders(pattern), recursive=True)):
         is_folder = os.path.isdir(path)
         for source in _in_folder(path) if is_folder else [PhotoSource(path, Path(path))]:
             is_other = source.error == NO_PHOTO if is_folder else not is_photo_name(Path(path))
             (others if is_other else photos).setdefault(source.name, source)
     return list((photos or others).values())
+
+
+def _escape_folders(pattern: str) -> str:
+    """The pattern with the folders that it begins with taken as they are: `trip [2024]/*.jpg`, if there is such a one.
+
+    Windows's shells leave patterns to the commands, and many folders there have brackets in their names.
+    """
+    start, rest = os.path.split(pattern)
+    while start and not os.path.isdir(start):
+        if start == os.path.dirname(start):
+            return pattern
+        start, name = os.path.split(start)
+        rest = os.path.join(name, rest)
+    return os.path.join(glob.escape(start), rest) if start else pattern
 
 
 def _in_folder(folder: str) -> list[PhotoSource]:
@@ -107,4 +121,6 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _exists(argument: str) -> bool:
-    return os.path.lexists(argument) or (glob.has_magic(argument) and bool(glob.glob(argument, recursive=True)))
+    return os.path.lexists(argument) or (
+        glob.has_magic(argument) and bool(glob.glob(_escape_folders(argument), recursive=True))
+    )

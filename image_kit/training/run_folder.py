@@ -4,10 +4,12 @@ import contextlib
 import csv
 import platform
 import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from image_kit.durable import is_name_of_windows
 from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json
@@ -35,6 +37,8 @@ def check_new_name(name: str) -> None:
     """Raise UserError if no new run can have this name: it is not a plain name, or it is taken."""
     if Path(name).name != name or not name or name.startswith("."):
         raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
+    if sys.platform == "win32" and not is_name_of_windows(name):
+        raise UserError(f"--run: Windows has no folders of this name; choose another; received {name!r}")
     if (RUNS / name).exists():
         raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from image_kit.files import shortened
 from image_kit.json_files import read_json
-from image_kit.terminal import say, table
+from image_kit.terminal import say, table, visible
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import count_score, read_minutes, read_number, read_run_scores
 from image_kit.training.seed_runs import SUMMARY
@@ -81,7 +81,7 @@ def describe_runs(folder: Path, as_json: bool) -> str:
     if not runs:
         say(f"There is no run below {folder}/ yet; train one: python train.py")
         return ""
-    return tabulate_runs(runs) + "\n"
+    return visible(tabulate_runs(runs)) + "\n"
 
 
 def tabulate_runs(runs: Sequence[ListedRun]) -> str:

@@ -1,5 +1,6 @@
 """How every command starts, speaks and fails: the ends of a process, seen from outside."""
 
+import json
 import os
 import subprocess
 import sys
@@ -237,3 +238,22 @@ terminal.run(main)
         fcntl.flock(locked, fcntl.LOCK_EX)
         process = run_script(tmp_path, code)
     assert (process.returncode, process.stdout, process.stderr) == (0, "6\n", "")
+
+
+def test_json_is_valid_in_every_code_page(run_python):
+    code = r"""
+from image_kit.terminal import print_json, run
+run(lambda: print_json({"name": "\x1b[2J \x7f \x9b é 猫 \udcff"}))
+"""
+    for code_page in ("ascii", "cp437", "cp1252", "utf-8"):
+        out = run_python("-c", code, PYTHONIOENCODING=code_page, PYTHONUTF8="1").stdout
+        assert out.rstrip("\n").isprintable()
+        assert json.loads(out) == {"name": "\x1b[2J \x7f \x9b é 猫 \udcff"}
+
+
+@pytest.mark.parametrize("script", ["check.py", "data/prepare.py"])
+def test_what_was_typed_gives_the_terminal_no_orders(run_command, tmp_path, script):
+    process = run_command(tmp_path, script, "demo", "b", "--no\x1b[2J")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert "\x1b" not in process.stderr
+    assert "--no\\x1b[2J" in process.stderr

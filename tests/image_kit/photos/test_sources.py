@@ -136,3 +136,13 @@ def test_standard_input_is_bounded(monkeypatch):
     monkeypatch.setattr(photo_sources, "MAX_STDIN", 10)
     assert find_photos(["-"], io.BytesIO(b"123456789a"))[0].error is None
     assert find_photos(["-"], io.BytesIO(b"123456789ab"))[0].error == "standard input has more than 10 bytes"
+
+
+def test_folders_before_a_pattern_may_have_brackets(tmp_path, photo, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo(Path("trip [2024]/a*b/1.jpg"))
+    photo(Path("trip 2/1.jpg"))
+    for start in ("", f"{tmp_path}/"):
+        for pattern in ("trip [2024]/a*b/*.jpg", "trip [2024]/*/1.jpg", "trip [2024]/**/*.jpg"):
+            assert [each.name for each in find_photos([start + pattern])] == [f"{start}trip [2024]/a*b/1.jpg"]
+    assert [each.name for each in find_photos(["trip [23]/*.jpg"])] == ["trip 2/1.jpg"]

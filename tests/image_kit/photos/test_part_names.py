@@ -1,0 +1,20 @@
+"""What the names of folders mean."""
+
+import sys
+
+import pytest
+
+CODE = """
+import sys
+from pathlib import Path
+from image_kit.photos import list_classes
+print(ascii(list(list_classes(Path(sys.argv[1])))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+def test_classes_have_the_same_names_in_every_locale(tmp_path, run_python):
+    for name in ("é", "猫"):
+        (tmp_path / name).mkdir()
+    for variables in ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"}):
+        assert run_python("-c", CODE, str(tmp_path), **variables).stdout == "['\\xe9', '\\u732b']\n"
