@@ -9,8 +9,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from image_kit.photos.deep_samples import DeepHeader, read_deep_header
+from image_kit.photos.metadata import without_metadata
 from image_kit.photos.opening import open_header, without_pillows_limit
-from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
 
 # Sums of the luminance table of the JPEG standard (ITU T.81, table K.1), which programs scale by the quality: 100 % is
@@ -58,12 +58,12 @@ def read_header(data: bytes) -> PhotoHeader:
     """
     try:
         return without_pillows_limit(lambda: _read_pillows_header(data))
-    except Image.UnidentifiedImageError:
+    except (ValueError, SyntaxError, Image.UnidentifiedImageError):  # as in decode_photo
+        if (plain := without_metadata(data)) != data:
+            return without_pillows_limit(lambda: _read_pillows_header(plain))
         if (deep := read_deep_header(data)) is None:
             raise
         return _describe_deep(deep)
-    except ValueError:  # as in decode_photo
-        return _read_pillows_header(without_png_metadata(data))
 
 
 def _read_pillows_header(data: bytes) -> PhotoHeader:

@@ -23,9 +23,9 @@ from image_kit.photos.deep_samples import (
     to_eight_bits,
 )
 from image_kit.photos.heic import is_heic, read_heic
+from image_kit.photos.metadata import JPEG, without_metadata
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
-from image_kit.photos.png_metadata import without_png_metadata
 from image_kit.photos.silence import pillow_silenced
 from image_kit.retries import read_again
 
@@ -92,10 +92,12 @@ def decode_photo(
             return convert(deep)
         try:
             return without_pillows_limit(decode)
-        except ValueError:  # Pillow reads a PNG file's texts and colour profile, and refuses large ones
+        except (ValueError, SyntaxError, Image.UnidentifiedImageError):  # perhaps of large or damaged metadata alone
+            if not _read_start(source).startswith((PNG, JPEG)):
+                raise
             data = source if isinstance(source, bytes) else Path(source).read_bytes()
-            source = without_png_metadata(data)
-            if source is data:
+            source = without_metadata(data)
+            if source == data:
                 raise
             return without_pillows_limit(decode)
 

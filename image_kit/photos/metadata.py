@@ -1,0 +1,44 @@
+"""PNG and JPEG files without their metadata, over which Pillow refuses sound pixels if it is large or damaged."""
+
+import struct
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+# What decides a PNG's pixels, and eXIf, which says which way is up. Other parts whose names begin with a capital letter
+# stay too: without them nobody can tell the pixels.
+KEPT_CHUNKS = (b"tRNS", b"eXIf", b"sBIT")
+EXIF, ADOBE, COMMENT, SCAN = 0xE1, 0xEE, 0xFE, 0xDA  # markers of a JPEG; Adobe's says which colours it has
+APPLICATIONS = range(0xE0, 0xF0)
+SHORTEST_ADOBE = 2 + 12  # bytes, with those of the length
+
+
+def without_metadata(data: bytes) -> bytes:
+    """A PNG or JPEG file without metadata; other files, and what follows damage, stay as they are.
+
+    Sources: https://www.w3.org/TR/png-3/#5Chunk-layout (length, type, data and checksum of each chunk) and ITU T.81,
+    annex B (marker, length with its own two bytes, and data of each segment).
+    """
+    if data.startswith(PNG):
+        return _without_chunks(data)
+    return _without_segments(data) if data.startswith(JPEG) else data
+
+
+def _without_chunks(data: bytes) -> bytes:
+    kept, place = [PNG], len(PNG)
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 12 + length
+        if kind[:1].isupper() or kind in KEPT_CHUNKS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept) + data[place:]
+
+
+def _without_segments(data: bytes) -> bytes:
+    kept, place = [data[:2]], 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != SCAN:
+        marker, length = struct.unpack_from(">xBH", data, place)
+        is_needed = marker == EXIF or (marker == ADOBE and length >= SHORTEST_ADOBE)
+        if is_needed or not (marker in APPLICATIONS or marker == COMMENT):
+            kept.append(data[place : place + 2 + length])
+        place += 2 + length
+    return b"".join(kept) + data[place:]

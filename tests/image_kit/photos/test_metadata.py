@@ -1,0 +1,49 @@
+"""Damaged metadata leaves sound pixels good."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from image_kit.photos import open_photo, read_header
+from image_kit.photos.metadata import without_metadata
+
+pytestmark = pytest.mark.filterwarnings("error")
+TALL = np.zeros((48, 32, 3), np.uint8)
+TALL[:24] = 255
+
+
+def encoded(pixels, kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def check(data):
+    assert np.abs(np.asarray(open_photo(data)).astype(int) - TALL).mean() < 1  # the noise of JPEG
+    assert (read_header(data).width, read_header(data).height) == (32, 48)
+
+
+@pytest.mark.parametrize("kind", [b"pHYs", b"cHRM", b"gAMA", b"iCCP", b"tIME", b"acTL", b"bKGD"])
+def test_of_a_png(kind):
+    png = encoded(TALL, "PNG")
+    chunk = struct.pack(">I", 2) + kind + b"ab" + struct.pack(">I", zlib.crc32(kind + b"ab"))
+    check(png[:33] + chunk + png[33:])
+
+
+@pytest.mark.parametrize(
+    ("marker", "body"), [(0xE2, b"ICC_PROFILE\0"), (0xEE, b"Adobe"), (0xED, b"Photoshop 3.0\x008BIM"), (0xFE, b"")]
+)
+def test_of_a_jpeg(marker, body):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # which must stay
+    jpeg = encoded(np.ascontiguousarray(np.rot90(TALL)), "JPEG", quality=95, exif=exif)
+    check(jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + jpeg[2:])
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_other_and_short_files_stay_as_they_are(data):
+    assert without_metadata(data) == data
