@@ -45,7 +45,7 @@ def name_shortage(error: BaseException | None) -> str | None:
         if isinstance(each, MemoryError) or number == errno.ENOMEM or any(word in text for word in _MEMORY_WORDS):
             return OUT_OF_MEMORY
         is_of_file = getattr(each, "filename", None) is not None  # which a network disk may lock for a moment
-        if (number == errno.EAGAIN and not is_of_file) or any(word in text for word in _THREAD_WORDS[: 3 - is_of_file]):
+        if not is_of_file and (number == errno.EAGAIN or any(word in text for word in _THREAD_WORDS)):
             return OUT_OF_THREADS
         if number in (errno.EMFILE, errno.ENFILE):
             return OUT_OF_FILES
