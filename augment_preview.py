@@ -1,11 +1,15 @@
 """Show what augmentation does to photos: random transforms as JPEGs, and a contact sheet of them all."""
 
 import argparse
+import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError

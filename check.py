@@ -5,6 +5,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
 from image_kit.photos import FEWEST_BITS, FULL_BITS, tune_memory

@@ -5,13 +5,16 @@ changes which class is the most probable.
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import files as atomic, terminal as command_line
 from image_kit.answering import (
@@ -51,6 +54,7 @@ from presets import PRESETS
 EVALUATIONS = Path("evaluations")
 ARRAY_PRESETS = [name for name, preset in PRESETS.items() if preset.dataset != "photos"]
 say_once = cache(say)
+reading = partial(progress, label="reading")
 EXAMPLES = """examples:
   python evaluate.py data/elephants_cars/test       one folder per class; uses the newest run
   python evaluate.py new_photos --weights runs/elephants_cars-1
@@ -245,11 +249,6 @@ def say_notes(weights: Path, photos: UnseenPhotos) -> None:
         say_once(line)
 
 
-def reading(photos: Iterable) -> Iterable:
-    """A progress bar for photos that are read."""
-    return progress(photos, label="reading")
-
-
 def load_test_set(args: argparse.Namespace, classifier, weights: Path) -> UnseenPhotos:
     """The test set of an array preset; raises UserError if the network was trained on another data set."""
     data = load_arrays(PRESETS[args.what], args.data_dir)
@@ -286,7 +285,7 @@ def draw_pictures(output: Path, probabilities: np.ndarray, images: ImageSet, sco
             say(f"{output / name}: could not be drawn ({first_line(error)}); the scores are complete")
 
 
-def write_report(output: Path, what: str, facts: dict[str, Any], scored: Scored) -> None:
+def write_report(output: Path, what: str, facts: dict[str, object], scored: Scored) -> None:
     """Write report.html; a report that cannot be written costs one line, not the scores."""
     details = ScoredImages(scored.scores, scored.probabilities, scored.images, "predictions.csv")
     rows = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]

@@ -5,7 +5,11 @@ answers photos of the run, and an export that answers otherwise is not written.
 """
 
 import argparse
+import sys
 from pathlib import Path
+
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import terminal as command_line
 from image_kit.errors import UserError

@@ -10,9 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from image_kit import terminal as command_line
 from image_kit.answering import Answer, write_answers
-from image_kit.errors import UserError
+from image_kit.errors import UserError, first_line
 from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
@@ -135,7 +138,7 @@ def main() -> None:
     write_answers(style, answers(), sys.stdout, [source.name for source in sources])
     problems.end()
     if picture and picture.shown:
-        say(picture.sentence(fill_file(args.output, PREDICTIONS / "answers", ".png", picture.save)))
+        say(picture.sentence(save_picture(picture, args.output)))
     if failed:
         sys.exit(1)
 
@@ -189,6 +192,16 @@ def new_picture(args: argparse.Namespace, classifier):
 
     heat_map = HeatMaps(classifier)
     return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
+
+
+def save_picture(picture, output: Path | None) -> Path:
+    """Save an `AnswerSheet`. The answers have been printed, so that a failure loses the picture only."""
+    try:
+        return fill_file(output, PREDICTIONS / "answers", ".png", picture.save)
+    except OSError:
+        raise
+    except Exception as error:  # matplotlib, Pillow and fonts fail in many ways
+        raise UserError(f"--show: could not be drawn ({first_line(error)}); the answers are complete") from error
 
 
 def say_problem(source, answer: Answer, image, dataset: str | None, say: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ Keras, so that --list and --help respond immediately.
 """
 
 from image_kit.recipe import Augmentation, Recipe
-from image_kit.terminal import table
+from image_kit.text_table import table
 
 PRESETS = {
     "pretrained": Recipe(

@@ -1,11 +1,15 @@
 """Train a network: a tutorial's, or one on your own folder of photos."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if sys.flags.safe_path:  # python -P and -I leave this folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import options, terminal
 from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu

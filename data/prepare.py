@@ -26,7 +26,8 @@ from image_kit.photo_sets import (
     split_photos,
 )
 from image_kit.photos import PARTS, tune_memory
-from image_kit.terminal import CommandLine, print_json, progress, run, say, show, table
+from image_kit.terminal import CommandLine, print_json, progress, run, say, show
+from image_kit.text_table import table
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
 

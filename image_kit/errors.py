@@ -103,11 +103,19 @@ def naming_missing_packages(wanted: str = "") -> Iterator[None]:
         needs = f"needs the package {package}, which is not installed; run: pip install {install}"
         raise UserError(f"{wanted}: {needs}" if wanted else needs) from error
     except ImportError as error:  # a library of the system is missing, or versions do not belong together
-        package = (error.name or "").partition(".")[0]
-        if package in ("", "image_kit") or name_shortage(error):
+        package = (error.name or _raised_in(error)).partition(".")[0]
+        if package in ("", "image_kit", "__main__") or name_shortage(error):
             raise
         repair = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
         raise UserError(f"the package {package} cannot be loaded ({first_line(error)}); run: {repair}") from error
+
+
+def _raised_in(error: Exception) -> str:
+    """The name of the module whose code raised an error; empty if that is not known."""
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    return last.tb_frame.f_globals.get("__name__", "") if last else ""
 
 
 class MachineLost(UserError):

@@ -161,40 +161,6 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
-def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
-    """Rows as aligned columns with two spaces between them, the header row first.
-
-    Args:
-        rows: the same number of cells each; control characters in them are shown, as by `visible`.
-        numbers: whether to align the columns after the first right, as numbers; else all are aligned left.
-
-    Returns:
-        One line per row. East Asian wide characters count as two columns, combining marks as none.
-    """
-    rows = [[visible(cell, keep="") for cell in row] for row in rows]
-    widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_aligned(row, widths, numbers) for row in rows)
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int], numbers: bool) -> str:
-    cells = []
-    for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        padding = " " * (width - _display_width(cell))
-        cells.append(padding + cell if numbers and place else cell + padding)
-    return "  ".join(cells).rstrip()
-
-
-def _display_width(text: str) -> int:
-    """Columns that a text takes in a terminal."""
-    return sum(map(_letter_width, text))
-
-
-def _letter_width(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):  # marks on the letter before, joiners
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
 def run(main: Callable[[], None]) -> None:
     """Run a command's `main`; a UserError becomes one line on stderr and exit status 2.
 
@@ -209,6 +175,8 @@ def run(main: Callable[[], None]) -> None:
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     # Pillow logs errors about photos that the kit names itself; nobody has asked for logs, so they would go to stderr.
     logging.getLogger("PIL").addHandler(logging.NullHandler())
+    # It says where its fonts' list goes instead if there is no home folder that can be written.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     _prepare_streams()
     try:
         with naming_missing_packages():
@@ -227,11 +195,20 @@ def run(main: Callable[[], None]) -> None:
         if not isinstance(error, OSError):
             raise
         # No permission, a full disk: something the user can fix, like a UserError.
+        if isinstance(error, FileNotFoundError) and not _is_folder_there():
+            fail("the current folder has been removed; change to another one, and give the same command")
         fail(f"{error.filename or 'output'}: {name_disk_failure(error) or error.strerror or error}")
     finally:
         _is_command = False
         stop_gathering()
         _discard_what_cannot_be_written()
+
+
+def _is_folder_there() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
 
 
 def _discard_what_cannot_be_written() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from image_kit.answering.comparison import Overall, Pair, cochran_q, compare_pairs
 from image_kit.answering.scores import Scores, score
 from image_kit.errors import UserError
-from image_kit.terminal import table
+from image_kit.text_table import table
 
 
 @dataclass(frozen=True, eq=False)

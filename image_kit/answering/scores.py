@@ -10,7 +10,8 @@ import numpy as np
 
 from image_kit.answering.classifier import Classifier
 from image_kit.datasets import ImageSet
-from image_kit.terminal import progress, table, visible
+from image_kit.terminal import progress, visible
+from image_kit.text_table import table
 
 CONFIDENCE = 0.95  # of every interval in the kit's reports
 CLIP = 1e-7  # keras.config.epsilon(): Keras's cross-entropy keeps probabilities this far from 0 and 1

@@ -20,7 +20,8 @@ from image_kit.exports.formats import Facts, Format, file_name
 from image_kit.exports.proof import Reference, prove
 from image_kit.exports.source import Source
 from image_kit.leftovers import scratch_folder
-from image_kit.terminal import progress, table
+from image_kit.terminal import progress
+from image_kit.text_table import table
 
 TIMED = 33  # images: the first alone, which is the cold start, then all of them
 CODE = "import sys; sys.path.insert(0, sys.argv[1]); from image_kit.exports import comparison; comparison.main()"

@@ -117,7 +117,7 @@ def open_browser() -> Iterator["WebDriver"]:
         options.add_argument(f"--{option}")
     with scratch_folder() as folder:
         env = {**os.environ, "TMPDIR": str(folder) if len(str(folder)) < LONGEST_FOLDER else "/tmp"}
-        service = Service(driver, env=env, popen_kw={"preexec_fn": _end_with_parent} if os.name == "posix" else None)
+        service = Service(driver, env=env, popen_kw={"preexec_fn": _end_with_parent} if os.name == "posix" else {})
         try:
             opened = webdriver.Chrome(options=options, service=service)
         except WebDriverException as error:

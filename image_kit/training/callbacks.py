@@ -6,12 +6,13 @@ import time
 import keras
 import numpy as np
 
+from image_kit import pictures
 from image_kit.answering import KerasClassifier, score_images
 from image_kit.datasets import Data
 from image_kit.errors import UserError
 from image_kit.files import replacing
-from image_kit.pictures import plot_test_scores
 from image_kit.recipe import Recipe
+from image_kit.reports import try_to_write
 from image_kit.training.run_folder import RunFolder
 from image_kit.weights import BEST, LAST, save_weights, with_progress
 
@@ -123,7 +124,8 @@ class ScoreEachEpoch(keras.callbacks.Callback):
         points = [*(point for point in self._read_points() if point[0] <= epoch), (epoch + 1, scores.accuracy)]
         with replacing(self.file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("epoch", "accuracy"), *points])
-        plot_test_scores(points, scores.total, self.folder.file("test_each_epoch.png"), self.folder.path.name)
+        path = self.folder.file("test_each_epoch.png")
+        try_to_write(lambda: pictures.plot_test_scores(points, scores.total, path, self.folder.path.name), path)
 
     def _read_points(self) -> list[tuple[int, float]]:
         if not self.file.exists():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from image_kit import pictures
 from image_kit.answering import (
     LITE,
     Classifier,
@@ -22,8 +23,7 @@ from image_kit.errors import UserError
 from image_kit.features import open_head_classifier
 from image_kit.files import write_json
 from image_kit.named_networks import NamedNetworks
-from image_kit.pictures import HeatMaps, overlay, plot_curves
-from image_kit.reports import ScoredImages
+from image_kit.reports import ScoredImages, try_to_write
 from image_kit.terminal import say
 from image_kit.training.run_folder import METRICS, RunFolder
 from image_kit.training.run_report import write_run_report
@@ -58,7 +58,8 @@ def finish_run(
         trust, calibration = measure_trust(classifier, *parts, by_features=not networks)
         best.trust = classifier.trust = trust
         add_trust(folder.file(BEST), trust)
-        plot_curves(folder.history_columns(), folder.file("curves.png"), folder.path.name)
+        curves = folder.file("curves.png")
+        try_to_write(lambda: pictures.plot_curves(folder.history_columns(), curves, folder.path.name), curves)
         probabilities, scores = score_test_images(classifier, data)
         details = _details(classifier, data, probabilities, scores)
     write_run_report(folder, settings, scores, details, data)
@@ -140,9 +141,9 @@ def _draw_heat_maps(best: Classifier, probabilities: np.ndarray, images: ImageSe
         return {}
     worst = most_confident_mistakes(probabilities, images.labels, HEAT_MAPS)
     try:
-        explain = HeatMaps(best)
+        explain = pictures.HeatMaps(best)
         return {
-            int(index): overlay(image, explain(image, int(probabilities[index].argmax())))
+            int(index): pictures.overlay(image, explain(image, int(probabilities[index].argmax())))
             for index, image in zip(worst, images.take(worst), strict=True)
         }
     except Exception:  # no convolution, or photos that have moved: the report does without

@@ -13,13 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from image_kit import pictures
 from image_kit.answering import KerasClassifier, Scores
 from image_kit.compute import ALONE, Distribution, Hardware, dtype_policy
 from image_kit.datasets import Data, TensorBatches, build_batches
 from image_kit.errors import UserError
 from image_kit.fast_keras import choose_validation_batch_size
 from image_kit.named_networks import NamedNetworks
-from image_kit.pictures import plot_mosaic
+from image_kit.reports import try_to_write
 from image_kit.terminal import is_terminal, say
 from image_kit.training.callbacks import (
     Checkpoints,
@@ -164,7 +165,8 @@ class Run:
         if self.first_epoch == 0 and self.distribution.is_chief:
             images, labels = train.uint8_batch(0)
             names = [self.data.class_names[int(label)] for label in np.ravel(labels)]
-            plot_mosaic(images, names, self.folder.file("first_batch.png"), "First training batch")
+            path = self.folder.file("first_batch.png")
+            try_to_write(lambda: pictures.plot_mosaic(images, names, path, "First training batch"), path)
         self.train_batches, self.validation_batches = TensorBatches(train), TensorBatches(validation)
 
     def _make_callbacks(self) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from image_kit.files import shortened
 from image_kit.json_files import read_json
-from image_kit.terminal import say, table, visible
+from image_kit.terminal import say, visible
+from image_kit.text_table import table
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import count_score, read_minutes, read_number, read_run_scores
 from image_kit.training.seed_runs import SUMMARY

@@ -1,12 +1,14 @@
 """image_kit where TensorFlow or Keras is not installed: each test is a process in which their import fails."""
 
 import importlib.util
+import os
 
 import numpy as np
 import pytest
 
 from image_kit.photos import Preprocessing
 from image_kit.weights import Description, save_network
+from tests.conftest import ROOT
 
 
 def without(*packages: str) -> str:
@@ -116,3 +118,27 @@ terminal.run(train.main)
     assert process.returncode == 2
     assert process.stderr.splitlines()[-1].endswith("which is not installed; run: pip install tensorflow")
     assert "Traceback" not in process.stderr
+
+
+def test_a_package_that_does_not_start_is_named(tmp_path, run_python):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('broken font library')")
+    code = "from image_kit import pictures, terminal; terminal.run(lambda: pictures.AnswerSheet)"
+    process = run_python("-c", code, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    said = (
+        "the package matplotlib cannot be loaded (broken font library); run: pip install --force-reinstall matplotlib"
+    )
+    assert (process.returncode, process.stderr) == (2, f"-c: error: {said}\n")
+
+
+@pytest.mark.slow
+def test_training_does_without_pictures_that_cannot_be_drawn(tmp_path, run_command, coloured_photos):
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries/matplotlib.py").write_text("raise ImportError('broken font library')")
+    coloured_photos(tmp_path / "photos", {"cats": 12, "dogs": 12})
+    small = ("--preset", "elephants_cars", "--image-size", 32, "--epochs", 1, "--run", "small")
+    process = run_command(tmp_path, "train.py", "photos", *small, PYTHONPATH=str(tmp_path / "libraries"))
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("could not be written (") == 2  # first_batch.png, curves.png
+    made = {path.name for path in (tmp_path / "runs/small").iterdir()}
+    assert {"metrics.json", "report.html", "best.weights.h5"} <= made
+    assert not {"first_batch.png", "curves.png"} & made

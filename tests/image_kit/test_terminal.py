@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from image_kit import terminal
+from image_kit.text_table import table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,30 +140,6 @@ def test_no_bar_without_a_terminal(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_table_aligns_numbers_right():
-    rows = [("class", "photos"), ("cats", "7"), ("a longer name", "12,345")]
-    assert terminal.table(rows).splitlines() == [
-        "class          photos",
-        "cats                7",
-        "a longer name  12,345",
-    ]
-
-
-def test_a_table_aligns_text_left_without_trailing_spaces():
-    assert terminal.table([("a", "b"), ("long", "wide")], numbers=False).splitlines() == ["a     b", "long  wide"]
-
-
-def test_a_table_counts_columns_and_not_letters():
-    wide, accented, joined = "猫", "e\u0301", "a\u200db"  # two columns, one, two
-    lines = terminal.table([("name", "1"), (wide, "2"), (accented, "3"), (joined, "4")]).splitlines()
-    assert lines == ["name  1", f"{wide}    2", f"{accented}     3", f"{joined}    4"]
-
-
-def test_rows_of_a_table_must_have_the_same_number_of_cells():
-    with pytest.raises(ValueError, match="shorter"):
-        terminal.table([("a", "b"), ("c",)])
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
 @pytest.mark.parametrize(
     ("line", "status"),
@@ -191,7 +168,7 @@ ORDERS = "a\x1b[31m\r\x9b1m\u2028\u202eb\udcff"
 SHOWN = r"a\x1b[31m\x0d\x9b1m\u2028\u202eb\xff"
 
 
-@pytest.mark.parametrize("write", [terminal.show, lambda text: print(terminal.table([["class"], [text]]))])
+@pytest.mark.parametrize("write", [terminal.show, lambda text: print(table([["class"], [text]]))])
 def test_nor_does_a_result(capsys, write):
     write(f"{ORDERS} héé 猫 👨\u200d👩 قطة")
     assert capsys.readouterr().out.splitlines()[-1] == f"{SHOWN} héé 猫 👨\u200d👩 قطة"
@@ -212,10 +189,6 @@ def test_many_messages_of_a_kind_are_a_few_and_a_count(capsys, count):
 @pytest.mark.parametrize(("most", "text"), [(3, "a, b, c"), (2, "a, b and 1 more"), (1, "a and 2 more")])
 def test_many_names_are_a_few_and_a_count(most, text):
     assert terminal.name_some(["a", "b", "c"], most) == text
-
-
-def test_a_cell_of_a_table_stays_on_its_line(capsys):
-    assert terminal.table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1" + 12 * " " + "2"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
@@ -257,3 +230,33 @@ def test_what_was_typed_gives_the_terminal_no_orders(run_command, tmp_path, scri
     assert (process.returncode, process.stdout) == (2, "")
     assert "\x1b" not in process.stderr
     assert "--no\\x1b[2J" in process.stderr
+
+
+@pytest.mark.parametrize(
+    "script", ["train.py", "predict.py", "check.py", "export.py", "evaluate.py", "augment_preview.py"]
+)
+def test_commands_start_when_python_leaves_their_folder_out(run_python, script):
+    done = run_python("-P", str(ROOT / script), "--help", PYTHONPATH=None)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {script} ")
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path):
+    code = "from image_kit.terminal import run; import os; run(os.getcwd)"
+    process = run_shell(f'mkdir gone && cd gone && rmdir ../gone && PYTHONPATH="$ROOT" "$PYTHON" -c "{code}"', tmp_path)
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].endswith("change to another one, and give the same command")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["check.py", "evaluate.py"])
+def test_results_are_told_though_their_folder_cannot_be_written(tmp_path, run_command, coloured_photos, script):
+    coloured_photos(tmp_path / "photos", {"cats": 12, "dogs": 12})
+    coloured_photos(tmp_path / "new", {"cats": 3, "dogs": 3}, seed=9)
+    assert run_command(tmp_path, "train.py", "photos").returncode == 0
+    for name in ("checks", "evaluations"):
+        (tmp_path / name).write_text("a file where a folder is to be")
+    process = run_command(tmp_path, script, "new", "--json")
+    assert process.returncode == 2
+    assert json.loads(process.stdout)
+    assert "error: " in process.stderr.splitlines()[-1]
