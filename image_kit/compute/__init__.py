@@ -22,6 +22,9 @@ if TYPE_CHECKING:
         ALONE as ALONE,
         Distribution as Distribution,
     )
+    from image_kit.compute.gradients import (
+        forgetting_gradients as forgetting_gradients,
+    )
     from image_kit.compute.quiet import (
         native_stderr_held_back as native_stderr_held_back,
     )
@@ -35,6 +38,7 @@ __getattr__ = lazy_names(
         "cluster": "Cluster cluster_from_environment",
         "device": "Hardware DEVICES distribute dtype_policy prepare_keras set_up unused_gpu",
         "distribution": "ALONE Distribution",
+        "gradients": "forgetting_gradients",
         "quiet": "native_stderr_held_back",
         "shapes": "shapes_only",
     },

@@ -1,5 +1,6 @@
 """Feeds batches to TensorFlow, without Python if possible, so that no training step waits for one."""
 
+import weakref
 from collections.abc import Callable
 
 import keras
@@ -39,7 +40,7 @@ class TensorBatches(keras.callbacks.Callback):
     As a callback of the fit, it sets the order of each epoch.
 
     Attributes:
-        dataset: tf.data.Dataset of one epoch.
+        dataset: tf.data.Dataset of one epoch, to be used as long as this object is kept.
         error: an exception that Python raised while it made a batch, None if there was none. TensorFlow reports such an
             exception in ninety lines.
     """
@@ -52,6 +53,7 @@ class TensorBatches(keras.callbacks.Callback):
         super().__init__()
         self._batches = batches
         self._order: tf.Variable | None = None
+        self._make: Callable = batches.__getitem__  # what Python does for each element of the dataset
         self.error: Exception | None = None
         with tf.device("CPU"):  # tf.data runs there; a GPU gets its batches from it
             dataset = self._in_tensors() if fits_in_tensors(batches) else self._in_python()
@@ -64,7 +66,7 @@ class TensorBatches(keras.callbacks.Callback):
     def _in_python(self) -> tf.data.Dataset:
         """Batches as `Batches` makes them."""
         numbers = tf.data.Dataset.range(len(self._batches))
-        return self._from_python(self._batches.__getitem__, numbers, tf.float32).prefetch(1)
+        return self._from_python(numbers, tf.float32).prefetch(1)
 
     def _in_tensors(self) -> tf.data.Dataset:
         """Batches of uint8 images, rescaled by TensorFlow."""
@@ -97,19 +99,24 @@ class TensorBatches(keras.callbacks.Callback):
             return self._batches.uint8_images(self._batches.epoch_order()[start : start + together])
 
         starts = tf.data.Dataset.range(0, len(self._batches.labels), together)
-        batches = self._from_python(augment, starts, tf.uint8).prefetch(1).rebatch(size)
+        self._make = augment
+        batches = self._from_python(starts, tf.uint8).prefetch(1).rebatch(size)
         return batches.apply(tf.data.experimental.assert_cardinality(len(self._batches)))
 
-    def _from_python(self, make: Callable, numbers: tf.data.Dataset, dtype: tf.DType) -> tf.data.Dataset:
-        """The images (of `dtype`) and labels that `make` returns for each number; it is called by one thread."""
+    def _from_python(self, numbers: tf.data.Dataset, dtype: tf.DType) -> tf.data.Dataset:
+        """The images (of `dtype`) and labels that `_make` returns for each number; it is called by one thread."""
         labels = self._batches.labels
         shapes = self._batches.image_shape, labels.shape[1:]
+        # TensorFlow keeps every function that Python runs for it until the process ends; not what it refers to weakly.
+        weakly = weakref.ref(self)
 
         def make_one(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            batches = weakly()
+            assert batches is not None, "its owner keeps it as long as it uses the dataset"
             try:
-                return make(number)
+                return batches._make(number)
             except Exception as error:
-                self.error = error
+                batches.error = error
                 raise
 
         def tensors(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

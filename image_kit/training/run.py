@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from image_kit import pictures
 from image_kit.answering import KerasClassifier, Scores
-from image_kit.compute import ALONE, Distribution, Hardware, dtype_policy
+from image_kit.compute import ALONE, Distribution, Hardware, dtype_policy, forgetting_gradients
 from image_kit.datasets import Data, TensorBatches, build_batches
 from image_kit.errors import UserError
 from image_kit.fast_keras import choose_validation_batch_size
@@ -203,6 +203,7 @@ class Run:
             self._report_if_diverged(),
             _real_cause(self.train_batches, self.validation_batches),
             self.distribution.fitting(),
+            forgetting_gradients(),
             contextlib.redirect_stdout(sys.stderr),  # Keras's progress bar: stdout is for results
         ):
             self.model.fit(
