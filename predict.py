@@ -186,12 +186,13 @@ def new_picture(args: argparse.Namespace, classifier):
         return None
     from image_kit.pictures import AnswerSheet  # imports matplotlib
 
+    bits = classifier.preprocessing.sample_bits
     if not args.explain:
-        return AnswerSheet()
+        return AnswerSheet(sample_bits=bits)
     from image_kit.pictures import HeatMaps  # imports TensorFlow
 
     heat_map = HeatMaps(classifier)
-    return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)))
+    return AnswerSheet(lambda image, label: heat_map(image, classifier.class_names.index(label)), bits)
 
 
 def save_picture(picture, output: Path | None) -> Path:

@@ -82,7 +82,7 @@ def write_page(
         title=photos.folder.resolve().name,
         summary=summary,
         checked_for=CHECKED_FOR,
-        findings=[_listed(photos.folder, each) for each in findings],
+        findings=[_listed(photos, each) for each in findings],
         charts=[_draw_curve(curve)] if curve else [],
         pairs=[side for pair in pairs for side in _side_by_side(photos, pair)],
         notes=notes,
@@ -90,8 +90,11 @@ def write_page(
     write_check_report(path, page)
 
 
-def _listed(folder: Path, finding: Finding) -> ListedFinding:
-    photo, related = (Photo(file, folder / file) if file else None for file in (finding.file, finding.related))
+def _listed(photos: CheckedPhotos, finding: Finding) -> ListedFinding:
+    photo, related = (
+        Photo(file, photos.folder / file, photos.sample_bits) if file else None
+        for file in (finding.file, finding.related)
+    )
     return ListedFinding(finding.kind, finding.severity, finding.evidence, finding.suggestion, photo, related)
 
 
@@ -114,9 +117,9 @@ def _side_by_side(photos: CheckedPhotos, pair: ConfusedPair) -> list[PhotoPair]:
     """Photos of one class that are taken for the other, beside photos of the other that are taken for the one."""
     return [
         PhotoPair(
-            Photo(photos.files[one], photos.paths[one]),
+            Photo(photos.files[one], photos.paths[one], photos.sample_bits),
             f"{pair.first}, taken for {pair.second}",
-            Photo(photos.files[other], photos.paths[other]),
+            Photo(photos.files[other], photos.paths[other], photos.sample_bits),
             f"{pair.second}, taken for {pair.first}",
         )
         for one, other in zip(pair.first_examples, pair.second_examples, strict=False)

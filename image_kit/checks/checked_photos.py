@@ -27,6 +27,7 @@ class CheckedPhotos:
         signatures: what each photo looks like.
         unreadable: {file: reason} of the photos that cannot be read.
         named_groups: the groups that the user's file gives them; None without one.
+        sample_bits: see `Preprocessing`.
         computed, known: photos that went through the backbone, and those whose features were kept from earlier.
     """
 
@@ -43,6 +44,7 @@ class CheckedPhotos:
     computed: int
     known: int
     named_groups: list[str] | None = None
+    sample_bits: int = FULL_BITS
 
 
 def load_checked_photos(
@@ -86,6 +88,7 @@ def load_checked_photos(
         computed=found.computed,
         known=found.known,
         named_groups=[names[index] for index in readable] if names else None,
+        sample_bits=sample_bits,
     )
 
 

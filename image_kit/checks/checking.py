@@ -118,7 +118,7 @@ def check_folder(photos: CheckedPhotos, show_progress: Callable[[Iterable], Iter
     Raises:
         UserError: see `read_file_facts`.
     """
-    questions = _Questions(photos, read_file_facts(photos.paths, show_progress))
+    questions = _Questions(photos, read_file_facts(photos.paths, show_progress, photos.sample_bits))
     for ask in show_progress(questions.in_order()):
         ask()
     return questions.answer()

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from image_kit.answering import Answer
-from image_kit.photos import PhotoError, PhotoSource, open_photo
+from image_kit.photos import FULL_BITS, PhotoError, PhotoSource, open_photo
 from image_kit.pictures.lettering import SMALL_SIZE
 from image_kit.pictures.picture_grid import Captioned, Grid, save_grid
 
@@ -28,13 +28,14 @@ class AnswerSheet:
         left_out: how many more photos there were.
     """
 
-    def __init__(self, explain: Callable[[np.ndarray, str], np.ndarray] | None = None):
+    def __init__(self, explain: Callable[[np.ndarray, str], np.ndarray] | None = None, sample_bits: int = FULL_BITS):
         """Start an empty picture.
 
         Args:
             explain: returns the heat map of an image for a label, see `HeatMaps`; None for no heat maps.
+            sample_bits: see `open_photo`.
         """
-        self.explain = explain
+        self.explain, self.sample_bits = explain, sample_bits
         self.shown: list[Captioned] = []
         self.photos = self.left_out = 0
 
@@ -50,7 +51,7 @@ class AnswerSheet:
             self.left_out += 1
             return
         self.photos += 1
-        picture = _open_picture(source, image)
+        picture = _open_picture(source, image, self.sample_bits)
         self.shown.append((picture, _caption(answer)))
         if self.explain and answer.label is not None:
             heat_map = self.explain(image, answer.label)
@@ -65,14 +66,14 @@ class AnswerSheet:
         return f"Picture: {path}" + (f" (of the first {SHOWN} photos)" if self.left_out else "")
 
 
-def _open_picture(source: PhotoSource, image: np.ndarray) -> np.ndarray:
+def _open_picture(source: PhotoSource, image: np.ndarray, sample_bits: int) -> np.ndarray:
     """The photo in more detail than the network saw it."""
     if isinstance(source.content, np.ndarray):
         return source.content
     if source.content is None:
         return image
     try:
-        photo = open_photo(source.content, smallest=PIXELS)
+        photo = open_photo(source.content, PIXELS, sample_bits)
     except PhotoError:  # deleted since it was answered
         return image
     photo.thumbnail((PIXELS, PIXELS))

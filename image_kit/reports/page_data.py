@@ -9,7 +9,7 @@ import numpy as np
 
 from image_kit.answering import ComparedRuns, Scores
 from image_kit.datasets import ImageSet
-from image_kit.photos import Subset
+from image_kit.photos import FULL_BITS, Preprocessing, Subset
 from image_kit.reports.charts import Chart
 from image_kit.reports.thumbnails import Photo
 
@@ -48,7 +48,10 @@ class ScoredImages:
 def photo_of(images: ImageSet, index: int) -> Photo:
     """An image by its index: a photo's file, or the pixels of an image of an array."""
     name = images.names[index]
-    return Photo(name, Path(name) if isinstance(images.images, Subset) else images.images[index])
+    if not isinstance(images.images, Subset):
+        return Photo(name, images.images[index])
+    preprocessing = images.images.store.preprocessing
+    return Photo(name, Path(name), preprocessing.sample_bits if isinstance(preprocessing, Preprocessing) else FULL_BITS)
 
 
 @dataclass(frozen=True)

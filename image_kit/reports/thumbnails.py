@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from image_kit.photos import PhotoError, open_photo
+from image_kit.photos import FULL_BITS, PhotoError, open_photo
 
 SIDE = 120  # pixels of the longer side: sharp at the 96 CSS pixels that a page shows, and 3 kB as a JPEG
 QUALITY = 72  # of the JPEG
@@ -26,10 +26,12 @@ class Photo:
     Attributes:
         name: tells it apart from all others of the page, and is shown: a path, or the number of an image.
         source: a file, or uint8 (height, width, 1 or 3), 0..255.
+        sample_bits: of a file, see `open_photo`.
     """
 
     name: str
     source: Path | np.ndarray
+    sample_bits: int = FULL_BITS
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,16 @@ class Thumbnails:
 
 def _try_to_make(photo: Photo) -> Thumbnail | None:
     try:
-        return make_thumbnail(photo.source)
+        return make_thumbnail(photo.source, photo.sample_bits)
     except PhotoError:
         return None
 
 
-def make_thumbnail(source: Path | np.ndarray) -> Thumbnail:
+def make_thumbnail(source: Path | np.ndarray, sample_bits: int = FULL_BITS) -> Thumbnail:
     """A thumbnail, upright as a viewer shows the photo.
 
     Args:
-        source: a file, or uint8 (height, width, 1 or 3).
+        source, sample_bits: see `Photo`.
 
     Raises:
         PhotoError: see `open_photo`.
@@ -99,7 +101,7 @@ def make_thumbnail(source: Path | np.ndarray) -> Thumbnail:
         pixels = source[..., 0] if source.shape[-1] == 1 else source
         image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
     else:
-        image = open_photo(source, smallest=SIDE)
+        image = open_photo(source, SIDE, sample_bits)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     written = io.BytesIO()
     image.save(written, "JPEG", quality=QUALITY)
