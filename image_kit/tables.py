@@ -57,6 +57,25 @@ def file_name(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
 
 
+def visible_spelling(name: str) -> str:
+    """The same for names that differ only in capitals, in spaces or dots at the end, or in what is invisible."""
+    letters = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc"))
+    return " ".join(letters.casefold().split()).rstrip(" .")
+
+
+def tell_apart(name: str, others: Iterable[str]) -> str:
+    """A name that is not among others, for a message; with the one that it is almost, if there is such."""
+    wanted = visible_spelling(name)
+    almost = next((other for other in others if visible_spelling(other) == wanted), None)
+    return name if almost is None else f"'{_with_invisible(name)}' (there is '{_with_invisible(almost)}')"
+
+
+def _with_invisible(name: str) -> str:
+    """The name with what is not seen as \\u200b or \\xa0."""
+    is_seen = {letter: letter == " " or unicodedata.category(letter) not in ("Cf", "Cc", "Zs") for letter in name}
+    return "".join(letter if is_seen[letter] else ascii(letter)[1:-1] for letter in name)
+
+
 def refuse_other_text(csv_path: Path | str, unknown: Iterable[str]) -> None:
     """Raise UserError if names that are not found have bytes that are not UTF-8: the table is in another encoding."""
     if any("\udc80" <= letter <= "\udcff" for name in unknown for letter in name):

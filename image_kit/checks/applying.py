@@ -11,7 +11,7 @@ from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
 from image_kit.files import free_paths, new_folder
 from image_kit.photos import scan_folder
-from image_kit.tables import file_name, refuse_other_text
+from image_kit.tables import file_name, refuse_other_text, tell_apart
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_nam
     refuse_other_text("the table of findings", (name for name in accepted.moved.values() if name not in class_names))
     for file in listed:
         if file not in files:
-            raise UserError(f"{file}: is not in {folder}; it was moved or deleted since the check, so check again")
+            was = "it was moved or deleted since the check, so check again"
+            raise UserError(f"{tell_apart(file, files)}: is not in {folder}; {was}")
     for file, class_name in accepted.moved.items():
         if class_name not in class_names:
             known = ", ".join(class_names[:5]) + ", ..." * (len(class_names) > 5)

@@ -10,7 +10,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.photos import is_photo_name
-from image_kit.tables import file_name, read_table, refuse_other_text
+from image_kit.tables import file_name, read_table, refuse_other_text, tell_apart
 
 
 def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path]) -> list[str]:
@@ -40,16 +40,18 @@ def read_groups(csv_path: Path | str, folder: Path | str, paths: Sequence[Path])
     files = [file_name(path.relative_to(folder).as_posix()) for path in paths]
     present = set(files)
     refuse_other_text(csv_path, (file for file in group_of if file not in present))
-    _refuse(csv_path, "not in", folder, [file for file in group_of if file not in present])
-    _refuse(csv_path, "missing, though in", folder, [file for file in files if file not in group_of])
+    unknown = [file for file in group_of if file not in present]
+    _refuse(csv_path, "not in", folder, unknown, tell_apart(unknown[0], files) if unknown else "")
+    missing = [file for file in files if file not in group_of]
+    _refuse(csv_path, "missing, though in", folder, missing, missing[0] if missing else "")
     return [group_of[file] for file in files]
 
 
-def _refuse(csv_path: Path | str, what: str, folder: Path | str, files: list[str]) -> None:
+def _refuse(csv_path: Path | str, what: str, folder: Path | str, files: list[str], first: str) -> None:
     if files:
         photos = "1 photo is" if len(files) == 1 else f"{len(files)} photos are"
         raise UserError(
-            f"{csv_path}: {photos} {what} {folder}: {files[0]}{' and others' * (len(files) > 1)}; "
+            f"{csv_path}: {photos} {what} {folder}: {first}{' and others' * (len(files) > 1)}; "
             "each photo of the folder needs one row, file and group, and no other file may have one"
         )
 

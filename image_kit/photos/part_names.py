@@ -6,6 +6,7 @@ import sys
 import unicodedata
 
 from image_kit.errors import UserError
+from image_kit.tables import visible_spelling
 
 # The project's name for each part of a data set -> the words that people use for it.
 PART_NAMES = {
@@ -67,8 +68,7 @@ def refuse_look_alike_names(where: object, names: list[str]) -> None:
     """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible."""
     first: dict[str, str] = {}
     for name in names:
-        visible = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc"))
-        other = first.setdefault(" ".join(visible.casefold().split()).rstrip(" ."), name)
+        other = first.setdefault(visible_spelling(name), name)
         if other != name:
             raise UserError(
                 f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "

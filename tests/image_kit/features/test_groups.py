@@ -49,6 +49,8 @@ def test_groups_are_read_in_the_order_of_the_photos(tmp_path, content):
     ("content", "message"),
     [
         (ROWS + "dog/x.jpg,ben\n", r"1 photo is not in .*photos: dog/x\.jpg; each photo"),
+        (ROWS + "Dog/É.jpg,ben\n", r"1 photo is not in .*photos: 'Dog/É\.jpg' \(there is 'dog/é\.jpg'\); each photo"),
+        (ROWS + "cat/a\u200b.jpg,ben\n", r": 'cat/a\\u200b\.jpg' \(there is 'cat/a\.jpg'\); each photo"),
         (ROWS + "dog/x.jpg,ben\ndog/y.jpg,ben\n", r"2 photos are not in .*photos: dog/x\.jpg and others;"),
         ("cat/a.jpg,anna\n", r"2 photos are missing, though in .*photos: cat/b, c\.png and others;"),
         ("", "3 photos are missing"),
