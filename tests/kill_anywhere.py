@@ -33,7 +33,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # since it is run as a script
 
-from tests.fixtures.results import Failure, compare, files_of, is_temporary, refuse_half  # noqa: E402
+from tests.fixtures.results import Failure, compare, files_of, is_temporary, refuse_half, temporary_ones  # noqa: E402
 
 CALLS = ("write", "pwrite64", "fsync", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "mkdir", "rmdir")
 TIMEOUT_SECONDS = 300  # for one command on a busy machine
@@ -229,9 +229,7 @@ class Killing:
             if path.parts[0] != "tmp" and not is_temporary(path):
                 refuse_half(self.scene.top / path, [whole.before / path, whole.after / path])
         self.finish(job)
-        left = [path for path in files_of(self.scene.top) if is_temporary(path) or path.parts[0] == "tmp"]
-        # onnxruntime leaves a file of its own in any case.
-        if left := [path for path in left if not (whole.after / path).exists()]:
+        if left := [*temporary_ones(self.scene.top), *files_of(self.scene.top / "tmp")]:
             raise Failure(f"left behind: {', '.join(map(str, left[:5]))}")
         compare(self.scene.top, whole.after, job.numbered)
 

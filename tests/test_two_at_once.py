@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.fixtures.results import compare, files_of, is_temporary, read_shard, refuse_half, results_of
+from tests.fixtures.results import compare, files_of, read_shard, refuse_half, results_of, temporary_ones
 from tests.kill_anywhere import JOBS, Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="start_new_session")]
@@ -35,8 +35,8 @@ def together(scene, *commands):
         process.stdin.write("go\n")
         process.stdin.flush()
     said = [process.communicate(timeout=300)[1] for process in processes]
+    assert temporary_ones(scene.top) == []
     for path in files_of(scene.top):
-        assert not is_temporary(path), path
         if path.parts[0] != "tmp":
             refuse_half(scene.top / path, [scene.base / "whole" / path])
     return [process.returncode for process in processes], said
