@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from tests.fixtures.results import compare, files_of, read_shard, refuse_half, results_of, temporary_ones
-from tests.kill_anywhere import JOBS, Scene
+from tests.fixtures.scene import Scene
+from tests.kill_anywhere import JOBS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="start_new_session")]
 ROUNDS = 20
