@@ -136,7 +136,9 @@ class Killing:
         status, said = self.scene.run(job.command, *(("strace", *STRACE, "-y", "-o", str(log)) if traces else ()))
         if status != job.status:
             raise Failure(f"ends with status {status}: {said[-500:]}")
-        seconds, calls = time.monotonic() - began, read_calls(log, self.scene.top) if traces else []
+        seconds, calls = time.monotonic() - began, []
+        if traces:
+            calls = calls_in(log.read_text(encoding="utf-8", errors="replace"), self.scene.top)
         return Undisturbed(before, self.scene.keep(f"after-{name}"), seconds, calls)
 
     def kill(self, name: str, rng: np.random.Generator) -> str:
@@ -188,16 +190,17 @@ class Killing:
             raise Failure(f"run again, it ends with status {status}: {said[-500:]}")
 
 
-STRACE = ("-f", "--seccomp-bpf", "-qq", "-e", f"trace={','.join(CALLS)}", "-e", "signal=none")
+# The first execve of a log is the command's own.
+STRACE = ("-f", "--seccomp-bpf", "-qq", "-e", f"trace=execve,{','.join(CALLS)}", "-e", "signal=none")
 
 
-def read_calls(log: Path, top: Path) -> list[tuple[str, int]]:
-    """The calls of strace's log by the first thread that change a file below `top`, or one by a relative path."""
+def calls_in(log: str, top: Path) -> list[tuple[str, int]]:
+    """The calls in strace's log by the first thread that change a file below `top`, or one by a relative path."""
     found, counts, main = [], Counter(), None
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in log.splitlines():
         process, _, call = line.partition(" ")
-        main = main or process
         name = call.strip().partition("(")[0]
+        main = main or (process if name == "execve" else None)
         if process == main and name in CALLS:
             counts[name] += 1
             if str(top) in call or re.match(r'\w+\("[^/]', call.strip()):
