@@ -24,9 +24,11 @@ from image_kit.training import (
     SeedRuns,
     Settings,
     WorkerRunFolder,
+    absolute_backbone,
     check_new_name,
     complete,
     find_data,
+    find_inputs,
     how_to_go_on,
     keep_all_features,
     prepare_runs,
@@ -108,8 +110,7 @@ def main() -> None:
     if args.seeds is not None or (args.resume and SeedRuns.is_at(args.resume)):
         return train_seeds(args, cluster)
     if args.resume:
-        folder = WorkerRunFolder(args.resume) if is_worker else reopen(args)
-        settings = None if is_worker else folder.read_settings()
+        folder, settings = (WorkerRunFolder(args.resume), None) if is_worker else reopen(args)
     else:
         folder, settings = None, new_settings(args, is_worker)
     if settings and settings.recipe.backbone and not cluster:
@@ -122,7 +123,7 @@ def main() -> None:
     distribution = start_tensorflow(args, cluster)
     if args.resume:
         # Of several machines only the chief has the folder, and sends its settings.
-        settings = folder.read_settings(distribution.from_chief(folder.settings_text()))
+        settings = folder.read_settings(distribution.from_chief(settings.to_text() if settings else ""))
     train_one(args, settings, folder, distribution)
 
 
@@ -141,6 +142,8 @@ def train_one(
     run = prepare_runs(settings, NETWORKS, preset_of(settings), distribution, folder)(settings)
     # The folder is made after the model is built, so that an error before leaves no empty one.
     run.build(lambda: folder or new_folder(args, settings, is_worker))
+    if folder:
+        folder.write_settings(settings)  # not before: a place with other photos would be kept
     with telling_how_to_go_on(lambda: how_to_go_on(run, distribution)):
         scores = complete(run, args.device, distribution)
     if not is_worker:
@@ -157,7 +160,7 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
         raise UserError(f"--epochs: the seeds of {args.resume} are to train alike; leave it out, or start a new run")
     seeds = SeedRuns.open(args.resume) if args.resume else SeedRuns.plan(new_settings(args, False), args.seeds)
     if args.resume:
-        seeds.settings = [find_data(each, args.resume, args.name, args.data_dir) for each in seeds.settings]
+        seeds.settings = [find_again(args, each) for each in seeds.settings]
     first = seeds.settings[0]
     with telling_how_to_go_on(seeds.how_to_go_on):
         if unfinished := seeds.unfinished():
@@ -167,8 +170,9 @@ def train_seeds(args: argparse.Namespace, cluster: Cluster | None) -> None:
             say(f"Seed {settings.recipe.seed}, one of {len(seeds.settings)}:")
             start_afresh()
             run = start(settings)
-            seeds.refuse_changed_photos(run.data)
+            seeds.refuse_changes(run)
             run.build(lambda each=settings: seeds.open_run(each, lambda fill: new_folder(args, first, False, fill)))
+            run.folder.write_settings(settings)  # which may name another place than before
             for name, scores in complete(run, args.device, distribution).items():
                 say(f"Seed {settings.recipe.seed}: {name}: {scores.sentence()}")
         summary = seeds.summarize()
@@ -219,7 +223,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
         recipe = replace(recipe, epochs=DEMO_EPOCHS)
     return Settings(
         name,
-        recipe,
+        replace(recipe, backbone=absolute_backbone(recipe.backbone)),
         folder=str(photos.resolve()) if photos else None,
         is_demo=is_demo,
         data_dir=str(Path(args.data_dir).resolve()) if args.data_dir else None,
@@ -255,24 +259,29 @@ def new_folder(
 def check_resume_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Raise UserError on options that cannot change when a run is resumed."""
     others = {name for name, value in vars(args).items() if value != parser.get_default(name)}
-    if others - {"resume", "epochs", "device", "name", "data_dir"}:
+    if others - {"resume", "epochs", "device", "name", "data_dir", "groups", "backbone"}:
         raise UserError(
             "--resume: continues with the run's own settings; only --epochs and --device may be given with it, and "
-            "where its data are now: FOLDER or --data-dir"
+            "where its data are now: FOLDER or --data-dir, --groups, --backbone"
         )
 
 
-def reopen(args: argparse.Namespace) -> RunFolder:
-    """The folder of the run to resume. Its settings.json gets the --epochs that were given."""
+def reopen(args: argparse.Namespace) -> tuple[RunFolder, Settings]:
+    """The folder of the run to resume, and its settings with what is given anew. Nothing is written yet."""
     folder = RunFolder.open(args.resume)
-    settings = folder.read_settings()
-    if settings.recipe.backbone and not settings.recipe.fine_tune:
-        options.check_head_options(args, fits_head=True)
-    settings = find_data(settings, args.resume, args.name, args.data_dir)
-    before, settings = settings.recipe, replace(settings, recipe=options.resolve(args, settings.recipe))
+    settings = find_again(args, folder.read_settings())
+    before = settings.recipe
+    settings = replace(settings, recipe=replace(options.resolve(args, before), backbone=before.backbone))
     folder.refuse_to_resume(before, settings.recipe)
-    folder.write_settings(settings)
-    return folder
+    return folder, settings
+
+
+def find_again(args: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings of a run to resume, with the places where its data, groups and backbone are now."""
+    if not settings.recipe.fine_tune:
+        options.check_head_options(args, fits_head=bool(settings.recipe.backbone))
+    settings = find_data(settings, args.resume, args.name, args.data_dir)
+    return find_inputs(settings, args.resume, args.groups, args.backbone)
 
 
 def print_scores(scores: dict[str, "Scores"], settings: Settings, folder: RunFolder) -> None:

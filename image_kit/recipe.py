@@ -12,6 +12,7 @@ MAX_SIDE = 2048  # pixels: far more than these networks can use, and the largest
 MAX_RANGE = 1e6  # degrees, pixels or factors: beyond any use, and far from overflow
 LARGEST_SEED = 2**32 - 1  # NumPy's and Keras's limit
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+BACKBONE_FILES = (".keras", ".h5")  # suffixes of files that --backbone takes
 # Fields that describe a preset. A run does not record them, because it may differ from the preset.
 DESCRIPTIVE = ("source", "parameters", "class_names_of_old_weights", "measured", "minutes")
 

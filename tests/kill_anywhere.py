@@ -2,6 +2,7 @@
 
     python tests/kill_anywhere.py --kills 100 --seed 1
     python tests/kill_anywhere.py --kills 5 --jobs split check --keep failed/
+    python tests/kill_anywhere.py --each rename link --jobs head check evaluate
 
 Half of the kills come after a random time, the others at a random system call that writes, syncs, renames, links or
 removes a file, by strace; without strace all come after a random time. Then, at once: no file under a final name is
@@ -14,7 +15,6 @@ and report.html. Compared by content: shards of features, whose files have rando
 """
 
 import argparse
-import os
 import re
 import shutil
 import signal
@@ -23,20 +23,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # since it is run as a script
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # since it is run as a script
 
-from tests.fixtures.results import Failure, compare, files_of, is_temporary, refuse_half  # noqa: E402
+from tests.fixtures.results import Failure, compare, files_of, is_temporary, refuse_half, temporary_ones
+from tests.fixtures.scene import Scene
 
 CALLS = ("write", "pwrite64", "fsync", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "mkdir", "rmdir")
-TIMEOUT_SECONDS = 300  # for one command on a busy machine
 NEW_PHOTOS = ("new/cats/0.png", "new/dogs/0.png")
 NETWORK = ("--preset", "elephants_cars", "--image-size", "24", "--batch-size", "8", "--epochs", "3", "--device", "cpu")
 
@@ -100,68 +99,8 @@ QUICK = (
 )  # without TensorFlow, seconds each
 
 
-def draw_photos(folder: Path) -> None:
-    """24 photos of two classes to train on, and 8 others."""
-    for number, (part, name, index) in enumerate(
-        (part, name, index)
-        for part, count in (("photos", 12), ("new", 4))
-        for name in ("cats", "dogs")
-        for index in range(count)
-    ):
-        pixels = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
-        pixels[..., 0] = pixels[..., 0] // 2 + 127 * (name == "cats")
-        path = folder / part / name / f"{index}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-
-
 # All jobs once, then again those whose share is not used up.
 ORDER = [name for number in range(100) for name, job in JOBS.items() if number < job.share]
-
-
-class Scene:
-    """A folder in which commands run, always at the same path, since some results tell it.
-
-    Attributes:
-        folder: the commands' own, with the cache and the system's temporary folder beside it.
-    """
-
-    def __init__(self, base: Path):
-        self.base, self.top = base, base / "scene"
-        self.folder = self.top / "work"
-
-    def restore(self, state: Path | None) -> None:
-        """Bring back a state that `keep` has kept; None is the beginning."""
-        shutil.rmtree(self.top, ignore_errors=True)
-        if state:
-            shutil.copytree(state, self.top, symlinks=True)
-        else:
-            for name in ("work", "cache", "tmp"):
-                (self.top / name).mkdir(parents=True)
-            draw_photos(self.folder)
-
-    def keep(self, name: str) -> Path:
-        """Copy what is there now."""
-        shutil.copytree(self.top, self.base / name, symlinks=True)
-        return self.base / name
-
-    def start(self, command: tuple[str, ...], *prefix: str) -> subprocess.Popen:
-        """Start a command of the kit, behind `prefix`."""
-        variables = {
-            **os.environ,
-            "IMAGE_CLASSIFICATION_KIT_CACHE": str(self.top / "cache"),
-            "TMPDIR": str(self.top / "tmp"),
-            "CUDA_VISIBLE_DEVICES": "-1",
-        }
-        whole = [*prefix, sys.executable, str(ROOT / command[0]), *command[1:]]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(whole, cwd=self.folder, env=variables, text=True, start_new_session=True, **pipes)
-
-    def run(self, command: tuple[str, ...], *prefix: str) -> tuple[int, str]:
-        """Its exit status and what it said on stderr."""
-        process = self.start(command, *prefix)
-        _, said = process.communicate(timeout=TIMEOUT_SECONDS)
-        return process.returncode, said
 
 
 @dataclass(frozen=True)
@@ -197,31 +136,38 @@ class Killing:
         status, said = self.scene.run(job.command, *(("strace", *STRACE, "-y", "-o", str(log)) if traces else ()))
         if status != job.status:
             raise Failure(f"ends with status {status}: {said[-500:]}")
-        seconds, calls = time.monotonic() - began, read_calls(log, self.scene.top) if traces else []
+        seconds, calls = time.monotonic() - began, []
+        if traces:
+            calls = calls_in(log.read_text(encoding="utf-8", errors="replace"), self.scene.top)
         return Undisturbed(before, self.scene.keep(f"after-{name}"), seconds, calls)
 
     def kill(self, name: str, rng: np.random.Generator) -> str:
-        """Kill a job once, look, run it again, and compare. Returns the moment; raises Failure."""
+        """Kill a job once at a random moment, look, run it again, and compare. Returns the moment; raises Failure."""
+        whole = self.undisturbed(name)
+        if whole.calls and rng.random() < 0.5:
+            return self.kill_at(name, whole.calls[int(rng.integers(len(whole.calls)))])
+        return self.kill_at(name, rng.uniform(0.1, 1) * whole.seconds)
+
+    def kill_at(self, name: str, moment: tuple[str, int] | float) -> str:
+        """As `kill`, at a system call (its name; the how many-th of this name) or after a time in seconds."""
         job, whole = JOBS[name], self.undisturbed(name)
         self.scene.restore(whole.before)
-        if whole.calls and rng.random() < 0.5:
-            call, number = whole.calls[int(rng.integers(len(whole.calls)))]
-            moment = f"{call} {number}"
-            self.scene.run(job.command, "strace", *STRACE, "-e", f"inject={call}:signal=KILL:when={number}")
+        if isinstance(moment, tuple):
+            told = f"{moment[0]} {moment[1]}"
+            self.scene.run(job.command, "strace", *STRACE, "-e", f"inject={moment[0]}:signal=KILL:when={moment[1]}")
         else:
-            seconds = rng.uniform(0.1, 1) * whole.seconds
-            moment = f"after {seconds:.2f} s"
+            told = f"after {moment:.2f} s"
             process = self.scene.start(job.command)
             try:
-                process.communicate(timeout=seconds)
+                process.communicate(timeout=moment)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
         try:
             self.judge(job, whole)
         except Failure as failure:
-            raise Failure(f"{moment}: {failure}") from None
-        return moment
+            raise Failure(f"{told}: {failure}") from None
+        return told
 
     def judge(self, job: Job, whole: Undisturbed) -> None:
         """Look for half-written files, run the job again, and compare."""
@@ -229,9 +175,7 @@ class Killing:
             if path.parts[0] != "tmp" and not is_temporary(path):
                 refuse_half(self.scene.top / path, [whole.before / path, whole.after / path])
         self.finish(job)
-        left = [path for path in files_of(self.scene.top) if is_temporary(path) or path.parts[0] == "tmp"]
-        # onnxruntime leaves a file of its own in any case.
-        if left := [path for path in left if not (whole.after / path).exists()]:
+        if left := [*temporary_ones(self.scene.top), *files_of(self.scene.top / "tmp")]:
             raise Failure(f"left behind: {', '.join(map(str, left[:5]))}")
         compare(self.scene.top, whole.after, job.numbered)
 
@@ -246,16 +190,17 @@ class Killing:
             raise Failure(f"run again, it ends with status {status}: {said[-500:]}")
 
 
-STRACE = ("-f", "--seccomp-bpf", "-qq", "-e", f"trace={','.join(CALLS)}", "-e", "signal=none")
+# The first execve of a log is the command's own.
+STRACE = ("-f", "--seccomp-bpf", "-qq", "-e", f"trace=execve,{','.join(CALLS)}", "-e", "signal=none")
 
 
-def read_calls(log: Path, top: Path) -> list[tuple[str, int]]:
-    """The calls of strace's log by the first thread that change a file below `top`, or one by a relative path."""
+def calls_in(log: str, top: Path) -> list[tuple[str, int]]:
+    """The calls in strace's log by the first thread that change a file below `top`, or one by a relative path."""
     found, counts, main = [], Counter(), None
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in log.splitlines():
         process, _, call = line.partition(" ")
-        main = main or process
         name = call.strip().partition("(")[0]
+        main = main or (process if name == "execve" else None)
         if process == main and name in CALLS:
             counts[name] += 1
             if str(top) in call or re.match(r'\w+\("[^/]', call.strip()):
@@ -270,24 +215,38 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--first", type=int, default=0, help="the first kill (default: 0)")
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=ORDER, help="default: all, by their shares")
+    parser.add_argument("--each", nargs="+", choices=CALLS, help="kill at each call of this kind, none at random")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for what kills have broken")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes
-    broken = 0
+    broken = count = 0
     with tempfile.TemporaryDirectory() as base:
         killing = Killing(Path(base))
-        for number in range(args.first, args.kills):
-            name = args.jobs[number % len(args.jobs)]
+        for number, name, kill in plan_kills(killing, args):
             try:
-                outcome = killing.kill(name, np.random.default_rng([args.seed, number]))
+                outcome = kill()
             except Failure as failure:
                 broken += 1
                 outcome = f"BROKEN {failure}"
                 if args.keep:
                     shutil.copytree(killing.scene.base, args.keep / f"{number}-{name}", symlinks=True)
+            count += 1
             print(f"kill {number} {name}: {outcome}", flush=True)
-    print(f"{args.kills - args.first} kills, {broken} broken")
+    print(f"{count} kills, {broken} broken")
     sys.exit(bool(broken))
+
+
+def plan_kills(killing: Killing, args: argparse.Namespace) -> Iterator[tuple[int, str, Callable[[], str]]]:
+    """Number, job and the kill itself."""
+    if args.each:
+        moments = ((name, at) for name in dict.fromkeys(args.jobs) for at in killing.undisturbed(name).calls)
+        for number, (name, at) in enumerate((name, at) for name, at in moments if at[0] in args.each):
+            if number >= args.first:
+                yield number, name, partial(killing.kill_at, name, at)
+        return
+    for number in range(args.first, args.kills):
+        name = args.jobs[number % len(args.jobs)]
+        yield number, name, partial(killing.kill, name, np.random.default_rng([args.seed, number]))
 
 
 if __name__ == "__main__":

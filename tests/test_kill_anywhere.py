@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from tests.fixtures.results import Failure, compare, refuse_half, results_of
-from tests.kill_anywhere import JOBS, ORDER, Killing
+from tests.kill_anywhere import JOBS, ORDER, Killing, calls_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals")]
 
@@ -19,6 +20,18 @@ def test_a_few_kills(tmp_path, name, kills):
     killing = Killing(tmp_path)
     for number in range(kills):
         killing.kill(name, np.random.default_rng([2, number]))
+
+
+def test_calls_are_those_of_the_first_thread_and_change_a_file_of_ours():
+    log = """
+12 execve("/bin/python", ["python"], 0x7f /* 9 vars */) = 0
+13 write(2</dev/pts/1>, ""..., 5) = 5
+12 write(3</top/a>, ""..., 5) = 5
+12 rename("/elsewhere/a", "/elsewhere/b") = 0
+12 rename("runs/a", "runs/b") = 0
+13 rename("x", "y") = 0
+"""
+    assert calls_in(log.strip(), Path("/top")) == [("write", 1), ("rename", 2)]
 
 
 @pytest.mark.nightly

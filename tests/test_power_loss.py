@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from tests.fixtures.disk_log import STRACE, Disk, faults_after_power_failures
-from tests.kill_anywhere import JOBS, QUICK, Scene
+from tests.fixtures.scene import Scene
+from tests.kill_anywhere import JOBS, QUICK
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")]
 

@@ -304,7 +304,7 @@ def test_only_a_run_scored_after_its_last_epoch_is_complete(tmp_path, monkeypatc
         with pytest.raises(UserError, match="--resume: runs/a is complete with 2 epochs; add --epochs with a larger"):
             train.reopen(args)
     else:
-        assert len(train.reopen(args).history) == trained
+        assert len(train.reopen(args)[0].history) == trained
 
 
 def test_a_run_finds_its_data_set_from_any_folder(tmp_path, monkeypatch):
@@ -317,11 +317,14 @@ def test_a_run_finds_its_data_set_from_any_folder(tmp_path, monkeypatch):
     run.write_settings(settings)
     monkeypatch.chdir(tmp_path / "other")
     resume = ["--resume", str(tmp_path / "runs/a")]
-    assert train.reopen(parse(resume)).read_settings().data_dir == str(tmp_path / "sets")
+    assert train.reopen(parse(resume))[1].data_dir == str(tmp_path / "sets")
     (tmp_path / "sets").rename(tmp_path / "moved")
     with pytest.raises(UserError, match="--data-dir: sets is not a folder"):
         train.reopen(parse([*resume, "--data-dir", "sets"]))
-    assert train.reopen(parse([*resume, "--data-dir", "../moved"])).read_settings().data_dir == str(tmp_path / "moved")
+    assert train.reopen(parse([*resume, "--data-dir", "../moved"]))[1].data_dir == str(tmp_path / "moved")
+    assert (
+        RunFolder(tmp_path / "runs/a").read_settings().data_dir == settings.data_dir
+    )  # until the run is built on what is there
     with pytest.raises(UserError, match=r"photos: .*/runs/a was trained on mnist, not on a folder; leave it out"):
         train.reopen(parse([*resume, "photos"]))
 
@@ -335,7 +338,7 @@ def test_a_cosine_has_the_length_that_it_began_with(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="--epochs: runs/a lowers its learning rate to 0 at the end of epoch 4, so it"):
         train.reopen(parse(["--resume", "runs/a", "--epochs", "6"]))
     assert run.file("settings.json").read_bytes() == before
-    assert train.reopen(parse(["--resume", "runs/a", "--epochs", "4"])).path == run.path
+    assert train.reopen(parse(["--resume", "runs/a", "--epochs", "4"]))[0].path == run.path
 
 
 @pytest.mark.slow

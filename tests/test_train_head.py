@@ -74,7 +74,7 @@ def test_metrics_settings_and_answers_agree(heads):
     settings = json.loads((run / "settings.json").read_text())
     assert (settings["recipe"]["backbone"], settings["recipe"]["class_weights"]) == ("lite0", "balanced")
     environment = json.loads((run / "environment.json").read_text())
-    assert environment.keys() == {"backbone", "platform", "versions", "git"}
+    assert environment.keys() == {"backbone", "began_with", "platform", "versions", "git"}
     assert environment["versions"].keys() >= {"ai-edge-litert", "numpy"}
 
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from tests.fixtures.results import compare, files_of, is_temporary, read_shard, refuse_half, results_of
-from tests.kill_anywhere import JOBS, Scene
+from tests.fixtures.results import compare, files_of, read_shard, refuse_half, results_of, temporary_ones
+from tests.fixtures.scene import Scene
+from tests.kill_anywhere import JOBS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="start_new_session")]
 ROUNDS = 20
@@ -35,8 +36,8 @@ def together(scene, *commands):
         process.stdin.write("go\n")
         process.stdin.flush()
     said = [process.communicate(timeout=300)[1] for process in processes]
+    assert temporary_ones(scene.top) == []
     for path in files_of(scene.top):
-        assert not is_temporary(path), path
         if path.parts[0] != "tmp":
             refuse_half(scene.top / path, [scene.base / "whole" / path])
     return [process.returncode for process in processes], said

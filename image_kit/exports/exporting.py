@@ -17,7 +17,7 @@ from image_kit.exports.formats import Facts, Format
 from image_kit.exports.proof import Proof, Reference, prove, versions_of
 from image_kit.exports.source import Source
 from image_kit.json_files import read_json
-from image_kit.leftovers import temporary_name
+from image_kit.leftovers import remove_leftovers, temporary_name
 
 EXPORT = "export.json"
 TEMPLATES = Path(__file__).with_name("templates")
@@ -27,6 +27,7 @@ def refuse_existing(output: Path, chosen: Format, source: Source, is_forced: boo
     """Raise UserError if an export would replace something that the user may want to keep."""
     if is_forced:
         return
+    remove_leftovers(output.parent)  # of a command that was killed when all was in its place
     if os.path.lexists(output):
         raise UserError(f"{output}: exists; add --force to replace it, or choose another name with --output")
     if chosen.is_described and _is_of_others(output.parent, source):

@@ -1,6 +1,7 @@
 """A run as one .onnx file, written from plain data without TensorFlow: pixels in, probabilities out."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,8 @@ def _write_head(graph: OnnxGraph, source: Source, output: str) -> str:
 
 def answer(path: Path, images: np.ndarray) -> np.ndarray:
     """Probabilities by onnxruntime, float32 (n, classes), of uint8 images (n, height, width, channels), at least 1."""
+    # It would send figures about its use to its makers, and leave a file .ses among the temporary ones.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # an extra, as above
 
     options = onnxruntime.SessionOptions()

@@ -9,6 +9,7 @@ from image_kit.features.applications import APPLICATIONS, load_application
 from image_kit.features.backbone import Backbone, identify
 from image_kit.features.efficientnet_lite import VARIANTS, convert
 from image_kit.features.torch_file import read_torch_file
+from image_kit.recipe import BACKBONE_FILES
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def load_backbone(choice: str) -> Backbone:
     """
     if choice.lower() in PACKAGES:
         return _load_lite(choice.lower())
-    if Path(choice).suffix in (".keras", ".h5"):
+    if Path(choice).suffix in BACKBONE_FILES:
         from image_kit.features.keras_files import load_keras_file  # imports h5py, 0.1 s that Lite does not need
 
         return load_keras_file(Path(choice))

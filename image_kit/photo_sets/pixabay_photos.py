@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_kit.durable import is_name_of_windows
+from image_kit.durable import is_name_of_windows, sync
 from image_kit.errors import UserError
 from image_kit.photo_sets.pixabay import MAX_HITS, PAGE_SIZE, DownloadError, PixabayClient, write_file
 from image_kit.photos import PhotoError, open_photo
@@ -87,9 +87,12 @@ class Record:
         author = " ".join(hit["user"].split())
         with self._path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            if file.tell() == 0:
+            if is_new := file.tell() == 0:
                 writer.writerow(CSV_FIELDS)
             writer.writerow([class_name, f"{class_name}/{file_name}", hit["pageURL"], author, hit["id"]])
+        sync(self._path)
+        if is_new:
+            sync(self._path.parent)
 
 
 def download_photos(client: PixabayClient, query: str, count: int, output: Path) -> Download:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.files import write_new
+from image_kit.leftovers import remove_leftovers
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
 from image_kit.retries import read_again
 from image_kit.terminal import SomeMessages, name_some, progress
@@ -192,6 +193,8 @@ def _hash_output(output: Path) -> dict[str, list[Path]]:
     found = defaultdict(list)
     if output.exists():
         paths = [path for photos in list_classes(output).values() for path in photos]
+        for folder in {path.parent for path in paths}:  # to a complete one nothing is copied, so nobody else does it
+            remove_leftovers(folder)
         hashes = progress(threads().map(_hash_file, paths), total=len(paths), label="reading the output")
         for path, digest in zip(paths, hashes, strict=True):
             found[digest].append(path)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from image_kit.training.head_run import HeadRun as HeadRun
     from image_kit.training.network import make_model as make_model, make_variables as make_variables
     from image_kit.training.preparation import (
+        absolute_backbone as absolute_backbone,
         complete as complete,
         find_data as find_data,
+        find_inputs as find_inputs,
         how_to_go_on as how_to_go_on,
         keep_all_features as keep_all_features,
         prepare_runs as prepare_runs,
@@ -53,7 +55,7 @@ __getattr__ = lazy_names(
         "head_data": "HeadData keep_features load_head_data",
         "head_run": "HeadRun",
         "network": "make_model make_variables",
-        "preparation": "complete find_data how_to_go_on keep_all_features prepare_runs",
+        "preparation": "absolute_backbone complete find_data find_inputs how_to_go_on keep_all_features prepare_runs",
         "run": "Run",
         "run_list": "ListedRun describe_runs list_runs",
         "run_folder": "METRICS RunFolder WorkerRunFolder check_new_name",

@@ -23,7 +23,15 @@ from image_kit.training.finish import answering, finish_run
 from image_kit.training.head_run import HeadRun
 from image_kit.training.run import Run
 from image_kit.training.run_folder import RunFolder
-from image_kit.weights import BEST, Fallback, Network, Weights, build_with_weights, save_weights
+from image_kit.weights import (
+    BEST,
+    Fallback,
+    Network,
+    Weights,
+    build_with_weights,
+    read_description,
+    save_weights,
+)
 
 # Of the training photos' groups, one in six is held back to decide. The division belongs to the photos, not the seed.
 HELD_BACK = 6
@@ -33,6 +41,7 @@ START_STRENGTH = 1e-3
 # The fraction of the fine-tuned weights in the average. Clothing: .883 right instead of .882, log-loss .41 of .44.
 TUNED_FRACTION = 0.75
 AVERAGED = "tuned_fraction"  # in the metrics of weights that have been averaged
+TUNED = "fine_tuned"  # in the metrics of a head that was kept: how right the network was that it replaced
 AUTO_EPOCHS, AUTO_PATIENCE, AUTO_MINUTES = 12, 3, 15  # of --fine-tune auto: at most; without gain; at most
 
 
@@ -52,11 +61,11 @@ class FineTuning:
 
     Attributes:
         data: train, validation (the photos that are held back) and, if there is one, test.
-        frozen: how right the head that fine-tuning begins with is on the photos that are held back.
+        frozen: how right the head that fine-tuning begins with is on the photos that are held back, 0..1.
         tuned: the same of the best weights since (set by `train`).
     """
 
-    tuned: Scores
+    tuned: float
 
     def __init__(self, run: HeadRun, hardware: Hardware, distribution: Distribution = ALONE):
         self._run, self._hardware, self._distribution = run, hardware, distribution
@@ -89,6 +98,7 @@ class FineTuning:
         """
         settings = replace(self._run.settings, recipe=self._recipe())
         run = Run(settings, self.data, self._networks, self._hardware, self._distribution, self._run.preset)
+        run.began_with = self._run.began_with
         run.build(lambda: self._run.folder)
         run.fit()
         if self._distribution.is_chief:
@@ -106,6 +116,10 @@ class FineTuning:
     def _average(self, folder: RunFolder) -> None:
         """Replace the best weights by the average, unless an interrupted run has done so, and score them."""
         path, seen = folder.file(BEST), self.data.trained_on
+        description = read_description(path)
+        if description and TUNED in description.metrics:  # of a run that was killed after the head had replaced it
+            self.tuned = description.metrics[TUNED]
+            return
         best = KerasClassifier.load(path, Fallback())
         if AVERAGED not in best.description.metrics:
             shape, classes = self.data.preprocessing.image_shape, len(self.data.class_names)
@@ -116,34 +130,39 @@ class FineTuning:
             best.description = replace(best.description, metrics={AVERAGED: TUNED_FRACTION})
             save_weights(best.model, path, best.description, seen)
         with answering(best, path) as classifier:
-            self.tuned = score_images(classifier, self.data.parts["validation"])[1]
-        metrics = {"accuracy": self.tuned.accuracy, "loss": self.tuned.loss, AVERAGED: TUNED_FRACTION}
+            tuned = score_images(classifier, self.data.parts["validation"])[1]
+        self.tuned = tuned.accuracy
+        metrics = {"accuracy": tuned.accuracy, "loss": tuned.loss, AVERAGED: TUNED_FRACTION}
         save_weights(best.model, path, replace(best.description, metrics=metrics), seen)
 
     @property
     def is_better(self) -> bool:
         """Whether the fine-tuned network is kept."""
-        return self.tuned.accuracy > self.frozen
+        return self.tuned > self.frozen
 
     def sentence(self) -> str:
         """What the photos that were held back decided, in one line."""
         kept = "kept the fine-tuned network" if self.is_better else "kept the head on frozen features"
         return (
-            f"held back: {self.tuned.total:,} photos; frozen {100 * self.frozen:.1f} % right, fine-tuned "
-            f"{100 * self.tuned.accuracy:.1f} %: {kept}"
+            f"held back: {self._held_back:,} photos; frozen {100 * self.frozen:.1f} % right, fine-tuned "
+            f"{100 * self.tuned:.1f} %: {kept}"
         )
+
+    @property
+    def _held_back(self) -> int:
+        return len(self.data.parts["validation"].labels)
 
     def finish(self) -> dict[str, Scores]:
         """Finish the run with the network that is kept. Returns the scores as `HeadRun.finish` does."""
         say(self.sentence())
         facts: dict[str, Any] = {
-            "held_back": self.tuned.total,
+            "held_back": self._held_back,
             "frozen": self.frozen,
-            "fine_tuned": self.tuned.accuracy,
+            "fine_tuned": self.tuned,
         }
         facts["kept"] = "fine-tuned" if self.is_better else "frozen"
         if not self.is_better:
-            return self._run.finish({"fine_tuning": facts})
+            return self._run.finish({"fine_tuning": facts}, {TUNED: self.tuned})
         scores, cross_validation = self._run.write_cross_validation()
         settings, facts = replace(self._run.settings, recipe=self._recipe()), {"fine_tuning": facts}
         return scores | finish_run(self._run.folder, self.data, None, settings, {**cross_validation, **facts})

@@ -1,6 +1,7 @@
 """The photos of a run that fits a head: their features, labels, groups and parts."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class HeadData:
         features: float16 (n, d), of all photos of the folder, as the head gets them but for their length.
         labels: int32 (n,).
         groups: int (n,); photos of one group stay together, in the parts and in the folds.
+        groups_digest: of the groups that a file gives to photos, whatever their names and order; None without a file.
         parts: "train" and, if there is one, "test": indices of photos.
         images: the same parts as photos, for pictures and lists.
         notes: for the user: where the data came from, and what was left out.
@@ -64,6 +66,7 @@ class HeadData:
     look_alikes: dict[str, dict[str, str]]
     computed: int
     known: int
+    groups_digest: str | None = None
 
     @property
     def trained_on(self) -> np.ndarray:
@@ -163,7 +166,13 @@ def load_head_data(
         look_alikes={"test": look_alikes["test"]} if "test" in look_alikes else {},
         computed=found.computed,
         known=found.known,
+        groups_digest=_digest_of(names, found.hashes) if names else None,
     )
+
+
+def _digest_of(names: Sequence[str], hashes: Sequence[str | None]) -> str:
+    pairs = sorted([photo_hash or "", name] for photo_hash, name in zip(hashes, names, strict=True))
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
 def _divide(

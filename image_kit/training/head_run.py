@@ -25,9 +25,9 @@ from image_kit.reports import ScoredImages
 from image_kit.terminal import say
 from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
-from image_kit.training.run_folder import METRICS, RunFolder, versions
+from image_kit.training.run_folder import ENVIRONMENT, METRICS, RunFolder, versions
 from image_kit.training.run_report import write_run_report
-from image_kit.training.same_photos import refuse_changed_photos
+from image_kit.training.same_photos import BEGAN_WITH, refuse_changed_photos, refuse_other_inputs
 from image_kit.training.settings import Settings
 from image_kit.training.whole_network import HEAD, answering
 from image_kit.trust import (
@@ -41,7 +41,7 @@ from image_kit.trust import (
     to_probabilities,
     with_temperature,
 )
-from image_kit.weights import BEST, Description, save_network
+from image_kit.weights import BEST, LAST, Description, save_network
 
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.compute import Distribution
@@ -72,11 +72,18 @@ class HeadRun:
     def build(self, open_folder: Callable[[], RunFolder]) -> None:
         """Open the run folder. `open_folder` is called now, when nothing can be refused any more."""
         self.folder = open_folder()
-        best = self.folder.file(BEST)
-        if best.is_file() and not self.recipe.fine_tune:  # of a run that was killed just before its end
-            refuse_changed_photos(self.folder.path, best, self.data.trained_on, self.data.trained_names)
+        refuse_other_inputs(self.folder.path, self.folder.file(ENVIRONMENT), self.began_with)
+        for weights in map(self.folder.file, (BEST, LAST)):  # of a run that was killed later than that
+            if weights.is_file():
+                refuse_changed_photos(self.folder.path, weights, self.data.trained_on, self.data.trained_names)
         say(f"Writing to {self.folder.path}/")
-        self.folder.write_environment(backbone=f"{self.backbone.name}: {self.backbone.source}")
+        described = f"{self.backbone.name}: {self.backbone.source}"
+        self.folder.write_environment(backbone=described, **{BEGAN_WITH: self.began_with})
+
+    @property
+    def began_with(self) -> dict[str, str | None]:
+        """What tells the content of the backbone and of the groups, for `refuse_other_inputs`."""
+        return {"backbone": self.backbone.identity, "groups": self.data.groups_digest}
 
     @one_thread_for_algebra()
     def fit(self) -> None:
@@ -90,11 +97,14 @@ class HeadRun:
         self.head = fit_head(rows, labels, classes, self.validation.strength, weights)
 
     @one_thread_for_algebra()
-    def finish(self, facts: Mapping[str, Any] | None = None) -> dict[str, Scores]:
+    def finish(
+        self, facts: Mapping[str, Any] | None = None, of_weights: Mapping[str, float] | None = None
+    ) -> dict[str, Scores]:
         """Calibrate, score the test photos, and write all files.
 
         Args:
             facts: what else metrics.json tells.
+            of_weights: what else the metrics in the weights file tell.
 
         Returns:
             "cross-validation", the scores of the training photos by heads that do not know them; and those of the test
@@ -102,7 +112,7 @@ class HeadRun:
         """
         scores, cross_validation = self.write_cross_validation()
         calibration = self._calibrate()
-        self._write_network(calibration)
+        self._write_network(calibration, of_weights or {})
         scores |= self._score_test_photos(calibration.temperature)
         self._write_report(scores, calibration.temperature)
         metrics = {**self._metrics(scores, calibration), **cross_validation, **(facts or {})}
@@ -153,7 +163,7 @@ class HeadRun:
             self.validation.probabilities, labels, novelty_scores, fit_feature_novelty(features)
         )
 
-    def _write_network(self, calibration: Calibration) -> None:
+    def _write_network(self, calibration: Calibration, facts: Mapping[str, float]) -> None:
         """Write best.weights.h5 and model.tflite."""
         network, weights = join_network(self.backbone, self.head)
         description = Description(
@@ -161,7 +171,7 @@ class HeadRun:
             self.data.class_names,
             self.data.preprocessing,
             self.preset,
-            metrics={"accuracy": self.validation.accuracy},
+            metrics={"accuracy": self.validation.accuracy, **facts},
             versions=versions(),
             network=network,
         )

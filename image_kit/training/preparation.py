@@ -11,6 +11,7 @@ from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import UserError
 from image_kit.files import shortened
 from image_kit.named_networks import NamedNetworks
+from image_kit.recipe import BACKBONE_FILES
 from image_kit.terminal import progress, say, telling_how_to_go_on
 from image_kit.training.run_folder import RunFolder
 from image_kit.training.settings import Settings
@@ -91,6 +92,38 @@ def find_data(settings: Settings, run: Path, folder: str | None, data_dir: str |
     return replace(settings, data_dir=str(Path(data_dir).resolve())) if data_dir else settings
 
 
+def find_inputs(settings: Settings, run: Path, groups: Path | None, backbone: str | None) -> Settings:
+    """The settings of a run to resume, with the places where its groups and its backbone are now, if those were given.
+
+    Whether they are the same is checked when the run is built.
+
+    Raises:
+        UserError: there is no such file, or the run has no groups.
+    """
+    if groups and not settings.groups:
+        raise UserError(f"--groups: {run} began without groups; leave it out, or start a new run")
+    groups = groups or (Path(settings.groups) if settings.groups else None)
+    chosen = absolute_backbone(backbone or settings.recipe.backbone)
+    for option, path in (("--groups", groups), ("--backbone", Path(chosen) if is_backbone_file(chosen) else None)):
+        if path and not path.is_file():
+            raise UserError(
+                f"{option} {path}: no such file; give the place where that of {run} is now: "
+                f"python train.py --resume {run} {option} FILE"
+            )
+    recipe = replace(settings.recipe, backbone=chosen)
+    return replace(settings, recipe=recipe, groups=str(groups.resolve()) if groups else None)
+
+
+def is_backbone_file(backbone: str) -> bool:
+    """Whether --backbone names a file, not one of the known networks."""
+    return Path(backbone).suffix in BACKBONE_FILES
+
+
+def absolute_backbone(backbone: str) -> str:
+    """What --backbone names, such that it is found from another working folder too."""
+    return str(Path(backbone).resolve()) if is_backbone_file(backbone) else backbone
+
+
 def _describe(data: "Data | HeadData") -> None:
     for line in data.describe():
         say(line)
@@ -113,10 +146,16 @@ def _load_features(settings: Settings) -> "tuple[HeadData, Backbone]":
     from image_kit.features import load_backbone  # imports scipy
     from image_kit.training.head_data import load_head_data  # imports scipy
 
-    photos, backbone = shortened(settings.folder or ""), load_backbone(settings.recipe.backbone)
+    photos, backbone = shortened(settings.folder or ""), load_backbone(_shown_backbone(settings))
     groups, bits = shortened(settings.groups) if settings.groups else None, settings.recipe.sample_bits
     with telling_how_to_go_on(lambda: KEPT if settings.keep_features else ""):
         return load_head_data(photos, backbone, groups, settings.keep_features, reading, bits), backbone
+
+
+def _shown_backbone(settings: Settings) -> str:
+    """What --backbone names, a file by a path that is easy to read."""
+    backbone = settings.recipe.backbone
+    return str(shortened(backbone)) if is_backbone_file(backbone) else backbone
 
 
 def keep_all_features(settings: Settings, part: str | None) -> str:
@@ -124,7 +163,7 @@ def keep_all_features(settings: Settings, part: str | None) -> str:
     from image_kit.features import load_backbone  # imports scipy
     from image_kit.training.head_data import keep_features  # imports scipy
 
-    backbone = load_backbone(settings.recipe.backbone)
+    backbone = load_backbone(_shown_backbone(settings))
     with telling_how_to_go_on(lambda: KEPT):
         return keep_features(shortened(settings.folder or ""), backbone, part, reading, settings.recipe.sample_bits)
 

@@ -38,6 +38,7 @@ from image_kit.training.optimizer import peak_learning_rate
 from image_kit.training.resume import load_last_epoch
 from image_kit.training.run_folder import RunFolder, versions
 from image_kit.training.run_report import write_run_report
+from image_kit.training.same_photos import BEGAN_WITH
 from image_kit.training.settings import Settings
 from image_kit.weights import Description, check_supported, is_binary, network_of
 
@@ -92,6 +93,7 @@ class Run:
         self.settings, self.recipe, self.data = settings, settings.recipe, data
         self.networks, self.hardware, self.distribution, self.preset = networks, hardware, distribution, preset
         self.first_epoch = 0
+        self.began_with: dict[str, str | None] = {}
 
     def build(self, open_folder: Callable[[], RunFolder]) -> None:
         """Build the model, open the run folder, load the last complete epoch, and prepare batches and callbacks.
@@ -136,7 +138,9 @@ class Run:
         learning_rate = peak_learning_rate(self.model.optimizer)
         sentence = self.hardware.sentence() + self.distribution.sentence(self.recipe.batch_size, learning_rate)
         say(sentence)
-        self.folder.write_environment(computing=sentence, device=self.hardware.device, cores=self.hardware.cores)
+        facts: dict[str, object] = {BEGAN_WITH: self.began_with} if self.began_with else {}
+        facts |= {"computing": sentence, "device": self.hardware.device, "cores": self.hardware.cores}
+        self.folder.write_environment(**facts)
         say(f"Writing to {self.folder.path}/")
         network = self.classifier.model
         if len(network.layers) <= MOST_LAYERS_SHOWN:

@@ -100,13 +100,11 @@ class RunFolder:
         """Write settings.json, for `read_settings`."""
         write_json(self.file(SETTINGS), settings.to_dict())
 
-    def settings_text(self) -> str:
-        """The content of settings.json."""
-        return read_again(Path.read_bytes)(self.file(SETTINGS)).decode("utf-8")
-
     def read_settings(self, text: str | None = None) -> Settings:
         """The settings in settings.json, or in a text with the same form. Raises UserError if they are damaged."""
-        return Settings.from_json(self.settings_text() if text is None else text, self.file(SETTINGS))
+        if text is None:
+            text = read_again(Path.read_bytes)(self.file(SETTINGS)).decode("utf-8")
+        return Settings.from_json(text, self.file(SETTINGS))
 
     def refuse_to_resume(self, before: Recipe, now: Recipe) -> None:
         """Raise UserError if this run is complete, or cannot have the epochs that it is asked for.
@@ -179,10 +177,6 @@ class WorkerRunFolder(RunFolder):
 
     def write_settings(self, settings: Settings) -> None:
         """Do nothing."""
-
-    def settings_text(self) -> str:
-        """Empty: only the chief has settings.json."""
-        return ""
 
     def write_environment(self, **facts: object) -> None:
         """Do nothing."""

@@ -18,16 +18,16 @@ from image_kit.features import t_quantile
 from image_kit.files import replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import LARGEST_SEED
-from image_kit.training.run_folder import METRICS, SETTINGS, RunFolder
+from image_kit.training.run_folder import ENVIRONMENT, METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
-from image_kit.training.same_photos import refuse_changed_photos
+from image_kit.training.same_photos import refuse_changed_photos, refuse_other_inputs
 from image_kit.training.seeds_report import report_seeds
 from image_kit.training.settings import Settings
 from image_kit.weights import BEST
 
 if TYPE_CHECKING:  # imports keras, and scipy
-    from image_kit.datasets import Data
-    from image_kit.training.head_data import HeadData
+    from image_kit.training.head_run import HeadRun
+    from image_kit.training.run import Run
 
 SUMMARY = "summary.json"
 
@@ -148,12 +148,14 @@ class SeedRuns:
             RunFolder(folder.path / f"seed-{each.recipe.seed}").write_settings(each)
         folder.write_settings(self.settings[0])  # tells other commands what all runs are about
 
-    def refuse_changed_photos(self, data: "Data | HeadData") -> None:
-        """Raise UserError if complete runs were trained on other photos."""
+    def refuse_changes(self, run: "Run | HeadRun") -> None:
+        """Raise UserError if earlier runs were trained on other photos than this one, or with other groups."""
         for settings in self.settings if self.path else []:
-            best = self._folder(settings).file(BEST)
-            if best.is_file() and self.path:
-                refuse_changed_photos(self.path, best, data.trained_on, data.trained_names)
+            folder = self._folder(settings)
+            refuse_other_inputs(self.path or folder.path, folder.file(ENVIRONMENT), run.began_with)
+            if folder.file(BEST).is_file():
+                photos = run.data.trained_on, run.data.trained_names
+                refuse_changed_photos(self.path or folder.path, folder.file(BEST), *photos)
 
     def how_to_go_on(self) -> str:
         """The message after Ctrl-C; empty if nothing was begun."""

@@ -1,5 +1,6 @@
 """What a run was asked to do. It is stored in settings.json in the run folder, and --resume follows it."""
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ class Settings:
         values = asdict(self)
         recipe = {name: value for name, value in values.pop("recipe").items() if name not in DESCRIPTIVE}
         return {**values, "recipe": recipe}
+
+    def to_text(self) -> str:
+        """JSON for `from_json`."""
+        return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "Settings":

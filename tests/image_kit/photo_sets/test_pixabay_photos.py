@@ -1,12 +1,19 @@
 """The photos of a query and their record, from a server on this machine; and the command."""
 
 import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
 from image_kit.errors import UserError
 from image_kit.photo_sets.pixabay_photos import CSV_FIELDS, class_folder
+from tests.conftest import ROOT
+from tests.fixtures.disk_log import STRACE
 
 
 def rows(output):
@@ -197,3 +204,27 @@ def test_no_network_is_one_line_without_the_key(prepare, tmp_path):
     assert line.startswith("prepare.py: error: 127.0.0.1:9: no answer: ")
     assert "secret" not in line
     assert not (tmp_path / "out").exists()
+
+
+APPENDS = """
+import sys
+from pathlib import Path
+from image_kit.photo_sets.pixabay_photos import Record
+record = Record(Path(sys.argv[1]))
+for number in ("1", "2"):
+    record.add("cars", f"{number}_640.jpg", {"id": number, "pageURL": "", "user": "Ann"})
+    sys.stdout.write(number)
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_a_row_is_on_the_disk_before_the_next_photo_is_asked_for(tmp_path):
+    record, log = tmp_path / "photos.csv", tmp_path / "log"
+    command = [*STRACE, "-o", str(log), sys.executable, "-c", APPENDS, str(record)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    found = re.findall(r"(write|fsync)\((\d+)<([^>]*)>", log.read_text())
+    calls = [(call, path) for call, number, path in found if path.startswith(str(tmp_path)) or number == "1"]
+    row, folder = [("write", str(record)), ("fsync", str(record))], [("fsync", str(tmp_path))]
+    (_, out), (_, again) = [each for each in calls if each[1] not in (str(record), str(tmp_path))]
+    assert calls == [*row, *folder, ("write", out), *row, ("write", again)]

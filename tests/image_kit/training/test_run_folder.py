@@ -52,7 +52,7 @@ def without_description(recipe):
 def test_settings_of_the_version_before_plain_keras_are_read():
     run = RunFolder.create("a", "a")
     run.write_settings(Settings("cifar10", PRESETS["cifar10"]))
-    values = json.loads(run.settings_text())
+    values = json.loads(run.file("settings.json").read_text())
     assert values["recipe"].pop("plain_keras") is False
     run.file("settings.json").write_text(json.dumps(values))
     assert run.read_settings() == Settings("cifar10", without_description(PRESETS["cifar10"]))
@@ -72,15 +72,15 @@ def test_settings_come_back_as_they_were(name):
 def test_a_worker_writes_nothing(folder):
     chief = RunFolder.create("a", "a")
     chief.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
-    text, before = chief.settings_text(), sorted(folder.rglob("*"))
+    text, before = chief.file("settings.json").read_text(), sorted(folder.rglob("*"))
     run = WorkerRunFolder(chief.path)
     run.write_settings(Settings("other", PRESETS["one_conv"]))
     run.write_environment(device="CPU")
     run.append_history({"epoch": 1, "loss": 2.0})
     assert run.history == [{"epoch": 1, "loss": 2.0}]
-    assert run.settings_text() == ""
     assert run.read_settings(text) == chief.read_settings()
-    assert chief.settings_text() == text
+    assert run.read_settings(chief.read_settings().to_text()) == chief.read_settings()
+    assert chief.file("settings.json").read_text() == text
     assert sorted(folder.rglob("*")) == before
 
 
