@@ -139,6 +139,18 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
 
 
+@contextlib.contextmanager
+def counting(label: str) -> Iterator[Callable[[], object]]:
+    """A function to call for each of many things of unknown number; their count appears as a bar would."""
+    if _is_hushed or not is_terminal(sys.stderr):
+        yield lambda: None
+        return
+    from tqdm import tqdm  # as above
+
+    with tqdm(desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False) as bar:
+        yield bar.update
+
+
 @dataclass(frozen=True)
 class Counted:
     """Items of which the number is known beforehand, so that a progress bar can say how much is left."""

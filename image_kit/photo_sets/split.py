@@ -12,7 +12,7 @@ from pathlib import Path
 from image_kit.errors import UserError
 from image_kit.files import write_new
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
-from image_kit.retries import read_again
+from image_kit.retries import is_folder, is_there, read_again
 from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
 
@@ -74,7 +74,7 @@ def _check_folders(source: Path, output: Path) -> None:
     inner, outer = output.resolve(), source.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise UserError(f"--output {output}: must be outside {source}, and must not contain it; give another folder")
-    if output.exists() and not output.is_dir():
+    if is_there(output) and not is_folder(output):
         raise UserError(f"--output {output}: is a file; give a folder")
 
 
@@ -190,7 +190,7 @@ def _free_name(path: Path, digest: str, taken: set[str]) -> str:
 def _hash_output(output: Path) -> dict[str, list[Path]]:
     """Every photo in the output, by its content hash."""
     found = defaultdict(list)
-    if output.exists():
+    if is_there(output):
         paths = [path for photos in list_classes(output).values() for path in photos]
         hashes = progress(threads().map(_hash_file, paths), total=len(paths), label="reading the output")
         for path, digest in zip(paths, hashes, strict=True):

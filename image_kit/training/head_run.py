@@ -22,6 +22,7 @@ from image_kit.features import (
 )
 from image_kit.files import write_json
 from image_kit.reports import ScoredImages
+from image_kit.retries import is_file
 from image_kit.terminal import say
 from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
@@ -73,7 +74,7 @@ class HeadRun:
         """Open the run folder. `open_folder` is called now, when nothing can be refused any more."""
         self.folder = open_folder()
         best = self.folder.file(BEST)
-        if best.is_file() and not self.recipe.fine_tune:  # of a run that was killed just before its end
+        if is_file(best) and not self.recipe.fine_tune:  # of a run that was killed just before its end
             refuse_changed_photos(self.folder.path, best, self.data.trained_on, self.data.trained_names)
         say(f"Writing to {self.folder.path}/")
         self.folder.write_environment(backbone=f"{self.backbone.name}: {self.backbone.source}")

@@ -14,7 +14,7 @@ from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import Recipe
-from image_kit.retries import read_again
+from image_kit.retries import is_there, read_again
 from image_kit.terminal import say
 from image_kit.training.run_scores import read_number
 from image_kit.training.settings import Settings
@@ -39,7 +39,7 @@ def check_new_name(name: str) -> None:
         raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
     if sys.platform == "win32" and not is_name_of_windows(name):
         raise UserError(f"--run: Windows has no folders of this name; choose another; received {name!r}")
-    if (RUNS / name).exists():
+    if is_there(RUNS / name):
         raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")
 
 
