@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, describe_os_error
 from image_kit.files import new_folder
 from image_kit.photo_sets.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pick
 from image_kit.photos import list_photos
@@ -113,7 +113,7 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
                 identity = (seed, list(DEMO_COUNTS).index(part), list(SUBJECTS).index(name), index)
                 draw_scene(name, np.random.default_rng(identity)).save(path, quality=JPEG_QUALITY)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror or error}; give another folder") from None
+        raise UserError(f"{folder}: cannot be written: {describe_os_error(error)}, or give another folder") from None
     return folder
 
 

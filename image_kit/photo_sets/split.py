@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, describe_os_error
 from image_kit.files import write_new
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
 from image_kit.retries import is_folder, is_there, read_again
@@ -211,6 +211,6 @@ def _copy_photos(plan: Sequence[tuple[Path, Path]]) -> None:
         try:
             is_free = write_new(target, partial(read_again(shutil.copy2), path))
         except OSError as error:
-            raise UserError(f"{target}: cannot be written: {error.strerror}; make room and run again") from None
+            raise UserError(f"{target}: cannot be written: {describe_os_error(error)}; then run again") from None
         if not is_free and _hash_file(target) != _hash_file(path):  # else the same command has copied it meanwhile
             raise UserError(f"{target}: is another photo with this name; give another --output")

@@ -101,8 +101,10 @@ class HeadRun:
             "cross-validation", the scores of the training photos by heads that do not know them; and those of the test
             photos, see `score_test_images`.
         """
+        self.folder.refuse_removed()
         scores, cross_validation = self.write_cross_validation()
         calibration = self._calibrate()
+        self.folder.refuse_removed()
         self._write_network(calibration)
         scores |= self._score_test_photos(calibration.temperature)
         self._write_report(scores, calibration.temperature)

@@ -150,8 +150,17 @@ class RunFolder:
         environment = {**facts, "platform": platform.platform(), "versions": versions(), "git": commit}
         write_json(self.file(ENVIRONMENT), environment)
 
+    def refuse_removed(self) -> None:
+        """Raise UserError if the folder is gone: files written now would make a new one, without what was in it."""
+        if not is_there(self.path):
+            raise UserError(
+                f"{self.path}: was moved or removed during the training; if you have moved it, go on with: "
+                "python train.py --resume and its new place; otherwise train it anew"
+            )
+
     def append_history(self, row: dict[str, float]) -> None:
-        """Add one epoch to history.csv. It is on disk when this returns."""
+        """Add one epoch to history.csv. It is on disk when this returns. Raises UserError as `refuse_removed`."""
+        self.refuse_removed()
         self.history.append(row)
         self._write_history()
 
@@ -186,6 +195,9 @@ class WorkerRunFolder(RunFolder):
 
     def write_environment(self, **facts: object) -> None:
         """Do nothing."""
+
+    def refuse_removed(self) -> None:
+        """Do nothing: there is no folder."""
 
     def append_history(self, row: dict[str, float]) -> None:
         """Add one epoch, in memory."""
