@@ -16,6 +16,7 @@ from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
+from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
 from presets import PRESETS, PREVIEW_AUGMENTATION
 
@@ -49,7 +50,7 @@ def parse() -> argparse.Namespace:
     options.add_augmentation_options(parser)
     args = parser.parse_args()
     if args.count is None:
-        args.count = COUNTS[args.photo.is_dir()]
+        args.count = COUNTS[is_folder(args.photo)]
     refuse_wrong_options(args)
     return args
 
@@ -114,7 +115,7 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
 
     Raises UserError if no photo can be read.
     """
-    paths = list_photos(source) if source.is_dir() else [source]
+    paths = list_photos(source) if is_folder(source) else [source]
     if len(paths) > MAX_PHOTOS:
         say(f"{source}: the first {MAX_PHOTOS} of {len(paths)} photos are shown")
     photos, unreadable = [], SomeMessages("more cannot be read; check.py lists them all")

@@ -11,6 +11,7 @@ if sys.flags.safe_path:  # python -P and -I leave this folder out
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
 from image_kit.photos import FEWEST_BITS, FULL_BITS, tune_memory
+from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, print_json, progress, run, say, show, telling_how_to_go_on
 
 CHECKS = Path("checks")
@@ -47,7 +48,7 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if not FEWEST_BITS <= args.sample_bits <= FULL_BITS:
         raise UserError(f"--sample-bits: must be from {FEWEST_BITS} to {FULL_BITS}, received {args.sample_bits}")
-    if args.output and args.output.exists():
+    if args.output and is_there(args.output):
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     return args
 

@@ -46,6 +46,7 @@ from image_kit.reports import (
     write_comparison_report,
     write_evaluation_report,
 )
+from image_kit.retries import is_folder, is_there
 from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
@@ -102,10 +103,10 @@ def check(args: argparse.Namespace) -> None:
     if args.what is None:
         order = " before --compare" if args.compare else ", or --list"
         raise UserError(f"FOLDER|PRESET: is missing; give a folder of labelled photos{order}")
-    if args.what not in ARRAY_PRESETS and not Path(args.what).is_dir():
+    if args.what not in ARRAY_PRESETS and not is_folder(args.what):
         arrays = ", ".join(ARRAY_PRESETS)
         raise UserError(f"{args.what}: no such folder, and no preset with a test set of its own ({arrays})")
-    if args.output and args.output.exists():
+    if args.output and is_there(args.output):
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     if args.compare and args.weights:
         raise UserError("--weights: names one run, and --compare several; give one of them")
@@ -289,9 +290,8 @@ def write_report(output: Path, what: str, facts: dict[str, object], scored: Scor
     """Write report.html; a report that cannot be written costs one line, not the scores."""
     details = ScoredImages(scored.scores, scored.probabilities, scored.images, "predictions.csv")
     rows = [(name, str(value)) for name, value in facts.items() if value and name != "unreadable"]
-    notes = describe_unreadable(scored.unreadable)
     summary = f"Answers of {facts['weights']} to {scored.scores.total:,} labelled images."
-    page = EvaluationPage(Path(what).name, summary, details, rows, notes)
+    page = EvaluationPage(Path(what).name, summary, details, rows, describe_unreadable(scored.unreadable))
     try_to_write(lambda: write_evaluation_report(output / REPORT, page), output / REPORT)
 
 

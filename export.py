@@ -15,6 +15,7 @@ from image_kit import terminal as command_line
 from image_kit.errors import UserError
 from image_kit.exports import FORMATS, file_name
 from image_kit.named_networks import NamedNetworks
+from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, print_json, say, show
 from image_kit.weights import Fallback, find_weights
 
@@ -49,7 +50,7 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--to: is missing; give one or more of {', '.join(FORMATS)}, or --compare")
     if args.output and (args.compare or len(set(args.to)) > 1):
         raise UserError(f"--output: {args.output} names one export; give one format to --to, without --compare")
-    if args.data and not args.data.is_dir():
+    if args.data and not is_folder(args.data):
         raise UserError(f"--data: {args.data} is not a folder; give the one that contains the run's photos")
     return args
 

@@ -19,6 +19,7 @@ from image_kit.errors import UserError, first_line
 from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
+from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, SomeMessages, is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
@@ -91,7 +92,7 @@ def refuse_wrong_options(args: argparse.Namespace) -> None:
         raise UserError(f"--output: {args.output} is for the picture of --show or --explain; add one of them")
     if args.output and args.output.suffix.lower() != ".png":
         raise UserError(f"--output: must end in .png, received {args.output}")
-    if args.output and args.output.exists():
+    if args.output and is_there(args.output):
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
 
 

@@ -18,6 +18,7 @@ from image_kit.named_networks import NamedNetworks
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
+from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, say, show, telling_how_to_go_on
 from image_kit.training import (
     RunFolder,
@@ -207,7 +208,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
     """The settings of a new run. Options and folders are checked here, before TensorFlow's import takes 3 seconds."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
-    if not is_preset and not Path(name).is_dir():
+    if not is_preset and not is_folder(name):
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
     if is_preset and args.preset:
         raise UserError(f"--preset: is for a folder of photos, and {name} is a preset; give one of them")
@@ -239,7 +240,7 @@ def check_options(args: argparse.Namespace, recipe: Recipe, is_worker: bool) -> 
     """Raise UserError on options that cannot be honoured. Only the chief checks the run's name: only it writes."""
     if args.run and not is_worker:
         check_new_name(args.run)
-    if args.data_dir and not Path(args.data_dir).is_dir():
+    if args.data_dir and not is_folder(args.data_dir):
         raise UserError(f"--data-dir: {args.data_dir} is not a folder; give the one that contains NAME.npz")
     if args.tensorboard and not find_spec("tensorboard"):
         raise UserError("--tensorboard: needs the package tensorboard; run: pip install tensorboard")

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from image_kit.retries import is_there
+
 # Seconds between the tries to rename. Windows refuses it while a viewer, a virus scanner or a backup has the file open,
 # which the latter two do for a moment. Elsewhere a missing permission lasts.
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8) if os.name == "nt" else ()
@@ -74,7 +76,7 @@ def sync_tree(folder: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder, and those that it is in, so that they are still there after a power failure."""
-    missing = [each for each in (path, *path.parents) if not each.exists()]
+    missing = [each for each in (path, *path.parents) if not is_there(each)]
     path.mkdir(parents=True, exist_ok=True)
     for each in missing:
         sync(each.parent)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -73,9 +74,29 @@ def name_disk_failure(error: BaseException | None) -> str | None:
         number = each.errno if isinstance(each, OSError) else None
         if number is None and (found := re.search(r"\berrno = (\d+), error message", str(each))):  # libhdf5
             number = int(found[1])
+        if isinstance(each, io.UnsupportedOperation) and "not seekable" in str(each):
+            number = errno.EIO  # io's words for a file of which the disk does not tell the place; pipes are not opened
         if number is not None and number in DISK_FAILURES:
             return f"{os.strerror(number)}: its disk or network fails, so try again when it works"
     return None
+
+
+# What a user can do where the system refuses to write; the same command then goes on.
+_WAYS_OUT = {
+    "ENOSPC": "make room on its disk",
+    "EDQUOT": "make room, or have the quota raised",
+    "EFBIG": "raise the limit on the size of a file (ulimit -f), or use another disk",
+    "EROFS": "make its disk writable again, or use another folder",
+    "EACCES": "give this user the permission, or use another place",
+}
+_WAYS_OUT_OF = {getattr(errno, name): way for name, way in _WAYS_OUT.items() if hasattr(errno, name)}
+
+
+def describe_os_error(error: OSError) -> str:
+    """The system's words and what to do, without the file's name."""
+    said = error.strerror or str(error)
+    way_out = _WAYS_OUT_OF.get(error.errno or 0)
+    return name_disk_failure(error) or (f"{said}; {way_out}" if way_out else said)
 
 
 # Import name -> name on PyPI, where they differ.

@@ -11,6 +11,7 @@ network disks have none, or keep them to one machine.
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -26,6 +27,8 @@ OLD_SECONDS = 24 * 3600  # a temporary file is written within seconds, a folder 
 LONGEST_NAME = 180  # bytes of a final name in a temporary one: most disks allow 255 in all
 _OWNED = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9a-f]{1,7})-([0-9a-f]{1,16})-[0-9a-f]+\.")
 _EARLIER = re.compile(r"\.tmp-[0-9a-f]{8}\.")  # of versions of the kit that did not write down who made it
+# A write that is refused by them does not name its file.
+_REFUSED_WRITES = frozenset((errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
 _numbers = itertools.count()
 
 
@@ -47,12 +50,24 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case."""
+    """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case.
+
+    Raises:
+        OSError: it cannot be written. It names the folder of the temporary files.
+    """
     import tempfile  # 10 ms, which the answer to one photo does not need
 
-    remove_leftovers(Path(tempfile.gettempdir()))
+    place = tempfile.gettempdir()
+    os.makedirs(place, mode=0o700, exist_ok=True)  # systems remove what lies there for days, as long trainings do
+    remove_leftovers(Path(place))
     with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except OSError as error:
+            is_in_folder = str(error.filename or "").startswith(folder)
+            if is_in_folder or (error.filename is None and error.errno in _REFUSED_WRITES):
+                raise OSError(error.errno, error.strerror, os.path.dirname(folder)) from error
+            raise
 
 
 def gather_temporary_files() -> None:
@@ -63,8 +78,15 @@ def gather_temporary_files() -> None:
     """
     import tempfile  # as above
 
+    sys.unraisablehook = _tell_others
     with contextlib.suppress(OSError):  # no temporary folder: libraries do without
         tempfile.tempdir = _own_folder(os.getpid())
+
+
+def _tell_others(error: "sys.UnraisableHookArgs") -> None:
+    """TensorFlow cannot remove its own files from a disk that is read-only by now, and a command is not to say so."""
+    if not (isinstance(error.exc_value, OSError) and error.exc_value.filename):
+        sys.__unraisablehook__(error)
 
 
 def stop_gathering() -> None:

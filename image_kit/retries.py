@@ -1,13 +1,14 @@
 """Reading again where a disk fails for a moment, as network disks do."""
 
 import functools
+import io
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from image_kit.errors import UserError, causes, name_disk_failure
+from image_kit.errors import DISK_FAILURES, UserError, causes, name_disk_failure
 
 WAITS = 0.1, 0.4, 1.0  # seconds before the second try and those after it
 # Of a disk that is gone, not every file is waited for, and a result without all of its photos helps nobody.
@@ -43,6 +44,43 @@ def read_again(read: Callable[Arguments, Result]) -> Callable[Arguments, Result]
             return _give_up(error, arguments)
 
     return read_patiently
+
+
+@read_again
+def is_folder(path: Path | str) -> bool:
+    """Whether this is a folder; raises OSError if its disk fails, which `os.path` takes for a folder that is absent."""
+    return Path(path).is_dir()
+
+
+@read_again
+def is_file(path: Path | str) -> bool:
+    """Whether this is a file; see `is_folder`."""
+    return Path(path).is_file()
+
+
+@read_again
+def is_there(path: Path | str) -> bool:
+    """Whether there is anything with this name; see `is_folder`."""
+    return Path(path).exists()
+
+
+class FileForZip(io.FileIO):
+    """A file for `zipfile`, which takes a disk that fails for an archive that is damaged.
+
+    Attributes:
+        failure: the error of its disk; None if there was none.
+    """
+
+    failure: OSError | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """See `io.FileIO`."""
+        try:
+            return super().seek(offset, whence)
+        except OSError as error:
+            if error.errno in DISK_FAILURES:
+                self.failure = error
+            raise
 
 
 def _succeeded(result: Result) -> Result:

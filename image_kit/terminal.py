@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from image_kit.errors import MachineLost, UserError, name_disk_failure, name_shortage, naming_missing_packages
+from image_kit.errors import MachineLost, UserError, describe_os_error, name_shortage, naming_missing_packages
 from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
@@ -139,6 +139,18 @@ def progress(items: Iterable, total: int | None = None, label: str = "") -> Iter
     return tqdm(items, total=total, desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False)
 
 
+@contextlib.contextmanager
+def counting(label: str) -> Iterator[Callable[[], object]]:
+    """A function to call for each of many things of unknown number; their count appears as a bar would."""
+    if _is_hushed or not is_terminal(sys.stderr):
+        yield lambda: None
+        return
+    from tqdm import tqdm  # as above
+
+    with tqdm(desc=label, delay=PROGRESS_DELAY_SECONDS, leave=False) as bar:
+        yield bar.update
+
+
 @dataclass(frozen=True)
 class Counted:
     """Items of which the number is known beforehand, so that a progress bar can say how much is left."""
@@ -197,7 +209,9 @@ def run(main: Callable[[], None]) -> None:
         # No permission, a full disk: something the user can fix, like a UserError.
         if isinstance(error, FileNotFoundError) and not _is_folder_there():
             fail("the current folder has been removed; change to another one, and give the same command")
-        fail(f"{error.filename or 'output'}: {name_disk_failure(error) or error.strerror or error}")
+        if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # Python's tempfile
+            fail("no folder for temporary files can be written; make room in one, or name another one by TMPDIR")
+        fail(f"{error.filename or 'output'}: {describe_os_error(error)}")
     finally:
         _is_command = False
         stop_gathering()

@@ -50,7 +50,7 @@ MAY_LEAVE = re.compile(
     r"evaluations|preview|predictions|checks|runs|parts(/.*)?|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*"
 )
 STRAY = re.compile(r"\.tmp-")
-OK_STATUSES = {"check": (0, 1)}  # 1: it found something
+OK_STATUSES = {"check": (0, 1), "predict": (0, 1)}  # 1: it found something, or a photo that cannot be read
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from image_kit.answering.classifier import Classifier
 from image_kit.errors import UserError
 from image_kit.machine import cpu_cores
 from image_kit.photos import PhotoError, PhotoSource
+from image_kit.retries import is_file
 from image_kit.terminal import say
 from image_kit.trust import COVERAGE
 from image_kit.weights import Fallback, head_of_network, read_description
@@ -59,7 +60,7 @@ def load_classifier(weights: Path, fallback: Fallback | None = None) -> Classifi
     classifier: Classifier
     if weights.suffix == ".tflite":
         classifier = LiteClassifier.load(weights)
-    elif not weights.is_file():
+    elif not is_file(weights):
         read_description(weights)  # raises
     else:
         classifier = _made_from(weights, fallback)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from image_kit.errors import UserError, first_line, name_disk_failure
-from image_kit.retries import read_again
+from image_kit.retries import FileForZip, read_again
 from image_kit.trust import HEADS, Trust
 from image_kit.weights import Description
 
@@ -82,8 +82,9 @@ def read(path: Path) -> LiteModel:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a .tflite or .h5 file, or train one: python train.py")
+    file = None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with FileForZip(path) as file, zipfile.ZipFile(file) as archive:
             description = Description.from_json(_read_member(archive, DESCRIPTION).decode())
             origin = json.loads(_read_member(archive, ORIGIN))
             trust_bytes = _read_member(archive, TRUST) if TRUST in archive.namelist() else None
@@ -97,8 +98,9 @@ def read(path: Path) -> LiteModel:
         return LiteModel(path, description, origin["head"], *digests, trust, dict(origin.get("notes", {})))
     # On damaged archives zipfile raises more than ten kinds of error, such as NotImplementedError and struct.error.
     except Exception as error:
-        if failure := name_disk_failure(error):
-            raise UserError(f"{path}: cannot be read ({failure})") from None
+        cause = (file and file.failure) or error
+        if failure := name_disk_failure(cause):
+            raise UserError(f"{path}: cannot be read ({failure})") from cause
         reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"
         raise UserError(f"{path}: {reason}; delete it, and it is made again from the weights") from None
 

@@ -1,12 +1,11 @@
 """Files that a person would not want among the photos: unreadable, damaged, empty, of an odd shape or of no photo."""
 
-import os
 from pathlib import Path
 
 from image_kit.checks.checked_photos import CheckedPhotos
 from image_kit.checks.file_facts import FileFacts
 from image_kit.checks.findings import Finding
-from image_kit.photos import PhotoError, PhotoHeader, is_hidden_name, jpeg_bits, read_file
+from image_kit.photos import PhotoError, PhotoHeader, is_hidden_name, jpeg_bits, read_file, walk
 
 MISSING_FROM = 0.05  # of the rows; less does not change what a network sees
 PLAIN_BELOW = 2.0  # grey levels, standard deviation: a lens cap or an empty page, with the noise of JPEG
@@ -120,7 +119,7 @@ def _is_thumbnail(file: str) -> bool:
 def _find_system_files(folder: Path) -> list[Finding]:
     """One finding for all files that systems and other programs leave behind; they are never read as photos."""
     files = []
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in walk(folder, on_error=lambda _: None):  # the photos in it are named elsewhere
         files += [
             Path(where, name).relative_to(folder).as_posix() for name in [*names, *folders] if is_hidden_name(name)
         ]

@@ -18,12 +18,13 @@ def native_stderr_held_back():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     if sys.stderr:  # None in a program that was started without one
         sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # stderr is closed, so there is nothing to hold back
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
+    with contextlib.ExitStack() as opened:
+        try:
+            held = opened.enter_context(tempfile.TemporaryFile())
+            saved = os.dup(2)
+        except OSError:  # stderr is closed, so there is nothing to hold back; or there is no temporary folder
+            yield
+            return
         os.dup2(held.fileno(), 2)
         try:
             yield

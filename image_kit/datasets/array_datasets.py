@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.errors import UserError, first_line
+from image_kit.errors import UserError, first_line, name_disk_failure
 from image_kit.photos import PhotoSource
+from image_kit.retries import FileForZip, is_folder, is_there, read_again
 
 CLASS_NAMES = {
     "fashion_mnist": (
@@ -71,9 +72,9 @@ def load_array_dataset(
         UserError: no place has it (the message lists all of them), or a file there is damaged.
     """
     folder = data_dir or os.environ.get("DATASETS_DIR")
-    if folder and (file := Path(folder) / f"{name}.npz").exists():
+    if folder and is_there(file := Path(folder) / f"{name}.npz"):
         return _check_dataset(name, _read_npz(file), str(file))
-    if name == "fashion_mnist" and debian.is_dir():
+    if name == "fashion_mnist" and is_folder(debian):
         return _check_dataset(name, _read_debian(debian), str(debian))
     return _check_dataset(name, _load_with_keras(name, folder, debian), f"keras.datasets.{name}")
 
@@ -113,9 +114,11 @@ def looks_inverted(image: np.ndarray, name: str | None) -> bool:
     return bool(np.median(border) > INVERTED_BORDER)
 
 
+@read_again
 def _read_npz(file: Path) -> dict[str, np.ndarray]:
+    opened = None
     try:
-        with zipfile.ZipFile(file) as archive:
+        with FileForZip(file) as opened, zipfile.ZipFile(opened) as archive:
             members = set(archive.namelist())
             if missing := [key for key in ARRAYS if f"{key}.npy" not in members]:
                 raise UserError(f"{file}: has no array {missing[0]!r}; it must contain {', '.join(ARRAYS)}")
@@ -124,6 +127,9 @@ def _read_npz(file: Path) -> dict[str, np.ndarray]:
         raise
     # On damaged files zipfile, zlib and NumPy raise over ten kinds, RuntimeError and SyntaxError among them.
     except Exception as error:
+        cause = (opened and opened.failure) or error
+        if failure := name_disk_failure(cause):
+            raise UserError(f"{file}: cannot be read ({failure})") from cause
         raise UserError(
             f"{file}: is not a readable .npz file ({first_line(error)}); write it again with numpy.savez"
         ) from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from image_kit import durable, files as atomic
 from image_kit.answering import sha256
-from image_kit.errors import UserError
+from image_kit.errors import UserError, describe_os_error
 from image_kit.exports.classes_file import CLASSES, EXAMPLES, describe_classes, draw_examples
 from image_kit.exports.formats import Facts, Format
 from image_kit.exports.proof import Proof, Reference, prove, versions_of
@@ -68,7 +68,7 @@ def export(chosen: Format, output: Path, source: Source, reference: Reference) -
             _move(unfinished, output, lambda: _record(output, source, entry))
         return proof, notes
     except OSError as error:
-        why = error.strerror or error
+        why = describe_os_error(error)
         raise UserError(f"{output}: cannot be written ({why}); nothing was left behind") from None
     finally:
         if is_new and output.parent.is_dir() and not any(output.parent.iterdir()):

@@ -3,7 +3,9 @@
 TensorFlow and keras take 3 s, which the other formats do not need. So this module imports them in its functions.
 """
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +48,20 @@ def write(source: Source, path: Path, facts: Facts | None = None) -> list[str]:
         try:
             tf.saved_model.save(module, str(path), signatures=signatures)
         except tf.errors.OpError as error:  # a full disk, for instance
-            raise OSError(0, error.message.splitlines()[0][:200], str(path)) from None
+            raise _as_os_error(error.message, path) from None
     extra = path / EXTRA
     extra.mkdir()
     described = describe_classes(source) | {"signatures": _describe_signatures()}
     (extra / CLASSES).write_text(json.dumps(described, ensure_ascii=False, indent=2), encoding="utf-8")
     return notes
+
+
+def _as_os_error(message: str, path: Path) -> OSError:
+    """TensorFlow's message as the system's error that it quotes; otherwise its beginning."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES):
+        if os.strerror(number) in message:
+            return OSError(number, os.strerror(number), str(path))
+    return OSError(0, message.splitlines()[0][:200], str(path))
 
 
 def _describe_signatures() -> dict[str, str]:

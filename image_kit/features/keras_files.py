@@ -24,6 +24,7 @@ from image_kit.features.keras_networks import (
 )
 from image_kit.features.model_config import ModelConfig, Place, read_config
 from image_kit.leftovers import scratch_folder
+from image_kit.retries import is_file
 from image_kit.terminal import say
 from image_kit.weights import Network, count_numbers, read_description, read_network_weights
 
@@ -42,7 +43,7 @@ def load_keras_file(path: Path) -> Backbone:
     Raises:
         UserError: the file is missing, damaged, not safe to read, or not usable as a backbone.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"--backbone {path}: there is no such file")
     try:
         network, weights, image_size = _read_own(path) or _read_foreign(path)

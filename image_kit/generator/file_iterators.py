@@ -9,7 +9,7 @@ import numpy as np
 
 from image_kit.generator.flow_iterator import FlowIterator, split_places
 from image_kit.generator.keras_classes import io_utils, keras, keras_image
-from image_kit.photos import KerasLoading, PhotoError, PhotoStore, is_hidden_name
+from image_kit.photos import KerasLoading, PhotoError, PhotoStore, is_hidden_name, walk
 from image_kit.retries import read_again
 from image_kit.terminal import say
 
@@ -247,7 +247,7 @@ def _photos_under(directory, class_name: str, follow_links: bool) -> Iterator[st
     """Names of photos, relative to `directory`: folders by path, the files of each by name, as Keras lists them."""
     start = len(os.path.join(directory, ""))
     folders = []
-    for root, inner, names in os.walk(os.path.join(directory, class_name), followlinks=follow_links):
+    for root, inner, names in walk(os.path.join(directory, class_name), follow_links):
         inner[:] = [name for name in inner if not is_hidden_name(name)]
         folders.append((root, names))
     for root, names in sorted(folders, key=lambda folder: folder[0]):

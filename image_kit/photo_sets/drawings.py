@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, describe_os_error
 from image_kit.files import new_folder
 from image_kit.photo_sets.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pick
 from image_kit.photos import list_photos
+from image_kit.retries import is_folder
 from image_kit.terminal import progress, say
 
 WIDTH, HEIGHT = 640, 427  # pixels, the size of Pixabay's small photos that tutorial 1 uses
@@ -112,19 +113,19 @@ def draw_demo(folder: Path, seed: int = 0, counts: dict[str, int] | None = None)
                 identity = (seed, list(DEMO_COUNTS).index(part), list(SUBJECTS).index(name), index)
                 draw_scene(name, np.random.default_rng(identity)).save(path, quality=JPEG_QUALITY)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror or error}; give another folder") from None
+        raise UserError(f"{folder}: cannot be written: {describe_os_error(error)}, or give another folder") from None
     return folder
 
 
 def photos_or_drawings(photos: Path, demo: Path) -> tuple[Path, bool]:
     """`photos` if there are any in this folder; else `demo`, drawn if it is missing; and whether these are drawings."""
-    if photos.is_dir() and list_photos(photos):
+    if is_folder(photos) and list_photos(photos):
         return photos, False
     say(
         f"No photos in {photos}/, so this trains on DRAWINGS of elephants and cars in {demo}/.\n"
         f"For a real classifier put photos into {photos}/{{train,validation,test}}/{{elephants,cars}}/, "
         "or see: python data/prepare.py --help"
     )
-    if not demo.is_dir():
+    if not is_folder(demo):
         draw_demo(demo)
     return demo, True

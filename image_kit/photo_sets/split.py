@@ -9,11 +9,11 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, describe_os_error
 from image_kit.files import write_new
 from image_kit.leftovers import remove_leftovers
 from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
-from image_kit.retries import read_again
+from image_kit.retries import is_folder, is_there, read_again
 from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
 
@@ -75,7 +75,7 @@ def _check_folders(source: Path, output: Path) -> None:
     inner, outer = output.resolve(), source.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise UserError(f"--output {output}: must be outside {source}, and must not contain it; give another folder")
-    if output.exists() and not output.is_dir():
+    if is_there(output) and not is_folder(output):
         raise UserError(f"--output {output}: is a file; give a folder")
 
 
@@ -191,7 +191,7 @@ def _free_name(path: Path, digest: str, taken: set[str]) -> str:
 def _hash_output(output: Path) -> dict[str, list[Path]]:
     """Every photo in the output, by its content hash."""
     found = defaultdict(list)
-    if output.exists():
+    if is_there(output):
         paths = [path for photos in list_classes(output).values() for path in photos]
         for folder in {path.parent for path in paths}:  # to a complete one nothing is copied, so nobody else does it
             remove_leftovers(folder)
@@ -214,6 +214,6 @@ def _copy_photos(plan: Sequence[tuple[Path, Path]]) -> None:
         try:
             is_free = write_new(target, partial(read_again(shutil.copy2), path))
         except OSError as error:
-            raise UserError(f"{target}: cannot be written: {error.strerror}; make room and run again") from None
+            raise UserError(f"{target}: cannot be written: {describe_os_error(error)}; then run again") from None
         if not is_free and _hash_file(target) != _hash_file(path):  # else the same command has copied it meanwhile
             raise UserError(f"{target}: is another photo with this name; give another --output")

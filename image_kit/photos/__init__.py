@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         PhotoFolder as PhotoFolder,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
-        list_photos as list_photos,
         note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
@@ -66,12 +65,16 @@ if TYPE_CHECKING:
         PhotoStore as PhotoStore,
         Subset as Subset,
     )
+    from image_kit.photos.walking import (
+        list_photos as list_photos,
+        walk as walk,
+    )
 
 __getattr__ = lazy_names(
     __name__,
     {
         "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black read_deep_header",
-        "folders": "PhotoFolder note_other_files find_test_folder list_classes list_photos scan_folder",
+        "folders": "PhotoFolder note_other_files find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
@@ -83,5 +86,6 @@ __getattr__ = lazy_names(
         "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",
         "store": "CACHE_FRACTION PhotoStore Subset",
+        "walking": "list_photos walk",
     },
 )

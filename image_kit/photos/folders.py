@@ -17,8 +17,9 @@ from image_kit.photos.part_names import (
     refuse_look_alike_names,
 )
 from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
-from image_kit.retries import read_again
-from image_kit.terminal import name_some
+from image_kit.photos.walking import list_photos, photos_below, walk
+from image_kit.retries import is_folder, read_again
+from image_kit.terminal import counting, name_some
 
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
 
@@ -61,8 +62,9 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
             the same.
     """
     found: dict[str, list[Path]] = {}
-    for child in _sub_folders(folder):
-        found.setdefault(class_name(child.name), []).extend(list_photos(child))
+    with counting("listing photos") as count:
+        for child in _sub_folders(folder):
+            found.setdefault(class_name(child.name), []).extend(photos_below(child, count))
     refuse_look_alike_names(folder, list(found))
     return dict(sorted(found.items()))
 
@@ -96,33 +98,6 @@ def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
         raise UserError(f"{folder}: cannot be read ({why})") from None
 
 
-def _raise_unreadable(error: OSError) -> None:
-    why = name_disk_failure(error) or error.strerror
-    raise UserError(f"{error.filename}: cannot be read ({why}); photos in it would be lost") from None
-
-
-@read_again
-def list_photos(folder: Path) -> list[Path]:
-    """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
-
-    Links to folders are followed. A folder that is reached a second time, as through a circle of links, is skipped.
-
-    Raises:
-        UserError: a folder cannot be read.
-    """
-    found: list[Path] = []
-    visited = set()
-    for where, folders, names in os.walk(folder, onerror=_raise_unreadable, followlinks=True):
-        real = os.path.realpath(where)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
-        found += [Path(where, name) for name in names if is_photo_name(Path(name))]
-    return sorted(found)
-
-
 def note_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
     """Notes for the user on files below `folder` that are not among `paths`; no note if there are none.
 
@@ -131,7 +106,7 @@ def note_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
     known = set(map(str, paths))
     counts: Counter[str] = Counter()
     systems: Counter[str] = Counter()
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in walk(folder, on_error=lambda _: None):  # these are notes only
         systems.update(name for name in folders if is_hidden(Path(name)))
         folders[:] = [name for name in folders if not is_hidden(Path(name))]
         for name in names:
@@ -289,7 +264,7 @@ def _list_labels(
 
 def _suggest_inner(folder: Path) -> str:
     """A hint where the classes lie deeper, as in photos/PetImages/Cat or food-101/images/pizza; else empty."""
-    inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if folder.is_dir() else []
+    inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if is_folder(folder) else []
     if len(inner) == 1:
         return _suggest_inner(folder / inner[0])
     if not inner:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from image_kit.errors import name_disk_failure
@@ -57,8 +58,8 @@ def read_file(path: Path | str) -> bytes:
     Raises:
         PhotoError: there is no such file, it is a folder or a pipe, or it may not be read.
     """
-    refuse_other_than_files(path)
     try:
+        refuse_other_than_files(path)
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise PhotoError("no such file") from None
@@ -67,7 +68,15 @@ def read_file(path: Path | str) -> bytes:
 
 
 def refuse_other_than_files(path: Path | str) -> None:
-    """Raise PhotoError if the path is a folder, or a pipe, which might never end; a missing file passes."""
-    # pathlib's functions raise where a parent folder may not be read, or where a name is too long. These do not.
-    if os.path.exists(path) and not os.path.isfile(path):
+    """Raise PhotoError if the path is a folder, or a pipe, which might never end; a missing file passes.
+
+    Raises OSError if the disk fails.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        if name_disk_failure(error):
+            raise
+        return  # opening it tells why
+    if not stat.S_ISREG(mode):
         raise PhotoError("not a file")

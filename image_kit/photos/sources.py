@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from image_kit.errors import UserError
-from image_kit.photos.folders import list_photos
+from image_kit.errors import UserError, name_disk_failure
 from image_kit.photos.opening import is_image
 from image_kit.photos.photo_files import is_photo_name
+from image_kit.photos.walking import list_photos
+from image_kit.retries import is_folder, is_there
 
 STDIN = "-"
 NO_PHOTO = "contains no photo"
@@ -49,12 +50,17 @@ def find_photos(arguments: Sequence[str], stdin: BinaryIO | None = None) -> list
 def _find(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     if argument == STDIN:
         yield from _from_stdin(stdin)
-    elif os.path.isdir(argument):
-        yield from _in_folder(argument)
-    elif not os.path.lexists(argument) and glob.has_magic(argument):
-        yield from _matching(argument) or [PhotoSource(argument, error="matches no file")]
-    else:
-        yield PhotoSource(argument, Path(argument))
+        return
+    try:
+        if is_folder(argument):
+            yield from _in_folder(argument)
+        elif glob.has_magic(argument) and not is_there(argument):
+            yield from _matching(argument) or [PhotoSource(argument, error="matches no file")]
+        else:
+            yield PhotoSource(argument, Path(argument))
+    except OSError as error:  # a name that is too long, or a folder where this user may not look: reading tells which
+        failure = name_disk_failure(error)
+        yield PhotoSource(argument, error=failure) if failure else PhotoSource(argument, Path(argument))
 
 
 def _matching(pattern: str) -> list[PhotoSource]:
@@ -66,9 +72,9 @@ def _matching(pattern: str) -> list[PhotoSource]:
     photos: dict[str, PhotoSource] = {}
     others: dict[str, PhotoSource] = {}
     for path in sorted(glob.glob(_escape_folders(pattern), recursive=True)):
-        is_folder = os.path.isdir(path)
-        for source in _in_folder(path) if is_folder else [PhotoSource(path, Path(path))]:
-            is_other = source.error == NO_PHOTO if is_folder else not is_photo_name(Path(path))
+        is_inner = os.path.isdir(path)
+        for source in _in_folder(path) if is_inner else [PhotoSource(path, Path(path))]:
+            is_other = source.error == NO_PHOTO if is_inner else not is_photo_name(Path(path))
             (others if is_other else photos).setdefault(source.name, source)
     return list((photos or others).values())
 

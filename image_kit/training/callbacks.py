@@ -13,6 +13,7 @@ from image_kit.errors import UserError
 from image_kit.files import replacing
 from image_kit.recipe import Recipe
 from image_kit.reports import try_to_write
+from image_kit.retries import is_there
 from image_kit.training.run_folder import RunFolder
 from image_kit.weights import BEST, LAST, save_weights, with_progress
 
@@ -128,7 +129,7 @@ class ScoreEachEpoch(keras.callbacks.Callback):
         try_to_write(lambda: pictures.plot_test_scores(points, scores.total, path, self.folder.path.name), path)
 
     def _read_points(self) -> list[tuple[int, float]]:
-        if not self.file.exists():
+        if not is_there(self.file):
             return []
         with open(self.file, encoding="utf-8", newline="") as file:
             return [(int(row["epoch"]), float(row["accuracy"])) for row in csv.DictReader(file)]

@@ -52,6 +52,7 @@ def finish_run(
     Returns:
         The test scores, see `score_test_images`.
     """
+    folder.refuse_removed()
     best = KerasClassifier.load(folder.file(BEST), Fallback(networks))
     with answering(best, folder.file(BEST)) as classifier:
         parts = data.parts["train"], data.parts["validation"]

@@ -22,6 +22,7 @@ from image_kit.features import (
 )
 from image_kit.files import write_json
 from image_kit.reports import ScoredImages
+from image_kit.retries import is_file
 from image_kit.terminal import say
 from image_kit.threads import one_thread_for_algebra
 from image_kit.training.head_data import HeadData
@@ -74,7 +75,7 @@ class HeadRun:
         self.folder = open_folder()
         refuse_other_inputs(self.folder.path, self.folder.file(ENVIRONMENT), self.began_with)
         for weights in map(self.folder.file, (BEST, LAST)):  # of a run that was killed later than that
-            if weights.is_file():
+            if is_file(weights):
                 refuse_changed_photos(self.folder.path, weights, self.data.trained_on, self.data.trained_names)
         say(f"Writing to {self.folder.path}/")
         described = f"{self.backbone.name}: {self.backbone.source}"
@@ -110,8 +111,10 @@ class HeadRun:
             "cross-validation", the scores of the training photos by heads that do not know them; and those of the test
             photos, see `score_test_images`.
         """
+        self.folder.refuse_removed()
         scores, cross_validation = self.write_cross_validation()
         calibration = self._calibrate()
+        self.folder.refuse_removed()
         self._write_network(calibration, of_weights or {})
         scores |= self._score_test_photos(calibration.temperature)
         self._write_report(scores, calibration.temperature)

@@ -12,6 +12,7 @@ from image_kit.errors import UserError
 from image_kit.files import shortened
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import BACKBONE_FILES
+from image_kit.retries import is_file, is_folder
 from image_kit.terminal import progress, say, telling_how_to_go_on
 from image_kit.training.run_folder import RunFolder
 from image_kit.training.settings import Settings
@@ -81,13 +82,13 @@ def find_data(settings: Settings, run: Path, folder: str | None, data_dir: str |
         folder = folder or data_dir
     if folder or settings.folder:
         path = Path(folder or settings.folder or "")
-        if not path.is_dir():
+        if not is_folder(path):
             raise UserError(
                 f"{path}: no such folder; give the one where the photos of {run} are now: "
                 f"python train.py FOLDER --resume {run}"
             )
         return replace(settings, folder=str(path.resolve()))
-    if data_dir and not Path(data_dir).is_dir():
+    if data_dir and not is_folder(data_dir):
         raise UserError(f"--data-dir: {data_dir} is not a folder; give the one that contains NAME.npz")
     return replace(settings, data_dir=str(Path(data_dir).resolve())) if data_dir else settings
 
@@ -182,7 +183,7 @@ def _load_images(settings: Settings) -> Data:
 def _description_of_last(folder: RunFolder) -> Description | None:
     """What is known of the last complete epoch, from which a resume goes on; None before its end."""
     last = folder.file(LAST)  # written after the epoch's row in history.csv
-    return read_description(last) if last.is_file() else None
+    return read_description(last) if is_file(last) else None
 
 
 def how_to_go_on(run: "Run | HeadRun", distribution: "Distribution | None") -> str:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from image_kit.errors import UserError
+from image_kit.retries import is_file
 from image_kit.training.run_folder import HISTORY, RunFolder
 from image_kit.training.same_photos import refuse_changed_photos
 from image_kit.weights import BEST, LAST, Description, read_description, verify_checksum
@@ -30,7 +31,7 @@ def load_last_epoch(
             of classes would mix up the answers, and a photo moved from train to test would be scored as new.
     """
     last = folder.file(LAST)
-    if not last.is_file():
+    if not is_file(last):
         if len(folder.history) > 1:  # a single row: epoch 1 was interrupted before its weights were saved
             raise UserError(f"{last}: is missing, so this run cannot go on; put it back, or start a new run")
         folder.cut_history(0)

@@ -14,7 +14,7 @@ from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import Recipe
-from image_kit.retries import read_again
+from image_kit.retries import is_there, read_again
 from image_kit.terminal import say
 from image_kit.training.run_scores import read_number
 from image_kit.training.settings import Settings
@@ -39,7 +39,7 @@ def check_new_name(name: str) -> None:
         raise UserError(f"--run: must be a plain name, a folder below {RUNS}/; received {name!r}")
     if sys.platform == "win32" and not is_name_of_windows(name):
         raise UserError(f"--run: Windows has no folders of this name; choose another; received {name!r}")
-    if (RUNS / name).exists():
+    if is_there(RUNS / name):
         raise UserError(f"--run: {RUNS / name} exists and is never overwritten; choose another name")
 
 
@@ -148,8 +148,17 @@ class RunFolder:
         environment = {**facts, "platform": platform.platform(), "versions": versions(), "git": commit}
         write_json(self.file(ENVIRONMENT), environment)
 
+    def refuse_removed(self) -> None:
+        """Raise UserError if the folder is gone: files written now would make a new one, without what was in it."""
+        if not is_there(self.path):
+            raise UserError(
+                f"{self.path}: was moved or removed during the training; if you have moved it, go on with: "
+                "python train.py --resume and its new place; otherwise train it anew"
+            )
+
     def append_history(self, row: dict[str, float]) -> None:
-        """Add one epoch to history.csv. It is on disk when this returns."""
+        """Add one epoch to history.csv. It is on disk when this returns. Raises UserError as `refuse_removed`."""
+        self.refuse_removed()
         self.history.append(row)
         self._write_history()
 
@@ -180,6 +189,9 @@ class WorkerRunFolder(RunFolder):
 
     def write_environment(self, **facts: object) -> None:
         """Do nothing."""
+
+    def refuse_removed(self) -> None:
+        """Do nothing: there is no folder."""
 
     def append_history(self, row: dict[str, float]) -> None:
         """Add one epoch, in memory."""

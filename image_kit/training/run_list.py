@@ -8,6 +8,7 @@ from typing import Any
 
 from image_kit.files import shortened
 from image_kit.json_files import read_json
+from image_kit.retries import is_folder
 from image_kit.terminal import say, visible
 from image_kit.text_table import table
 from image_kit.training.run_folder import METRICS, SETTINGS
@@ -59,7 +60,7 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
     Of several seeds in one folder, one entry tells the mean. Hidden folders, and files, are passed over in silence.
     """
     runs, problems = [], []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for path in sorted(folder.iterdir()) if is_folder(folder) else []:
         if path.name.startswith(".") or not path.is_dir():
             continue
         try:

@@ -18,6 +18,7 @@ from image_kit.features import t_quantile
 from image_kit.files import replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import LARGEST_SEED
+from image_kit.retries import is_file, is_there
 from image_kit.training.run_folder import ENVIRONMENT, METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
 from image_kit.training.same_photos import refuse_changed_photos, refuse_other_inputs
@@ -123,7 +124,7 @@ class SeedRuns:
         runs = cls([RunFolder.open(each).read_settings() for _, each in numbered], path)
         if any(settings.recipe.seed != seed for settings, (seed, _) in zip(runs.settings, numbered, strict=True)):
             raise UserError(f"--resume: {path} has runs in folders of other seeds; give them their names back")
-        if (path / SUMMARY).exists() and not runs.unfinished():
+        if is_there(path / SUMMARY) and not runs.unfinished():
             raise UserError(f"--resume: {path} is complete; start a new run for other seeds or options")
         return runs
 
@@ -153,7 +154,7 @@ class SeedRuns:
         for settings in self.settings if self.path else []:
             folder = self._folder(settings)
             refuse_other_inputs(self.path or folder.path, folder.file(ENVIRONMENT), run.began_with)
-            if folder.file(BEST).is_file():
+            if is_file(folder.file(BEST)):
                 photos = run.data.trained_on, run.data.trained_names
                 refuse_changed_photos(self.path or folder.path, folder.file(BEST), *photos)
 
@@ -175,7 +176,7 @@ class SeedRuns:
         )
         for name in (BEST, LITE):
             source = self._folder(self.settings[chosen]).file(name)
-            if source.is_file():  # model.tflite is missing where LiteRT cannot run the network
+            if is_file(source):  # model.tflite is missing where LiteRT cannot run the network
                 with replacing(self.path / name) as temporary:
                     shutil.copyfile(source, temporary)
         folders = {each.recipe.seed: RunFolder.open(self._folder(each).path) for each in self.settings}
@@ -196,7 +197,7 @@ def start_afresh() -> None:
 
 def _seed_of(folder: Path) -> int | None:
     number = folder.name.removeprefix("seed-")
-    return int(number) if number.isdecimal() and (folder / SETTINGS).is_file() else None
+    return int(number) if number.isdecimal() and is_file(folder / SETTINGS) else None
 
 
 def _validated(metrics: dict[str, Any]) -> tuple[float, float]:

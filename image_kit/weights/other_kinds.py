@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+from image_kit.retries import FileForZip
+
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MOST_HEADER = 10**8  # bytes of a safetensors file's header, its own limit
 START = 512  # bytes that tell the kind of a file
@@ -70,10 +72,13 @@ def _name_text(start: bytes) -> str | None:
 
 def _name_archive(path: Path) -> str:
     """What a ZIP file holds; only the names in it are read."""
+    file = None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with FileForZip(path) as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        if file and file.failure:
+            raise file.failure from error
         return "a damaged ZIP archive; get it again"
     if "config.json" in names and "model.weights.h5" in names:
         return f"a whole model of Keras 3; {SAVE_WEIGHTS}"

@@ -27,7 +27,7 @@ def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess:
 def test_a_full_disk_is_one_line(tmp_path):
     process = run_shell('"$PYTHON" "$ROOT/train.py" --list > /dev/full', tmp_path)
     assert process.returncode == 2
-    assert process.stderr.splitlines()[0] == "train.py: error: output: No space left on device"
+    assert process.stderr.splitlines()[0] == "train.py: error: output: No space left on device; make room on its disk"
     assert "Traceback" not in process.stderr
 
 

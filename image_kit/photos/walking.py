@@ -1,0 +1,96 @@
+"""Finds the photos in a folder and in those inside it, and passes none over in silence."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from image_kit.errors import UserError, name_disk_failure
+from image_kit.photos.photo_files import is_hidden, is_photo_name
+from image_kit.retries import read_again
+from image_kit.terminal import counting
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
+
+    Links to folders are followed. A folder that is reached a second time, as through a circle of links, is skipped.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    with counting("listing photos") as count:
+        return photos_below(folder, count)
+
+
+def photos_below(folder: Path, count: Callable[[], object]) -> list[Path]:
+    """See `list_photos`; `count` is called for each name in a folder."""
+    found: list[Path] = []
+    visited = set()
+    for where, folders, names in walk(folder, follow_links=True, count=count):
+        real = os.path.realpath(where)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
+        found += [Path(where, name) for name in names if is_photo_name(Path(name))]
+    return sorted(found)
+
+
+def refuse_unreadable(error: OSError) -> None:
+    """Raise a UserError about a folder that cannot be read."""
+    why = name_disk_failure(error) or error.strerror
+    raise UserError(f"{error.filename}: cannot be read ({why}); photos in it would be lost") from error
+
+
+def walk(
+    folder: Path | str,
+    follow_links: bool = False,
+    on_error: Callable[[OSError], object] = refuse_unreadable,
+    count: Callable[[], object] = lambda: None,
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, from the top: each folder, the names of its folders, and those of its files.
+
+    Names that are removed from the list of folders are left out. A folder is read up to four times if its disk fails.
+    `os.walk` takes a folder for a file if the disk fails when it is asked which of the two it is.
+
+    Args:
+        follow_links: whether to go into folders that are links; a circle has to be noticed by the caller.
+        on_error: is called if a folder cannot be read, and it is then left out unless this raises.
+        count: is called for each name.
+    """
+    waiting = [os.fspath(folder)]
+    while waiting:
+        where = waiting.pop()
+        try:
+            folders, links, files = _read(where, count)
+        except OSError as error:
+            on_error(error)
+            continue
+        yield where, folders, files
+        waiting += [os.path.join(where, name) for name in reversed(folders) if follow_links or name not in links]
+
+
+@read_again
+def _read(folder: str, count: Callable[[], object]) -> tuple[list[str], set[str], list[str]]:
+    """The names of folders, of those that are links, and of files."""
+    folders, links, files = [], set(), []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            count()
+            if not _is_folder(entry):
+                files.append(entry.name)
+                continue
+            folders.append(entry.name)
+            if entry.is_symlink():
+                links.add(entry.name)
+    return folders, links, files
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # of a link, or on a disk that lists names alone
+        if name_disk_failure(error) and not is_photo_name(Path(entry.name)):
+            raise
+        return False  # a photo, which is asked for again when it is read, or a link to where this user may not look
