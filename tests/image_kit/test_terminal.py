@@ -267,13 +267,15 @@ import sys, threading
 from image_kit import terminal
 from image_kit.terminal import telling_how_to_go_on
 
-class Condition(threading.Condition):
-    def _release_save(self):
-        super()._release_save()
+def main():
+    condition = threading.Condition(getattr(threading, sys.argv[1])())
+    release = condition._release_save
+
+    def release_and_raise():
+        release()
         raise KeyboardInterrupt  # the moment at which the lock is released, and its block does not know yet
 
-def main():
-    condition = Condition(getattr(threading, sys.argv[1])())
+    condition._release_save = release_and_raise
     with telling_how_to_go_on(lambda: "Go on."), condition:
         condition.wait()
 
