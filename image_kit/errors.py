@@ -62,6 +62,18 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error.
+
+    It may arrive while a lock of Python's own, which is released for a wait, is not taken again yet. What leaves the
+    lock's block then raises RuntimeError ("release unlocked lock") instead of KeyboardInterrupt.
+    """
+    is_of_lock = type(error) is RuntimeError and "lock" in str(error)
+    return isinstance(error, KeyboardInterrupt) or (
+        is_of_lock and any(isinstance(each, KeyboardInterrupt) for each in causes(error))
+    )
+
+
 # They say nothing about the file: a disk, or the way to one over a network, has failed.
 _FAILURES = """EIO ESTALE EAGAIN EINTR ETIMEDOUT EREMOTEIO ENOTCONN ENOLINK ECONNRESET ECONNABORTED ENETDOWN ENETUNREACH
     ENETRESET EHOSTDOWN EHOSTUNREACH"""

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from image_kit.errors import MachineLost, UserError, describe_os_error, name_shortage, naming_missing_packages
+from image_kit.errors import (
+    MachineLost,
+    UserError,
+    describe_os_error,
+    is_interruption,
+    name_shortage,
+    naming_missing_packages,
+)
 from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
@@ -196,12 +203,12 @@ def run(main: Callable[[], None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         fail(error)
-    except KeyboardInterrupt:
-        say("Interrupted.")
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if is_interruption(error):
+            say("Interrupted.")
+            sys.exit(130)
         if shortage := name_shortage(error):
             fail(shortage)
         if not isinstance(error, OSError):
@@ -255,7 +262,7 @@ def telling_how_to_go_on(message: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        can_be_mended = isinstance(error, KeyboardInterrupt | MachineLost | OSError) or name_shortage(error)
+        can_be_mended = isinstance(error, MachineLost | OSError) or is_interruption(error) or name_shortage(error)
         if can_be_mended and (text := message()):
             say(f"\n{text}")
         raise

@@ -34,6 +34,25 @@ def slowly(self, images):
     return run(self, images)
 LiteRunner.run = slowly
 """
+# The same. After 40 photos it waits for Ctrl-C, so that it is not done before, and not at once after it.
+HOLDS = (
+    COUNTS
+    + r"""
+import signal, threading
+counted, interrupted, computed = LiteRunner.run, threading.Event(), []
+def hold(self, images):
+    computed.append(1)
+    if len(computed) > 40:
+        interrupted.wait()
+        time.sleep(0.5)
+    return counted(self, images)
+def interrupt(*_):
+    interrupted.set()
+    raise KeyboardInterrupt
+LiteRunner.run = hold
+signal.signal(signal.SIGINT, interrupt)
+"""
+)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="signals"),
@@ -118,7 +137,7 @@ def test_ctrl_c_in_a_fit_says_how_to_go_on(pets, fit_here):
     process = start_slow(pets, WAITS.format(name="fit"), "photos", "--run", "cut")
     wait_for(process, "waiting")
     process.send_signal(signal.SIGINT)
-    done = finish(process, 30)
+    done = finish(process, 120)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.splitlines()[-3:] == ["", "Go on with: python train.py --resume runs/cut", "Interrupted."]
     assert fit_here(pets, "--resume", "runs/cut")[0] == 0
@@ -126,10 +145,10 @@ def test_ctrl_c_in_a_fit_says_how_to_go_on(pets, fit_here):
 
 @pytest.mark.parametrize("arguments", [("photos",), ("photos", "--features-only"), ("photos", "--no-cache")])
 def test_ctrl_c_in_features_keeps_those_computed(pets, fit_here, arguments):
-    process = start_slow(pets, COUNTS, *arguments)
+    process = start_slow(pets, HOLDS, *arguments)
     wait_for(process, "computed", 20)
     process.send_signal(signal.SIGINT)
-    done = finish(process, 30)
+    done = finish(process, 120)
     assert done.returncode == 130, done.stderr
     says = (
         [] if "--no-cache" in arguments else ["", "The features computed so far are kept. Go on with the same command."]

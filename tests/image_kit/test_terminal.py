@@ -260,3 +260,37 @@ def test_results_are_told_though_their_folder_cannot_be_written(tmp_path, run_co
     assert process.returncode == 2
     assert json.loads(process.stdout)
     assert "error: " in process.stderr.splitlines()[-1]
+
+
+LOCKED = """
+import sys, threading
+from image_kit import terminal
+from image_kit.terminal import telling_how_to_go_on
+
+def main():
+    condition = threading.Condition(getattr(threading, sys.argv[1])())
+    release = condition._release_save
+
+    def release_and_raise():
+        release()
+        raise KeyboardInterrupt  # the moment at which the lock is released, and its block does not know yet
+
+    condition._release_save = release_and_raise
+    with telling_how_to_go_on(lambda: "Go on."), condition:
+        condition.wait()
+
+terminal.run(main)
+"""
+
+
+@pytest.mark.parametrize("lock", ["Lock", "RLock"])
+def test_ctrl_c_within_a_lock_is_ctrl_c(run_python, lock):
+    """Python then raises RuntimeError: release unlocked lock."""
+    process = run_python("-c", LOCKED, lock)
+    assert (process.returncode, process.stderr) == (130, "\nGo on.\nInterrupted.\n")
+
+
+def test_an_error_of_a_lock_without_ctrl_c_is_none(run_python):
+    process = run_python("-c", LOCKED.replace("raise KeyboardInterrupt", "raise ValueError"), "Lock")
+    assert process.returncode == 1
+    assert "release unlocked lock" in process.stderr

@@ -23,4 +23,4 @@ if not child:
     os._exit(sum(threads().map(abs, [3, 4])))
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    assert run_python("-c", code, timeout=30).stdout.strip() == "7"
+    assert run_python("-c", code, timeout=120).stdout.strip() == "7"

@@ -122,7 +122,7 @@ def test_machines_wait_for_each_other():
         third.gather(30)
         # Its port answers again once TensorFlow runs there.
         with socket.create_server(("127.0.0.1", int(third.addresses[2].rpartition(":")[2]))):
-            assert [each.result(10) for each in waiting] == [None, None]
+            assert [each.result(60) for each in waiting] == [None, None]
 
 
 def test_a_machine_that_does_not_answer_is_named():

@@ -2,7 +2,10 @@
 
 import pytest
 
+from image_kit.errors import UserError
+from image_kit.exports import FORMATS, refuse_existing
 from image_kit.exports.exporting import _move
+from image_kit.leftovers import temporary_name
 
 
 def make(folder, text):
@@ -30,3 +33,29 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path):
         _move(tmp_path / "unfinished", before / "model", lambda: None)
     assert sorted(path.name for path in before.iterdir()) == ["export.json", "model"]
     assert (before / "model/weights").read_text() == "old"
+
+
+def test_what_a_killed_export_left_is_removed_by_one_that_finds_all_in_place(tmp_path):
+    (tmp_path / "a.tflite").touch()
+    place, process, start, _ = temporary_name("x").removeprefix(".tmp-").split(".")[0].split("-")
+    (tmp_path / f".tmp-{place}-{process}-{int(start, 16) - 1:x}-0.a.tflite/examples").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"a\.tflite: exists; add --force to replace it"):
+        refuse_existing(tmp_path / "a.tflite", FORMATS["tflite"], None, is_forced=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tflite"]
+
+
+ASKS = """
+import sys
+from pathlib import Path
+import numpy as np
+from image_kit.exports import onnx
+onnx.answer(Path(sys.argv[1]), np.zeros((1, 2, 2, 3), np.uint8))
+"""
+
+
+def test_onnxruntime_leaves_no_file_and_sends_nothing(run_python, tmp_path):
+    """Its telemetry begins with a file .ses among the temporary ones."""
+    pytest.importorskip("onnxruntime")
+    process = run_python("-c", ASKS, str(tmp_path / "none.onnx"), TMPDIR=str(tmp_path), ORT_DISABLE_TELEMETRY=None)
+    assert "none.onnx" in process.stderr.splitlines()[-1]  # the runtime was asked
+    assert list(tmp_path.iterdir()) == []

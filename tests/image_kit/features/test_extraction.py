@@ -132,16 +132,24 @@ def test_an_error_of_the_backbone_keeps_what_was_computed(paths, tmp_path):
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, threading, time
 from pathlib import Path
 from image_kit import terminal
 from image_kit.features import photo_features
 from image_kit.photos import Preprocessing
 from tests.fixtures.features import MeanColours, open_store
 
+interrupted = threading.Event()
+
+def interrupt(*_):
+    interrupted.set()
+    raise KeyboardInterrupt
+
 class Slow(MeanColours):
     def run(self, images):
-        time.sleep(0.02)
+        if self.calls > 100:  # so that it is not done before Ctrl-C, and not at once after it
+            interrupted.wait()
+            time.sleep(0.5)
         return super().run(images)
 
 def counted(done):
@@ -150,6 +158,7 @@ def counted(done):
         yield each
 
 def main():
+    signal.signal(signal.SIGINT, interrupt)
     paths = sorted(Path(sys.argv[1]).glob("*.jpg"))
     photo_features(paths, Slow(), Preprocessing((8, 10, 3)), open_store(Path(sys.argv[2]), length=6), counted)
 
@@ -164,7 +173,7 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path, photo):
     for _ in range(20):
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    done = finish(process, 30)
+    done = finish(process, 120)
     assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
     counted = 20 + len(done.stdout.split())
     assert counted < 300  # what had not begun was not computed

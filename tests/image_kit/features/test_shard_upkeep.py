@@ -71,7 +71,7 @@ def test_two_processes_merge_at_once(many, attempt):
         process.stdout.readline()
     (many / "go").touch()
     for process in processes:
-        done = finish(process, 30)
+        done = finish(process, 120)
         assert (done.returncode, done.stderr) == (0, "")
     assert kept(open_store(many), range(41)) == list(range(41))
     assert len(shards(many)) < 16

@@ -121,7 +121,7 @@ def test_two_processes_write_and_read_one_folder_at_once(tmp_path):
     while any(process.poll() is None for process in processes):
         kept(open_store(tmp_path), range(400))  # asserts that what is found is right
     for process in processes:
-        done = finish(process, 30)
+        done = finish(process, 120)
         assert done.stdout == "400\n", done.stderr  # what the other wrote, too
     assert kept(open_store(tmp_path), range(400)) == list(range(400))
 
@@ -146,7 +146,7 @@ def test_what_a_killed_process_has_written_is_kept(tmp_path, flushes):
     for _ in range(flushes):
         written = int(process.stdout.readline())
     process.kill()  # it is writing, reading or removing
-    written = [written, *map(int, finish(process, 10).stdout.split())][-1]
+    written = [written, *map(int, finish(process, 120).stdout.split())][-1]
     assert kept(open_store(tmp_path), range(written)) == list(range(written))
 
 

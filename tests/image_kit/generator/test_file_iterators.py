@@ -231,9 +231,9 @@ def test_a_large_folder_is_listed_in_seconds(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(5_000):
             (tmp_path / name / f"{number}.jpg").touch()
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine does
     assert flow(tmp_path).n == 10_000
-    assert time.perf_counter() - start < 2  # about 0.1 s; the machine may be busy
+    assert time.process_time() - start < 2  # about 0.1 s
 
 
 def test_channels_first_photos_are_the_same_bits_from_the_file_and_from_the_cache(folder):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
+from image_kit.leftovers import _remove_once, temporary_name
 from image_kit.photo_sets.split import FRACTIONS, _sizes, split_photos
 from image_kit.photos import content_hash
 
@@ -167,3 +168,18 @@ def test_copies_moved_into_a_sub_folder_of_their_part_are_there_already(tmp_path
     photo.rename(cars / "sorted" / "y.png")
     report = split_photos(tmp_path / "source", tmp_path / "set", (1, 1, 1), FRACTIONS)
     assert (report.copied, report.present) == (0, 6)
+
+
+def test_what_a_killed_split_left_in_a_complete_set_is_removed_by_the_next(tmp_path):
+    photos = {"cars": [(0, ("", "a")), (1, ("", "b"))], "trees": [(2, ("", "a")), (3, ("", "b"))]}
+    _write(tmp_path / "photos", photos)
+    split_photos(tmp_path / "photos", tmp_path / "set", (1, 1, 0), FRACTIONS)
+    complete = sorted((tmp_path / "set").rglob("*"))
+    place, process, start, _ = temporary_name("x").removeprefix(".tmp-").split(".")[0].split("-")
+    for folder in [path for path in complete if path.is_dir() and path.parent.name in PARTS]:
+        # Of an earlier process with the same number.
+        (folder / f".tmp-{place}-{process}-{int(start, 16) - 1:x}-0.0.png").touch()
+    assert sorted((tmp_path / "set").rglob("*")) != complete
+    _remove_once.cache_clear()  # as in a new process
+    split_photos(tmp_path / "photos", tmp_path / "set", (1, 1, 0), FRACTIONS)
+    assert sorted((tmp_path / "set").rglob("*")) == complete

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from image_kit.training.fine_tuning import AVERAGED, HELD_BACK
 from image_kit.weights import read_description
+from tests.conftest import ROOT, start_process
 from tests.fixtures.machines import start_two
 
 EPOCHS = 3
@@ -79,13 +81,31 @@ def weights_of(path):
     return arrays
 
 
+WAITS_IN_EPOCH_2 = """
+import sys, time
+sys.path.insert(0, "ROOT")
+import train
+from image_kit import terminal
+from image_kit.training import RunFolder
+append = RunFolder.append_history
+def wait(self, row):
+    if row["epoch"] == 2:
+        print("waiting", flush=True)
+        time.sleep(600)
+    append(self, row)
+RunFolder.append_history = wait
+sys.argv = sys.argv[1:]
+terminal.run(train.main)
+"""
+
+
 @pytest.mark.slow
-def test_a_run_that_was_killed_ends_with_the_same_weights(workplace, whole, start, run_command):
+def test_a_run_that_was_killed_ends_with_the_same_weights(workplace, whole, run_command):
     cache = {"IMAGE_CLASSIFICATION_KIT_CACHE": str(workplace / "c")}
-    process = start(workplace, *fine_tune("cut", "sees_all.keras"), **cache)
-    history = workplace / "runs/cut/history.csv"
-    while process.poll() is None and not (history.is_file() and len(history.read_text().splitlines()) == 2):
-        pass
+    code = WAITS_IN_EPOCH_2.replace("ROOT", str(ROOT))
+    process = start_process(sys.executable, "-c", code, *fine_tune("cut", "sees_all.keras"), folder=workplace, **cache)
+    assert process.stdout.readline() == "waiting\n", process.communicate()
+    assert len((workplace / "runs/cut/history.csv").read_text().splitlines()) == 2  # the header and epoch 1
     process.kill()
     process.communicate()
     resumed = run_command(workplace, "train.py", "--resume", "runs/cut", **cache)
