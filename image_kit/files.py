@@ -14,6 +14,7 @@ import numpy as np
 
 from image_kit.durable import make_folder, rename_patiently, sync, sync_tree
 from image_kit.leftovers import remove_leftovers, temporary_name
+from image_kit.retries import is_there
 
 
 @contextlib.contextmanager
@@ -240,7 +241,7 @@ def free_paths(path: Path, suffix: str = "", separator: str = "-") -> Iterator[P
     """All of path-1, path-2, ..., with a suffix such as ".png", that do not exist when they are asked for."""
     for number in itertools.count(1):
         candidate = path.with_name(f"{path.name}{separator}{number}{suffix}")
-        if not candidate.exists():
+        if not is_there(candidate):
             yield candidate
 
 

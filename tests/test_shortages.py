@@ -72,6 +72,19 @@ def test_forty_open_files_are_enough(tmp_path, coloured_photos):
     assert len(out.splitlines()) == 1 + 60
 
 
+@pytest.mark.slow
+def test_a_limit_on_the_size_of_files_is_one_line_and_loses_nothing(tmp_path, coloured_photos):
+    """The system would end the process by a signal; Python has it raise an error instead."""
+    coloured_photos(tmp_path / "photos", {"cats": 4, "dogs": 4})
+    asked = ("train.py", "photos", "--run", "limited", "--no-cache")
+    status, out, err = run_limited(resource.RLIMIT_FSIZE, MIB, *asked, cwd=tmp_path)
+    assert (status, out) == (2, ""), err
+    *_, way_on, said = err.splitlines()
+    assert said.startswith("train.py: error: runs/limited/best.weights.h5: File too large; raise the limit")
+    assert way_on == "Go on with: python train.py --resume runs/limited"
+    assert not [path for path in paths_below(tmp_path) if ".tmp-" in path or path.endswith(".h5")]
+
+
 @pytest.mark.parametrize(
     ("error", "named"),
     [

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from image_kit.errors import UserError, name_disk_failure
+from image_kit.errors import UserError, describe_os_error, name_disk_failure
 from image_kit.photos.opening import is_image
 from image_kit.photos.photo_files import is_photo_name
 from image_kit.photos.walking import list_photos
@@ -97,6 +97,8 @@ def _in_folder(folder: str) -> list[PhotoSource]:
     try:
         found = list_photos(Path(folder))
     except UserError as error:  # a folder inside it may not be read
+        if isinstance(cause := error.__cause__, OSError) and cause.filename == folder:  # said once is enough
+            return [PhotoSource(folder, error=describe_os_error(cause))]
         return [PhotoSource(folder, error=str(error))]
     return [PhotoSource(str(path), path) for path in found] or [PhotoSource(folder, error=NO_PHOTO)]
 

@@ -1,8 +1,19 @@
 """image_kit.errors: one line for a person."""
 
+import errno
+import io
+import os
+
 import pytest
 
-from image_kit.errors import MachineLost, UserError, first_line, naming_missing_packages
+from image_kit.errors import (
+    MachineLost,
+    UserError,
+    describe_os_error,
+    first_line,
+    name_disk_failure,
+    naming_missing_packages,
+)
 
 
 def test_the_first_line_of_a_message_or_its_type():
@@ -37,3 +48,16 @@ def test_the_line_of_a_lost_machine_is_short():
     assert "(connection reset)" in str(error)
     assert "\n" not in str(error)
     assert "(ValueError)" in str(MachineLost(ValueError()))
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EIO", "ENOENT"])
+def test_where_the_system_refuses_a_write_there_is_a_way_out(name):
+    number = getattr(errno, name)
+    said, _, way_out = describe_os_error(OSError(number, os.strerror(number), "a")).partition("; ")
+    assert said.startswith(os.strerror(number))
+    assert bool(way_out) == (name not in ("ENOENT", "EIO"))  # the one says enough, the other's way out follows a colon
+
+
+def test_a_file_whose_place_the_disk_does_not_tell_is_not_damaged():
+    assert "disk or network fails" in name_disk_failure(io.UnsupportedOperation("File or stream is not seekable."))
+    assert name_disk_failure(io.UnsupportedOperation("write")) is None

@@ -169,3 +169,20 @@ def test_a_scratch_folder_is_found_again_by_the_next_command(tmp_path, monkeypat
         remove(tmp_path)
         assert folder.is_dir()
     assert names(tmp_path) == []
+
+
+def test_a_temporary_folder_that_was_cleaned_up_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "own"))
+    with scratch_folder() as folder:
+        (folder / "a").touch()
+    assert list((tmp_path / "own").iterdir()) == []
+
+
+def test_a_write_that_is_refused_names_the_folder_of_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No space left on device") as caught, scratch_folder():
+        raise OSError(28, "No space left on device")  # as of `write`, which knows no name
+    assert caught.value.filename == str(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught, scratch_folder():
+        (tmp_path / "photo.jpg").read_bytes()
+    assert caught.value.filename == str(tmp_path / "photo.jpg")  # not one of ours

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from image_kit import retries
@@ -104,3 +105,58 @@ def test_a_photo_on_a_network_disk_is_read_and_not_called_damaged(tmp_path, phot
     began = time.monotonic()
     assert "PhotoError: Input/output error: its disk or network fails" in ask("1+").stderr
     assert time.monotonic() - began > 1.5  # it has waited
+
+
+KINDS = """
+import sys
+from image_kit.datasets import load_array_dataset
+from image_kit.errors import UserError
+from image_kit.photos import list_photos
+from image_kit.retries import is_folder
+try:
+    print(is_folder("folder"))
+    print([path.name for path in list_photos("folder")])
+    print(len(load_array_dataset("mnist", "folder").x_test))
+except (OSError, UserError) as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder with a link to a second one, each with a photo, and a data set; and a function that asks about it."""
+    for place in ("folder", "elsewhere"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / f"{place}.jpg").touch()
+    (tmp_path / "folder/link").symlink_to("../elsewhere")
+    images, labels = np.zeros((2, 28, 28), np.uint8), np.arange(2)
+    np.savez(tmp_path / "folder/mnist.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+
+    def ask(call, path, when):
+        inject = ["-P", path, f"-etrace={call}", f"-einject={call}:error=ESTALE:when={when}"]
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, "-c", KINDS]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return ask
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="strace")
+@pytest.mark.parametrize(
+    ("call", "path", "answers"),
+    [
+        ("newfstatat", "folder", 0),  # what os.path takes for no folder
+        ("newfstatat", "folder/link", 1),  # what os.walk takes for a file, and passes over
+        ("lseek", "folder/mnist.npz", 2),  # what zipfile takes for damage
+    ],
+)
+def test_a_disk_that_fails_when_it_is_asked_about_a_path(disk, call, path, answers):
+    whole = ["True", "['folder.jpg', 'elsewhere.jpg']", "2"]
+    assert disk(call, path, "1") == whole
+    said = disk(call, path, "1+")
+    assert said[:-1] == whole[:answers]
+    assert path in said[-1]
+    assert "Stale file handle" in said[-1]

@@ -134,6 +134,16 @@ def test_a_preset_list_runs_in_a_notebook(tmp_path):
     assert process.stdout.startswith("preset")
 
 
+def test_what_takes_long_is_counted_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "PROGRESS_DELAY_SECONDS", 0)
+    for is_there in (True, False):
+        monkeypatch.setattr(terminal, "is_terminal", lambda stream, is_there=is_there: is_there)
+        with terminal.counting("listing photos") as count:
+            for _ in range(3):
+                count()
+        assert ("listing photos" in capsys.readouterr().err) == is_there
+
+
 def test_no_bar_without_a_terminal(capsys):
     assert list(terminal.progress(range(3))) == [0, 1, 2]
     assert not terminal.is_terminal(sys.stderr)

@@ -173,3 +173,13 @@ def test_a_row_cut_behind_a_comma_is_dropped(cut):
     run.file("history.csv").write_text(text + "2,many,1.0,.5,1.0,.5")
     with pytest.raises(UserError, match=r"history\.csv: damaged .*; this run cannot be resumed"):
         RunFolder.open(run.path)
+
+
+def test_a_run_folder_that_is_gone_is_not_made_again_without_what_was_in_it():
+    run = new_run("moved")
+    run.append_history({"epoch": 1, "loss": 0.5})
+    run.path.rename("elsewhere")
+    with pytest.raises(UserError, match=r"runs/moved: was moved or removed .* --resume and its new place"):
+        run.append_history({"epoch": 2, "loss": 0.4})
+    assert not run.path.exists()
+    WorkerRunFolder(run.path).append_history({"epoch": 1, "loss": 0.5})  # has none
