@@ -124,7 +124,8 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
         raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
-    pairs = [(path, spelled.index(name)) for name, photos in listed.items() for path in photos]
+    label_of = {name: label for label, name in reversed(list(enumerate(spelled)))}
+    pairs = [(path, label_of[name]) for name, photos in listed.items() for path in photos]
     if not pairs:
         raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
     paths, labels = zip(*pairs, strict=True)
