@@ -21,7 +21,7 @@ from pathlib import Path
 
 import common  # noqa: F401  puts the project on the path
 import numpy as np
-from large_folders_commands import measure_commands
+from large_folders_commands import COMMANDS, measure_commands
 from PIL import Image
 
 CLASSES, WARM_UP = 10, 20
@@ -35,7 +35,11 @@ def main() -> None:
         "--measure", type=Path, metavar="FOLDER", help="print the figures of one folder; for internal use"
     )
     parser.add_argument(
-        "--commands", nargs="*", metavar="COMMAND", help="what these take on many photos and classes (default: all)"
+        "--commands",
+        nargs="*",
+        choices=COMMANDS,
+        metavar="NAME",
+        help=f"what commands take on many photos and classes: {', '.join(COMMANDS)} (default: all)",
     )
     parser.add_argument(
         "--photos", type=int, default=100_000, metavar="N", help="for --commands (default: %(default)s)"

@@ -19,15 +19,15 @@ from image_kit import cache_folder
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PRESET = "elephants_cars"  # its network is trained on pixels, of which a quarter of the free memory is filled
-COMMANDS = (  # and the start of the line that each writes when its work begins
-    ("train.py known --run head", "Writing to"),
-    ("check.py known --output checked", ""),
-    ("evaluate.py new --weights runs/head --output evaluated", ""),
-    ("export.py runs/head --to tflite", ""),
-    ("predict.py asked --weights runs/head --csv", ""),
-    ("augment_preview.py known --count 1", ""),
-    (f"train.py known --preset {PRESET} --epochs 1 --run pixels", "Writing to"),
-)
+COMMANDS = {  # by name: the command, and the start of the line that it writes when its work begins
+    "train": ("train.py known --run head", "Writing to"),
+    "check": ("check.py known --output checked", ""),
+    "evaluate": ("evaluate.py new --weights runs/head --output evaluated", ""),
+    "export": ("export.py runs/head --to tflite", ""),
+    "predict": ("predict.py asked --weights runs/head --csv", ""),
+    "preview": ("augment_preview.py known --count 1", ""),
+    "pixels": (f"train.py known --preset {PRESET} --epochs 1 --run pixels", "Writing to"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def measure_commands(folder: Path, photos: int, classes: int, asked: int, names:
     Args:
         photos, classes: how many of them.
         asked: of how many photos predict.py is asked.
-        names: of the commands, such as train.py; all of COMMANDS if there are none.
+        names: of the commands; all of COMMANDS if there are none.
     """
-    chosen = [each for each in COMMANDS if not names or each[0].split()[0] in names]
+    chosen = [COMMANDS[name] for name in names or COMMANDS]
     for name, seed, count in (("known", 0, photos), ("new", 1, photos), ("asked", 2, asked)):
         if any(f" {name} " in command for command, _ in chosen):
             write = [sys.executable, str(ROOT / "benchmarks/large_folders.py"), "--write", str(folder / name)]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-COMMANDS = ("--commands", "train.py", "evaluate.py", "--photos", "40", "--classes", "2")
+COMMANDS = ("--commands", "train", "evaluate", "--photos", "40", "--classes", "2")
 
 
 @pytest.mark.slow
@@ -21,7 +21,6 @@ def test_smallest_commands(smallest_run):
     """Train on photos whose features are made up, and score others: both find all features in the cache folder."""
     done = smallest_run("large_folders", *COMMANDS)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 4, done.stdout
     train, evaluate = done.stdout.splitlines()[2:]
     assert re.fullmatch(r"\| `train.py known --run head` \| \d+ \| \d+ \| \d+ \| \d+ \|", train)
     assert re.fullmatch(r"\| `evaluate.py new --weights runs/head --output \w+` \|  \| \d+ \| \d+ \| \d+ \|", evaluate)
