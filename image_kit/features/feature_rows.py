@@ -45,7 +45,9 @@ class FeatureRows:
 
     def features_of(self, part: slice | np.ndarray) -> np.ndarray:
         """Features of some photos: float32, unit length, centred, not turned."""
-        return unit_length(self.features[part]) - self.mean
+        rows = unit_length(self.features[part])
+        rows -= self.mean
+        return rows
 
     def to_columns(self, weights: np.ndarray) -> np.ndarray:
         """Weights (r, k) of the principal directions as weights of the columns that `blocks` gives."""
