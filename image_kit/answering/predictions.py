@@ -32,8 +32,6 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
         rows = zip(images.names, images.labels, probabilities, strict=True)
         for name, label, row in progress(rows, len(probabilities), "writing answers"):
-            best, values = (
-                row.argmax(),
-                [f"{value:.6f}" for value in row.tolist()],
-            )  # NumPy's own numbers take 1.4 times as long
+            best = row.argmax()
+            values = [f"{value:.6f}" for value in row.tolist()]  # NumPy's own numbers take 1.4 times as long
             writer.writerow([name, class_names[label], class_names[best], values[best], *values])
