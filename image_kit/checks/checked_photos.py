@@ -23,7 +23,7 @@ class CheckedPhotos:
         labels: int32 (n,).
         parts: "train", "validation" or "test" for each photo, where the folder divides them itself; else None.
         hashes: `content_hash` of each file.
-        features: float32 (n, d), bounded as a head gets them but for their length (see `prepare_rows`).
+        features: float16 (n, d), bounded as a head gets them but for their length (see `prepare_rows`).
         signatures: what each photo looks like.
         unreadable: {file: reason} of the photos that cannot be read.
         named_groups: the groups that the user's file gives them; None without one.
@@ -82,7 +82,7 @@ def load_checked_photos(
         labels=np.asarray(photos.labels, np.int32)[readable],
         parts=[photos.parts[index] for index in readable],
         hashes=[digest for digest in found.hashes if digest is not None],
-        features=backbone.bound(found.values)[readable].astype(np.float32),
+        features=backbone.bound(found.values[readable]),
         signatures=_select(found, readable),
         unreadable={_relative(Path(path), folder): reason for path, reason in found.errors.items()},
         computed=found.computed,

@@ -12,6 +12,7 @@ from image_kit.checks.near_copies import NearCopy
 from image_kit.features import merge_groups, unit_length
 from image_kit.photos import PARTS
 
+COMPARED = 2**22  # similarities at once: 16 MB
 ASKED = 10  # nearest photos that are no copies, whose classes tell which of two labels is the more likely
 
 
@@ -25,12 +26,10 @@ def find_copies(photos: CheckedPhotos, facts: FileFacts, copies: Sequence[NearCo
         photos, facts: of the same photos.
         copies: what `find_near_copies` found.
     """
-    links: dict[int, dict[int, NearCopy]] = defaultdict(dict)
-    for pair in copies:
-        links[pair.one][pair.other] = links[pair.other][pair.one] = pair
+    links = {(pair.one, pair.other): pair for pair in copies}
     groups = merge_groups(None, [(pair.one, pair.other) for pair in copies], len(photos.paths))
     sets = defaultdict(list)
-    for index in sorted(links):
+    for index in sorted({index for pair in links for index in pair}):
         sets[groups[index]].append(index)
     rows, pixels = unit_length(photos.features), facts.sizes.prod(axis=1)
     found = [each for members in sets.values() for each in _judge_set(photos, rows, pixels, members, links)]
@@ -43,7 +42,7 @@ def _judge_set(
     rows: np.ndarray,
     pixels: np.ndarray,
     members: list[int],
-    links: dict[int, dict[int, NearCopy]],
+    links: dict[tuple[int, int], NearCopy],
 ) -> list[Finding]:
     label = _most_likely_label(photos, rows, members)
     ranks = {part: rank for rank, part in enumerate((None, *PARTS))}
@@ -52,7 +51,11 @@ def _judge_set(
         return photos.labels[index] == label, ranks[photos.parts[index]], int(pixels[index]), -index
 
     kept = max(members, key=rank)
-    return [_describe(photos, index, kept, links[index].get(kept)) for index in members if index != kept]
+    return [
+        _describe(photos, index, kept, links.get((min(index, kept), max(index, kept))))
+        for index in members
+        if index != kept
+    ]
 
 
 def _most_likely_label(photos: CheckedPhotos, rows: np.ndarray, members: list[int]) -> int:
@@ -60,7 +63,10 @@ def _most_likely_label(photos: CheckedPhotos, rows: np.ndarray, members: list[in
     labels, counts = np.unique(photos.labels[members], return_counts=True)
     if len(labels) == 1:
         return int(labels[0])
-    alike = (rows @ rows[members].T).max(axis=1)
+    alike = np.empty(len(rows), np.float32)
+    size = max(1, COMPARED // len(members))  # thousands of copies under two labels would take gigabytes at once
+    for start in range(0, len(rows), size):
+        alike[start : start + size] = (rows[start : start + size] @ rows[members].T).max(axis=1)
     alike[members] = -np.inf
     nearest = np.argsort(-alike, kind="stable")[:ASKED]
     votes = [(photos.labels[nearest[alike[nearest] > -np.inf]] == label).sum() for label in labels]

@@ -29,11 +29,11 @@ UNIFORM_FLOORS = 0.9, 0.93
 SAMPLE = 256  # pairs, to tell which is the case
 NEIGHBOURS = 6  # by features
 SIGNATURE_NEIGHBOURS = 3  # by signatures, and as many by mirrored ones
-COMPARED = 2**24  # similarities at once: 64 MB
+COMPARED = 2**22  # similarities at once, in each thread: 50 MB with what sorting them takes
 SIGNATURE_SIDE = 12  # pixels, see image_kit.photos.Signatures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # of 100,000 photos that are copies there may be a million
 class NearCopy:
     """Two photos, by index, that are copies of one photo.
 
@@ -104,19 +104,26 @@ def _find_candidates(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray
     """Pairs of indices, int (k, 2), the smaller one first, each pair once."""
     if len(different) < 2:
         return np.zeros((0, 2), int)
-    signatures = photos.signatures.rows[different].astype(np.float32)
-    pixels = signatures.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
-    grey = unit_length(pixels.mean(axis=3).reshape(len(different), -1))  # a tint changes colours only
-    mirrored = grey.reshape(-1, SIGNATURE_SIDE, SIGNATURE_SIDE)[:, :, ::-1].reshape(len(grey), -1)
-    is_all = len(different) == len(photos.features)  # then half a gigabyte for 100,000 photos need not be copied
-    features = unit_length(photos.features if is_all else photos.features[different])
-    nearest = [
-        *find_neighbours(features, features, NEIGHBOURS)[0].T,
-        *find_neighbours(grey, grey, SIGNATURE_NEIGHBOURS)[0].T,
-        *find_neighbours(mirrored, grey, SIGNATURE_NEIGHBOURS)[0].T,
-    ]
+    nearest = [*_nearest_by_features(photos, different), *_nearest_by_signatures(photos, different)]
     pairs = np.concatenate([np.stack([np.arange(len(different)), others], axis=1) for others in nearest])
     return different[np.unique(np.sort(pairs, axis=1), axis=0)]
+
+
+def _nearest_by_features(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray:
+    """int (NEIGHBOURS, k), places in `different`; a function of its own, so that its half a gigabyte is freed."""
+    features = unit_length(photos.features[different])
+    return find_neighbours(features, features, NEIGHBOURS)[0].T
+
+
+def _nearest_by_signatures(photos: CheckedPhotos, different: np.ndarray) -> np.ndarray:
+    """int (2 * SIGNATURE_NEIGHBOURS, k), places in `different`: by signatures as they are, and mirrored."""
+    rows = photos.signatures.rows[different]
+    pixels = rows.reshape(len(different), SIGNATURE_SIDE, SIGNATURE_SIDE, -1)
+    means = pixels.mean(axis=3, dtype=np.float32)  # a tint changes colours only
+    grey = unit_length(means.reshape(len(different), -1))
+    mirrored = grey.reshape(-1, SIGNATURE_SIDE, SIGNATURE_SIDE)[:, :, ::-1].reshape(len(grey), -1)
+    both = (find_neighbours(each, grey, SIGNATURE_NEIGHBOURS)[0].T for each in (grey, mirrored))
+    return np.concatenate(list(both))
 
 
 def find_neighbours(rows: np.ndarray, others: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

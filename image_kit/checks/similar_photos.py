@@ -46,10 +46,19 @@ def find_similar(rows: FeatureRows, groups: np.ndarray, count: int) -> SimilarPh
     n = len(rows)
     count = min(count, n - 1)
     photos, similarities = np.empty((n, count), np.int64), np.empty((n, count), np.float32)
-    for some, products in compare_in_blocks(unit_length(rows.features_of(slice(0, n)))):
+    for some, products in compare_in_blocks(_centred(rows)):
         products[groups[some][:, None] == groups] = -np.inf
         photos[some], similarities[some] = pick_largest(products, count)
     return SimilarPhotos(photos, similarities)
+
+
+def _centred(rows: FeatureRows) -> np.ndarray:
+    """Centred features of length 1, float32 (n, d); a block at a time, so that all are in memory once only."""
+    found = np.empty(rows.features.shape, np.float32)
+    for start in range(0, len(found), BLOCK_ROWS):
+        some = slice(start, start + BLOCK_ROWS)
+        found[some] = unit_length(rows.features_of(some))
+    return found
 
 
 def pick_largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -55,7 +55,7 @@ def score_strangers(features: np.ndarray, labels: np.ndarray) -> StrangerScores:
     ends = np.append(starts[1:], len(labels))
     similarities, closest = np.full(len(labels), -np.inf, np.float32), np.zeros(len(labels), np.int64)
     nearest = np.zeros(len(labels), np.int64)
-    for some, products in compare_in_blocks(unit_length(features)[order]):
+    for some, products in compare_in_blocks(unit_length(features[order])):
         photos = np.arange(len(labels))[some]
         products[np.arange(len(photos)), photos] = -np.inf
         nearest[some] = products.argmax(axis=1)

@@ -9,8 +9,10 @@ import numpy as np
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
 from image_kit.photos import PhotoStore, Preprocessing, class_name, find_test_folder, list_classes, note_other_files
+from image_kit.terminal import name_some
 
 BY = "the network"
+MOST_NAMED = 5  # classes in a message
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,12 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     spelled = [class_name(name) for name in class_names]  # those of a run made on macOS may have accents apart
     unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
-    pairs = [(path, spelled.index(name)) for name, photos in listed.items() for path in photos]
+        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
+    label_of = {name: label for label, name in reversed(list(enumerate(spelled)))}
+    pairs = [(path, label_of[name]) for name, photos in listed.items() for path in photos]
     if not pairs:
-        raise UserError(f"{folder}: has no photo in a folder named {' or '.join(class_names)}; nothing to score")
+        left = len(class_names) - MOST_NAMED
+        named = " or ".join([*class_names[:MOST_NAMED], *([f"one of {left:,} more"] if left > 0 else [])])
+        raise UserError(f"{folder}: has no photo in a folder named {named}; nothing to score")
     paths, labels = zip(*pairs, strict=True)
     return LabelledPhotos(folder, list(paths), list(labels))

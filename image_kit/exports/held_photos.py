@@ -15,7 +15,7 @@ from image_kit.errors import UserError
 from image_kit.files import shortened
 from image_kit.photo_sets import SUBJECTS, draw_scene
 from image_kit.photos import PhotoError, PhotoFolder, Preprocessing, class_name, content_hash, read_file, scan_folder
-from image_kit.terminal import progress
+from image_kit.terminal import name_some, progress
 from image_kit.threads import threads
 from image_kit.training import RunFolder, Settings
 from image_kit.weights import read_trained_on
@@ -98,7 +98,7 @@ def _of_folder(
     photos = scan_folder(folder)
     spelled = [class_name(name) for name in class_names]
     if unknown := [name for name in photos.class_names if name not in spelled]:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {', '.join(class_names)}")
+        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
     unseen, seen = _read_until_enough(photos, preprocessing, trained_on)
     added = seen[-(MOST_HELD - len(unseen)) :] if len(unseen) < FEWEST_UNSEEN else []
     if not unseen and not added:

@@ -32,7 +32,7 @@ from image_kit.photos import (
     note_other_files,
     scan_folder,
 )
-from image_kit.terminal import say
+from image_kit.terminal import first_lines, say
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,11 +236,9 @@ def _describe_groups(
     notes = [f"{together:,} photos look like another one; such photos stay together in the folds"] if together else []
     if groups_file:
         notes = [f"groups: {len(sizes):,}; the photos of a group stay together"]
-    return [
-        *notes,
-        *(
-            f"class {class_names[label]!r}: all photos are in one group, so cross-validation asks about them without "
-            "having learned the class; add photos of other groups"
-            for label in classes_in_one_group(labels, groups)
-        ),
+    in_one = [
+        f"class {class_names[label]!r}: all photos are in one group, so cross-validation asks about them without "
+        "having learned the class; add photos of other groups"
+        for label in classes_in_one_group(labels, groups)
     ]
+    return [*notes, *first_lines(in_one, "more classes have all their photos in one group")]

@@ -19,6 +19,8 @@ from image_kit.weights.description import Description, read_class_names, read_de
 if TYPE_CHECKING:
     import keras
 
+MOST_NAMED = 5  # classes in a message
+
 
 @dataclass(frozen=True)
 class Fallback:
@@ -72,8 +74,9 @@ class Fallback:
                 f"--preset {self.preset}: {path} says that its network is {description.model}; leave the option out"
             )
         if self.class_names and self.class_names != description.class_names:
-            names = ",".join(description.class_names)
-            raise UserError(f"--class-names: {path} says that its classes are {names}; leave the option out")
+            names, left = description.class_names, len(description.class_names) - MOST_NAMED
+            told = ",".join(names[:MOST_NAMED]) + (f" and {left:,} more" if left > 0 else "")
+            raise UserError(f"--class-names: {path} says that its classes are {told}; leave the option out")
 
     def build(self, path: Path, description: Description) -> "keras.Model":
         """The described network with new weights.

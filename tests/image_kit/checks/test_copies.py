@@ -1,10 +1,13 @@
 """Copies: found through each change, judged by label and part; and photos that are none are left alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from image_kit.checks import find_copies, find_near_copies, read_file_facts
+from image_kit.checks import copies, find_copies, find_near_copies, read_file_facts
+from image_kit.features import unit_length
 
 pytest_plugins = ["tests.fixtures.checked_sets"]
 
@@ -110,3 +113,15 @@ def test_plain_photos_are_no_copies_of_each_other(tmp_path, checked):
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (40, 30), (40 * number, 90, 120)).save(path)
     assert find_in(checked, tmp_path)[1] == []
+
+
+def test_thousands_of_copies_under_two_labels_are_compared_in_blocks(monkeypatch):
+    """Their likely label is the same, whether all photos are compared with them at once or a few at a time."""
+    rng = np.random.default_rng(0)
+    rows = unit_length(rng.normal(size=(60, 8)))
+    labels = rng.integers(0, 3, 60)
+    photos = SimpleNamespace(labels=labels)
+    members = list(range(0, 60, 4))
+    at_once = copies._most_likely_label(photos, rows, members)
+    monkeypatch.setattr(copies, "COMPARED", 2 * len(members))
+    assert copies._most_likely_label(photos, rows, members) == at_once

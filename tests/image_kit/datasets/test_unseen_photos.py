@@ -86,3 +86,16 @@ def test_files_of_other_types_are_counted(tmp_path, photo_tree):
     (folder / ".hidden").touch()
     notes = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY).notes
     assert "files ignored, since they are not photos in a class folder: 2 (1 .cr2, 1 .jpg)" in notes
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"), [("strange", "the network knows n0, n1, n2, n3, n4 and 995 more"), ("n7", "one of 995 more")]
+)
+def test_a_message_about_a_network_of_many_classes_is_short(tmp_path, photo_tree, folder, told):
+    if folder == "strange":
+        photo_tree(tmp_path, {folder: 1})
+    (tmp_path / folder).mkdir(exist_ok=True)
+    with pytest.raises(UserError) as raised:
+        unseen_photos.list_labelled_photos(tmp_path, tuple(f"n{number}" for number in range(1_000)))
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 300 + len(str(tmp_path))

@@ -10,7 +10,7 @@ from image_kit.features import load_backbone
 from image_kit.features.finding import CROP
 from image_kit.photos import content_hash
 from image_kit.training import load_head_data
-from image_kit.training.head_data import _keys
+from image_kit.training.head_data import _describe_groups, _keys
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,11 @@ def test_a_folder_that_cannot_be_used_costs_no_computing(tmp_path, lite0, colour
         load_head_data(tmp_path / "photos", lite0, tmp_path / "groups.csv", False, never)
     with pytest.raises(UserError, match="no such folder"):
         load_head_data(tmp_path / "nothing", lite0, None, False, never)
+
+
+def test_of_many_classes_in_one_group_the_first_are_named():
+    labels = np.arange(1_000) // 2
+    notes = _describe_groups(labels, labels, [f"class {number}" for number in range(500)], None)
+    assert notes[0] == "1,000 photos look like another one; such photos stay together in the folds"
+    assert len(notes) <= 10
+    assert notes[-1].endswith(" more classes have all their photos in one group")
