@@ -105,13 +105,13 @@ def _raise_unreadable(error: OSError) -> None:
 def list_photos(folder: Path) -> list[Path]:
     """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
 
-    Links to folders are followed. A folder that is reached a second time, as through a circle of links, is skipped.
+    Links to folders are followed. One that is reached a second time or contains `folder`, as in a circle, is skipped.
 
     Raises:
         UserError: a folder cannot be read.
     """
     found: list[Path] = []
-    visited = set()
+    visited = set(map(str, Path(os.path.realpath(folder)).parents))
     for where, folders, names in os.walk(folder, onerror=_raise_unreadable, followlinks=True):
         real = os.path.realpath(where)
         if real in visited:
