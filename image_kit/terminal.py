@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from image_kit.errors import MachineLost, UserError, name_disk_failure, name_shortage, naming_missing_packages
+from image_kit.errors import MachineLost, UserError, escaped, name_disk_failure, name_shortage, naming_missing_packages
 from image_kit.leftovers import stop_gathering
 
 # A bar appears only if the work lasts longer than this.
@@ -116,7 +116,7 @@ def _is_order(letter: str) -> bool:
 def _escaped(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is not UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
-    return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
+    return escaped(letter)
 
 
 def _print_on_stderr(text: str) -> None:

@@ -145,3 +145,10 @@ def test_tables_in_more_encodings(tmp_path):
     path.write_bytes("a/1.jpg,g\n".encode("utf-16-le"))
     with pytest.raises(UserError, match="contains zero bytes"):
         read_table(path, 2)
+
+
+def test_every_line_end_of_a_name_is_shown_so_that_a_message_stays_one_line():
+    ends = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+    assert len(ends.splitlines()) == len(ends)
+    message = str(UserError(f"a{ends}b.jpg: é is no photo"))
+    assert message.splitlines() == [r"a\x0a\x0d\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029b.jpg: é is no photo"]

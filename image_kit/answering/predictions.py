@@ -8,6 +8,7 @@ import numpy as np
 
 from image_kit.datasets import ImageSet
 from image_kit.files import replacing
+from image_kit.tables import cell_of_name
 
 
 def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, class_names: Sequence[str]) -> None:
@@ -32,4 +33,4 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         for name, label, row in zip(images.names, images.labels, probabilities, strict=True):
             best = row.argmax()
             values = [f"{value:.6f}" for value in (row[best], *row)]
-            writer.writerow([name, class_names[label], class_names[best], *values])
+            writer.writerow([cell_of_name(name), class_names[label], class_names[best], *values])
