@@ -26,7 +26,7 @@ from image_kit.photo_sets import (
     split_photos,
 )
 from image_kit.photos import PARTS, tune_memory
-from image_kit.terminal import CommandLine, print_json, progress, run, say, show
+from image_kit.terminal import CommandLine, name_some, print_json, progress, run, say, show
 from image_kit.text_table import table
 
 ROUNDING = 1e-9  # fractions such as 0.7 + 0.2 + 0.1 can add up to a little more than 1
@@ -180,6 +180,9 @@ def _apply(arguments: argparse.Namespace) -> None:
     done = apply_findings(accepted, folder, arguments.output, partial(progress, label="copying"))
     if accepted.without_action:
         say(f"accepted rows that ask for nothing to be done to a photo, passed over: {accepted.without_action}")
+    if done.left_out:
+        why = "no files, or links out of the folder to what is no image"
+        say(f"left out, since they are {why}: {name_some(done.left_out)}")
     show(f"{arguments.output}: {done.copied} photos, {done.moved} of them in another class; {done.dropped} dropped")
 
 

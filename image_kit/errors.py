@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Iterator
 
+_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # as str.splitlines() knows them
+
 
 class UserError(Exception):
     """Something that the user can put right: the commands print its one line and exit with status 2.
@@ -16,7 +18,12 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str):
-        super().__init__(message.replace("\r", "\\x0d").replace("\n", "\\x0a"))
+        super().__init__(_LINE_ENDS.sub(lambda end: escaped(end[0]), message))
+
+
+def escaped(letter: str) -> str:
+    """A letter as \\x0a or \\u2028."""
+    return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
 
 
 def first_line(error: Exception) -> str:

@@ -11,6 +11,8 @@ from image_kit.errors import UserError, name_disk_failure
 from image_kit.retries import read_again
 
 DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
+FORMULAS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # beginnings; the wide ones in Japanese Excel
+STDIN = "-"  # a photo's name in predict.py
 OTHER_TEXT = "neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8"
 ENCODINGS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 ENCODINGS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
@@ -54,7 +56,16 @@ def read_table(
 
 def file_name(text: str) -> str:
     """One spelling for each file: with /, without ./, and accents as one letter (macOS stores them apart)."""
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./").lstrip())
+
+
+def cell_of_name(name: str) -> str:
+    """The name of a file for a cell: as ./=x.jpg, still a true path, where a spreadsheet would compute a formula.
+
+    A folder from somebody else may have names that run commands so. `file_name` takes the ./ away again.
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"./{name}" if name.startswith(FORMULAS) and name != STDIN else name
 
 
 def visible_spelling(name: str) -> str:

@@ -17,6 +17,7 @@ from image_kit.errors import (
     MachineLost,
     UserError,
     describe_os_error,
+    escaped,
     is_interruption,
     name_shortage,
     naming_missing_packages,
@@ -123,7 +124,7 @@ def _is_order(letter: str) -> bool:
 def _escaped(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is not UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
-    return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
+    return escaped(letter)
 
 
 def _print_on_stderr(text: str) -> None:

@@ -124,7 +124,7 @@ def work(args: argparse.Namespace) -> None:
     """Read each case as a command does, and print its number and outcome."""
     (name,) = args.what
     kind = kind_of(name, args.network)
-    limit = ADDRESS_SPACE if name in KINDS else WITH_TENSORFLOW
+    limit = WITH_TENSORFLOW if kind.needs_keras or name not in KINDS else ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with tempfile.TemporaryDirectory() as made:
         path = kind.make(Path(made))

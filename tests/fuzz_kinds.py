@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests import fuzz_mutations as damage
+from tests import fuzz_mutations as damage, fuzz_server
 
 MEGABYTE = 10**6
 ORIGINALS = Path("originals")  # of the photos, beside the damaged one
@@ -27,12 +27,14 @@ class Kind:
         load: reads it as the commands do.
         damage: (undamaged bytes, number of the case) -> damaged bytes.
         most_bytes: that one case may take.
+        needs_keras: whether loading imports Keras, and with it TensorFlow.
     """
 
     make: Callable[[Path], Path]
     load: Callable[[Path], object]
     damage: Callable[[bytes, int], bytes] = damage.mutated
     most_bytes: int = 200 * MEGABYTE
+    needs_keras: bool = False
 
 
 def _write(path: Path, data: bytes | str) -> Path:
@@ -365,6 +367,38 @@ def _load_photo(path: Path) -> None:
     read_header(data)
 
 
+def _make_models(folder: Path) -> Path:
+    """A whole model as .keras and as .h5, the first one with its length before it; a case damages one of them."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3, activation="relu", strides=2)]
+    layers += [keras.layers.BatchNormalization(), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.layers.Input((32, 32, 3)), *layers])
+    saved = []
+    for name in ("whole.keras", "whole.h5"):
+        model.save(folder / name)
+        saved.append((folder / name).read_bytes())
+        (folder / name).unlink()
+    return _write(folder / "models.bin", struct.pack("<I", len(saved[0])) + b"".join(saved))
+
+
+def _load_model(path: Path) -> None:
+    from image_kit.features.keras_files import load_keras_file
+
+    data = path.read_bytes()
+    load_keras_file(_write(path.with_name("whole.keras" if b"PK" in data[:4] else "whole.h5"), data))
+
+
+def _damage_model(data: bytes, case: int) -> bytes:
+    length = int.from_bytes(data[:4], "little")
+    archive, hdf5 = data[4 : 4 + length], data[4 + length :]
+    if case % 2:
+        return damage.mutated_config(hdf5, case // 2)
+    member, change = (("config.json", damage.mutated_json), ("model.weights.h5", damage.mutated))[case // 2 % 2]
+    return damage.mutated_archive(change, member)(archive, case // 2)
+
+
 _KINDS_OF_RUNS = {
     # A recipe may ask for images of 2,048 pixels.
     name: Kind(_make_run(name), _load_run, damage.mutated_table if name[-1] == "v" else damage.mutated_json, 10**9)
@@ -388,4 +422,6 @@ KINDS: dict[str, Kind] = {
     "classes.json": Kind(_make_export("classes.json"), _load_export, damage.mutated_json),
     "export.json": Kind(_make_export("export.json"), _load_export, damage.mutated_json),
     "photos": Kind(_make_photos, _load_photo, _damage_photo, 1_000 * MEGABYTE),
+    "requests": Kind(fuzz_server.make, fuzz_server.load, fuzz_server.damage_request),
+    "models": Kind(_make_models, _load_model, _damage_model, 500 * MEGABYTE, needs_keras=True),
 }

@@ -2,18 +2,20 @@
 
 import gzip
 import io
+import re
 import zipfile
 
 import h5py
 import numpy as np
 import pytest
 
+from image_kit.answering import lite_model
 from image_kit.datasets import load_array_dataset
 from image_kit.errors import UserError
 from image_kit.photos import PhotoError, open_photo
 from image_kit.programs.access import is_from_own_page
 from image_kit.tables import read_table
-from image_kit.weights import verify_checksum
+from image_kit.weights import read_description, verify_checksum
 from image_kit.weights.newest import find_weights
 from image_kit.weights.other_kinds import name_other_kind
 
@@ -90,6 +92,45 @@ def test_more_files_that_are_no_weights_are_named(content, words, tmp_path):
     assert name_other_kind(tmp_path / "mine.h5").startswith(words)
 
 
+HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(40)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (HDF5.replace(b"\r\n", b"\n"), "line ends were changed"),
+        (HDF5.replace(b"\n", b"\r\n"), "line ends were changed"),
+        (HDF5.decode("latin-1").encode(), "was opened and saved as text"),
+        (HDF5.decode("utf-8", "replace").encode(), "was opened and saved as text"),
+        (bytes(2_000), "begins with zeros only"),
+    ],
+    ids=range(5),
+)
+def test_hdf5_that_a_transfer_has_changed_is_named(content, words, tmp_path):
+    (tmp_path / "mine.h5").write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        read_description(tmp_path / "mine.h5")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is empty: a download or a copy was cut short"),
+        (b"<html></html>", "it is a web page"),
+        (b'{"error": 404}', "it is JSON"),
+        (b"version https://git-lfs.github.com/spec/v1", "it is a pointer of Git LFS"),
+        (HDF5, "not a model.tflite of this kit, or damaged"),
+        (b"\x1c\0\0\0TFL3" + bytes(500), "a network of LiteRT without this kit's description"),
+        (b"PK\3\4" + bytes(90), "it is a damaged ZIP archive"),
+    ],
+    ids=range(7),
+)
+def test_a_tflite_file_that_is_something_else_is_named(content, words, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(words)):
+        lite_model.read(tmp_path / "model.tflite")
+
+
 def test_a_saved_model_is_named(tmp_path):
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(UserError, match="is a SavedModel of TensorFlow; in Keras, load it"):
@@ -104,3 +145,10 @@ def test_tables_in_more_encodings(tmp_path):
     path.write_bytes("a/1.jpg,g\n".encode("utf-16-le"))
     with pytest.raises(UserError, match="contains zero bytes"):
         read_table(path, 2)
+
+
+def test_every_line_end_of_a_name_is_shown_so_that_a_message_stays_one_line():
+    ends = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+    assert len(ends.splitlines()) == len(ends)
+    message = str(UserError(f"a{ends}b.jpg: é is no photo"))
+    assert message.splitlines() == [r"a\x0a\x0d\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029b.jpg: é is no photo"]

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from image_kit.tables import cell_of_name
 from image_kit.terminal import print_json, visible
 
 TABLE_CLASSES = 3  # the most classes in a row of the table
@@ -119,8 +120,8 @@ def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
     for each in answers:
-        values = each.as_dict().values()
-        writer.writerow(map(_cell, values))
+        values = each.as_dict() | {"path": cell_of_name(each.path)}
+        writer.writerow(map(_cell, values.values()))
         out.flush()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from image_kit.answering.comparison import Overall, Pair, cochran_q, compare_pairs
 from image_kit.answering.scores import Scores, score
 from image_kit.errors import UserError
+from image_kit.tables import cell_of_name
 from image_kit.text_table import table
 
 
@@ -172,4 +173,5 @@ def write_differences(path: Path, compared: ComparedRuns) -> None:
         writer.writerow(["image", "label", *(column for run in compared.runs for column in (run, f"p({run})"))])
         for photo in compared.differing:
             pairs = zip(photo.answers, photo.probabilities, strict=True)
-            writer.writerow([photo.image, photo.label, *(cell for answer, p in pairs for cell in (answer, f"{p:.6f}"))])
+            cells = (cell for answer, p in pairs for cell in (answer, f"{p:.6f}"))
+            writer.writerow([cell_of_name(photo.image), photo.label, *cells])

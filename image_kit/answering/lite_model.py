@@ -5,6 +5,7 @@ files": every TFLite runtime can read it, and every unzip program shows the desc
 from a weights file and records the SHA-256 of that file, so that it is not used for other weights.
 """
 
+import contextlib
 import hashlib
 import json
 import zipfile
@@ -15,11 +16,12 @@ from typing import Any
 from image_kit.errors import UserError, first_line, name_disk_failure
 from image_kit.retries import FileForZip, read_again
 from image_kit.trust import HEADS, Trust
-from image_kit.weights import Description
+from image_kit.weights import Description, name_other_kind
 
 LITE = "model.tflite"
 DESCRIPTION, ORIGIN, TRUST = "description.json", "origin.json", "trust.bin"  # the archive's members
 MAX_MEMBER = 2**24  # bytes, the most memory that a forged file can claim; the largest member, the trust data, has 2 MB
+IDENTIFIER = b"TFL3"  # the second four bytes of a network of LiteRT
 BLOCK = 2**20  # bytes read at once for a hash
 
 
@@ -101,8 +103,21 @@ def read(path: Path) -> LiteModel:
         cause = (file and file.failure) or error
         if failure := name_disk_failure(cause):
             raise UserError(f"{path}: cannot be read ({failure})") from cause
-        reason = f"not a model.tflite of this kit, or damaged ({first_line(error)})"
+        reason = _name_reason(path, error)
         raise UserError(f"{path}: {reason}; delete it, and it is made again from the weights") from None
+
+
+def _name_reason(path: Path, error: Exception) -> str:
+    """Why a file is no model.tflite: what it is instead, if that is known."""
+    with contextlib.suppress(OSError):
+        with path.open("rb") as file:
+            is_network = file.read(8)[4:] == IDENTIFIER
+        kind = None if is_network else name_other_kind(path)
+        if kind:
+            return f"not a model.tflite: it {kind}"
+        if is_network and not zipfile.is_zipfile(path):
+            error = ValueError("a network of LiteRT without this kit's description: made elsewhere, or cut short")
+    return f"not a model.tflite of this kit, or damaged ({first_line(error)})"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 
 from image_kit.datasets import ImageSet
 from image_kit.files import replacing
+from image_kit.tables import cell_of_name
 from image_kit.terminal import progress
 
 
@@ -34,4 +35,4 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         for name, label, row in progress(rows, len(probabilities), "writing answers"):
             best = row.argmax()
             values = [f"{value:.6f}" for value in row.tolist()]  # NumPy's own numbers take 1.4 times as long
-            writer.writerow([name, class_names[label], class_names[best], values[best], *values])
+            writer.writerow([cell_of_name(name), class_names[label], class_names[best], values[best], *values])

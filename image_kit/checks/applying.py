@@ -10,23 +10,30 @@ from unicodedata import normalize
 from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
 from image_kit.files import free_paths, new_folder
-from image_kit.photos import scan_folder
+from image_kit.photos import PhotoError, is_image, read_file, scan_folder
 from image_kit.tables import file_name, refuse_other_text, tell_apart
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """How many photos a cleaned copy has, and how many were moved or dropped."""
+    """How many photos a cleaned copy has, and how many were moved or dropped; and what is no file, or no photo.
+
+    `left_out` has the names of pipes, devices and links to nothing, and of links out of the folder that lead to no
+    image: a folder from somebody else could have a private file copied so.
+    """
 
     copied: int
     moved: int
     dropped: int
+    left_out: tuple[str, ...] = ()
 
 
 def apply_findings(
     accepted: Accepted, folder: Path, output: Path, show_progress: Callable[[Iterable], Iterable] = iter
 ) -> Cleaned:
     """Copy the photos of `folder` to `output`, with what was accepted done to the copies. The folder never changes.
+
+    Links are copied as the photos that they lead to.
 
     Args:
         accepted: see `read_accepted`.
@@ -44,7 +51,9 @@ def apply_findings(
     first = 0 if photos.parts[0] is None else 1  # a part comes before the class: train/cats/1.jpg
     names = {path: file_name(path.relative_to(folder).as_posix()) for path in photos.paths}
     _check_accepted(accepted, folder, set(names.values()), photos.class_names)
-    kept = [path for path in photos.paths if names[path] not in accepted.dropped]
+    wanted = [path for path in photos.paths if names[path] not in accepted.dropped]
+    root = os.path.realpath(folder)
+    kept = [path for path in wanted if _is_to_copy(path, root)]
     with new_folder(output) as unfinished:
         # Those that stay where they are first, so that a photo that moves gives way.
         for path in show_progress(sorted(kept, key=lambda path: names[path] in accepted.moved)):
@@ -55,7 +64,22 @@ def apply_findings(
             target = unfinished.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, _free(target))
-    return Cleaned(len(kept), len(accepted.moved), len(accepted.dropped))
+    left_out = sorted(names[path] for path in set(wanted) - set(kept))
+    moved = sum(names[path] in accepted.moved for path in kept)
+    return Cleaned(len(kept), moved, len(accepted.dropped), tuple(left_out))
+
+
+def _is_to_copy(path: Path, root: str) -> bool:
+    """Whether a path is a file, and in the folder `root` or at least an image."""
+    if not os.path.isfile(path):
+        return False
+    real = os.path.realpath(path)
+    if real.startswith(os.path.join(root, "")):
+        return True
+    try:
+        return is_image(read_file(path))
+    except PhotoError:
+        return False
 
 
 def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from image_kit.checks.file_facts import FileFacts
 from image_kit.checks.findings import Finding
 from image_kit.checks.near_copies import NearCopy
 from image_kit.features import merge_groups, unit_length
+from image_kit.tables import cell_of_name
 
 # Cosine of the features. In clothing and in elephants and cars, fewer than 1 in 1,000 pairs of photos of one class are
 # as similar (99.9 % are below .84 and .83), so two photos that also follow each other hardly are by chance.
@@ -60,7 +61,7 @@ def write_groups(csv_path: Path, photos: CheckedPhotos, groups: np.ndarray) -> N
     with csv_path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "group"))
-        writer.writerows(sorted(names.items()))
+        writer.writerows((cell_of_name(file), cell_of_name(group)) for file, group in sorted(names.items()))
 
 
 def _list_members(groups: np.ndarray) -> list[np.ndarray]:

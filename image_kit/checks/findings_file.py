@@ -9,7 +9,7 @@ from image_kit.checks.findings import Finding
 from image_kit.errors import UserError
 from image_kit.files import replacing
 from image_kit.json_files import read_json
-from image_kit.tables import file_name, read_table
+from image_kit.tables import cell_of_name, file_name, read_table
 
 FIELDS = ("file", "finding", "severity", "evidence", "related file", "suggestion", "action", "accept")
 SUMMARY = "check.json"  # beside findings.csv; says which folder was checked
@@ -46,8 +46,8 @@ def write_findings(path: Path, findings: Sequence[Finding]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(FIELDS)
         for each in findings:
-            words = (each.evidence, each.related, each.suggestion, each.action)
-            writer.writerow((each.file, each.kind, each.severity, *words, ""))
+            words = (each.evidence, cell_of_name(each.related), each.suggestion, each.action)
+            writer.writerow((cell_of_name(each.file), each.kind, each.severity, *words, ""))
 
 
 def read_accepted(path: Path) -> Accepted:

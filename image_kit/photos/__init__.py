@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from image_kit.photos.opening import (
         convert_image as convert_image,
+        is_image as is_image,
         open_photo as open_photo,
     )
     from image_kit.photos.part_names import PARTS as PARTS, class_name as class_name, part_of_name as part_of_name
@@ -79,7 +80,7 @@ __getattr__ = lazy_names(
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
-        "opening": "convert_image open_photo",
+        "opening": "convert_image is_image open_photo",
         "part_names": "PARTS class_name part_of_name",
         "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 PNG, TIFFS = b"\x89PNG\r\n\x1a\n", (b"II*\0", b"MM\0*")
+PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by its kind of colour
 START = 4096  # bytes in which a PNG says all that counts here
 FEWEST_BITS, FULL_BITS = 9, 16  # of a sample; the second where nobody says more
 # Tags of TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
@@ -52,6 +53,7 @@ class DeepHeader:
         strips: of a TIFF without compression; None for OpenCV to decode.
         scaled_up_bits: of a PNG: by its rule, samples of so few bits are scaled up to 16.
         bits: of a sample as it is stored.
+        channels: of a pixel.
     """
 
     width: int
@@ -63,6 +65,12 @@ class DeepHeader:
     strips: "Strips | None" = None
     scaled_up_bits: int | None = None
     bits: int = FULL_BITS
+    channels: int = 1
+
+    @property
+    def pixel_bytes(self) -> float:
+        """Bytes of a pixel's samples."""
+        return self.channels * self.bits / 8
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,8 @@ def _read_png(start: bytes) -> DeepHeader:
         if kind == b"IDAT":
             break
         place += length + 12
-    return DeepHeader(width, height, 2.0**bits - 1 if bits else None, scaled_up_bits=bits)
+    channels = PNG_CHANNELS.get(start[25], 1)
+    return DeepHeader(width, height, 2.0**bits - 1 if bits else None, scaled_up_bits=bits, channels=channels)
 
 
 def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
@@ -134,6 +143,7 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
         smallest if is_range else 0.0,
         strips,
         bits=int(max(_numbers(tags[BITS]))),
+        channels=int(_numbers(tags.get(CHANNELS, 1))[0]),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from image_kit.errors import name_disk_failure
+from image_kit.photos.decoding_memory import DECODERS_BYTES, PILLOW_BYTES, memory_for
 from image_kit.photos.deep_samples import (
     FULL_BITS,
     PNG,
@@ -29,8 +30,13 @@ from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
 from image_kit.retries import read_again
 
-# Decoded as RGB this takes 600 MB; a header can claim more than the file contains (a "decompression bomb").
+# Pillow takes 4 bytes for each pixel of several samples, so this is 800 MB, and as much again for the result. A header
+# can claim more than the file contains (a "decompression bomb").
 MAX_PIXELS = 200_000_000
+MAX_SAMPLE_BYTES = 4 * MAX_PIXELS  # of deeper samples, which NumPy holds
+DEEP_RESULT_BYTES = 12  # of a pixel: the samples of 8 bits, in NumPy, in Pillow, and as RGB
+WHOLE_DECODERS = ("WEBP", "AVIF", "JPEG2000", "HEIF", "GIF")  # which hold the image a second time
+BLENDED_ROWS = 256  # at once: transparency takes three more images
 # What Pillow opens but must not decode: it hands drawings to another program, such as Ghostscript, which a stranger's
 # file must not reach; it decodes icons of macOS into any amount of memory (16 GB for a file of its own tests); the
 # others not at all.
@@ -83,13 +89,19 @@ def decode_photo(
             _refuse_too_large(image.width, image.height)
             if smallest:
                 image.draft(None, (smallest, smallest))
-            image.load()
-            return convert(_turn_upright(image))
+            own_buffer = image.format in WHOLE_DECODERS or image.mode.startswith(("I", "F"))
+            with memory_for(*image.size, DECODERS_BYTES if own_buffer else PILLOW_BYTES):
+                image.load()
+                return convert(_turn_upright(image))
 
     with _failing_as_photo_error(source), pillow_silenced():
         header = read_deep_header(source)
-        if header and (deep := _open_deep(source, header, sample_bits)) is not None:
-            return convert(deep)
+        if header:
+            _refuse_too_deep(header)
+            with memory_for(header.width, header.height, 3 * header.pixel_bytes + DEEP_RESULT_BYTES):
+                deep = _open_deep(source, header, sample_bits)
+                if deep is not None:
+                    return convert(deep)
         try:
             return without_pillows_limit(decode)
         except (ValueError, SyntaxError, Image.UnidentifiedImageError):  # perhaps of large or damaged metadata alone
@@ -104,7 +116,6 @@ def decode_photo(
 
 def _open_deep(source: Path | str | bytes, header: DeepHeader, sample_bits: int) -> Image.Image | None:
     """A photo of more than 8 bits a sample, upright, in mode RGB or RGBA; None if Pillow has to read it."""
-    _refuse_too_large(2 * header.width, header.height)  # samples of 16 bits take twice the memory
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     image = read_deep(data, header, sample_bits)
     if image is None:
@@ -114,6 +125,16 @@ def _open_deep(source: Path | str | bytes, header: DeepHeader, sample_bits: int)
         with contextlib.suppress(Exception), open_header(data) as opened:  # as in _turn_upright
             image.getexif()[ExifTags.Base.Orientation] = opened.getexif().get(ExifTags.Base.Orientation, 1)
     return _turn_upright(image)
+
+
+def _refuse_too_deep(header: DeepHeader) -> None:
+    _refuse_too_large(2 * header.width, header.height)  # samples of 16 bits take twice the memory
+    sample_bytes = header.width * header.height * header.pixel_bytes
+    if sample_bytes > MAX_SAMPLE_BYTES:
+        raise PhotoError(
+            f"{header.width} x {header.height} pixels of {header.pixel_bytes:.3g} bytes are more than "
+            f"{MAX_SAMPLE_BYTES:,} bytes"
+        )
 
 
 def _refuse_too_large(width: int, height: int) -> None:
@@ -233,11 +254,16 @@ def _turn_upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     image = to_8_bits(image, sample_bits)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    return _blend_with_white(image) if image.has_transparency_data else image.convert("RGB")
+
+
+def _blend_with_white(image: Image.Image) -> Image.Image:
+    blended = Image.new("RGB", image.size)
+    for top in range(0, image.height, BLENDED_ROWS):
+        rows = image.crop((0, top, image.width, min(image.height, top + BLENDED_ROWS))).convert("RGBA")
+        white = Image.new("RGBA", rows.size, "white")
+        blended.paste(Image.alpha_composite(white, rows).convert("RGB"), (0, top))
+    return blended
 
 
 def to_8_bits(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:

@@ -13,7 +13,7 @@ from image_kit.terminal import counting
 def list_photos(folder: Path) -> list[Path]:
     """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
 
-    Links to folders are followed. A folder that is reached a second time, as through a circle of links, is skipped.
+    Links to folders are followed. One that is reached a second time or contains `folder`, as in a circle, is skipped.
 
     Raises:
         UserError: a folder cannot be read.
@@ -25,7 +25,7 @@ def list_photos(folder: Path) -> list[Path]:
 def photos_below(folder: Path, count: Callable[[], object]) -> list[Path]:
     """See `list_photos`; `count` is called for each name in a folder."""
     found: list[Path] = []
-    visited = set()
+    visited = set(map(str, Path(os.path.realpath(folder)).parents))
     for where, folders, names in walk(folder, follow_links=True, count=count):
         real = os.path.realpath(where)
         if real in visited:

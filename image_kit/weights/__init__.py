@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         fallback_from as fallback_from,
         find_weights as find_weights,
     )
+    from image_kit.weights.other_kinds import name_other_kind as name_other_kind
     from image_kit.weights.plain_files import (
         read_network_weights as read_network_weights,
         save_network as save_network,
@@ -78,6 +79,7 @@ __getattr__ = lazy_names(
         "layout": "Weights keras_order",
         "network": "ALLOWED_LAYERS Network check_network head_of_network",
         "newest": "BEST LAST RUNS add_weights_options fallback_from find_weights",
+        "other_kinds": "name_other_kind",
         "plain_files": "read_network_weights save_network",
         "saving": "add_trust load_weights save_weights",
         "trust_data": "read_trust",

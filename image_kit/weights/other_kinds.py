@@ -21,6 +21,9 @@ BEGINNINGS = (
     (b"BZh", "packed with bzip2; unpack it"),
     (b"\xfd7zXZ", "packed with xz; unpack it"),
     (b"\x28\xb5\x2f\xfd", "packed with Zstandard; unpack it"),
+    (b"\x89HDF", "HDF5 whose line ends were changed, as by FTP in text mode or Git; get it again, as a binary file"),
+    (b"\xc2\x89HDF", "HDF5 that was opened and saved as text; get it again, as a binary file"),
+    (b"\xef\xbf\xbdHDF", "HDF5 that was opened and saved as text; get it again, as a binary file"),
     (b"GGUF", "a network of GGUF; this kit reads weights of Keras"),
     (b"MATLAB", "a file of MATLAB; this kit reads weights of Keras"),
     (b"Rar!", "a RAR archive; unpack it"),
@@ -44,6 +47,8 @@ def name_other_kind(path: Path) -> str | None:
         return "is empty: a download or a copy was cut short; get it again"
     if start.startswith(HDF5):
         return None
+    if not start.strip(b"\0"):
+        return "begins with zeros only: a download or a copy was cut short; get it again"
     if start.startswith(b"PK"):
         return f"is {_name_archive(path)}"
     for beginning, kind in BEGINNINGS:

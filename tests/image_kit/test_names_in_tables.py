@@ -1,12 +1,23 @@
 """Tables that name photos by bytes that are no UTF-8."""
 
+import csv
 import os
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from image_kit.checks import apply_findings, read_accepted
+from image_kit.answering.answers import Answer, write_csv
+from image_kit.answering.predictions import write_predictions
+from image_kit.checks import apply_findings, films, read_accepted
+from image_kit.checks.findings import Finding
+from image_kit.checks.findings_file import write_findings
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
 from image_kit.features import read_groups
+from image_kit.tables import cell_of_name, file_name
+from tests.fixtures.checked import checked
 
 
 def test_names_that_are_not_utf_8_are_found_in_tables_and_other_encodings_are_named(tmp_path):
@@ -27,3 +38,36 @@ def test_names_that_are_not_utf_8_are_found_in_tables_and_other_encodings_are_na
     table.write_bytes("file,action,accept\na/é.jpg,drop,yes\n".encode("latin-1"))
     with pytest.raises(UserError, match="neither UTF-8 nor UTF-16 text"):
         apply_findings(read_accepted(table), tmp_path / "p", tmp_path / "again")
+
+
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\uff1d1")
+SAFE = ("a=1/b.jpg", "./=1", "é/1.jpg", "-")
+
+
+def first_cells(path, *columns):
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return [row[column] for row in list(csv.reader(file))[1:] for column in columns]
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet_and_is_found_again(tmp_path):
+    names = [f"{formula}/1.jpg" for formula in FORMULAS]
+    assert [cell_of_name(name) for name in SAFE] == list(SAFE)
+    findings = [Finding(name, "copy", "low", "It is a copy.", "Drop it.", names[-1], "drop") for name in names]
+    write_findings(tmp_path / "findings.csv", findings)
+    photos = checked(np.zeros((len(names), 2)), [0] * len(names), ("a", "b"))
+    photos = replace(photos, files=names)
+    films.write_groups(tmp_path / "groups.csv", photos, np.zeros(len(names), int))
+    probabilities, labels = np.full((len(names), 2), 0.5), np.zeros(len(names), np.int32)
+    write_predictions(tmp_path / "predictions.csv", probabilities, ImageSet(np.zeros(1), labels, names), ("a", "b"))
+    with open(tmp_path / "answers.csv", "w", encoding="utf-8", newline="") as file:
+        write_csv([Answer(name, "a", 0.5) for name in names], file)
+    written = {"findings.csv": (0, 4), "groups.csv": (0, 1), "predictions.csv": (0,), "answers.csv": (0,)}
+    for name, columns in written.items():
+        cells = first_cells(tmp_path / name, *columns)
+        assert len(cells) == len(columns) * len(names)
+        assert all(cell.startswith("./") for cell in cells), cells
+    text = (tmp_path / "findings.csv").read_text(encoding="utf-8-sig")
+    (tmp_path / "findings.csv").write_text(text.replace(",drop,", ",drop,yes"), encoding="utf-8")
+    assert read_accepted(tmp_path / "findings.csv").dropped == frozenset(map(file_name, names))
+    groups = read_groups(tmp_path / "groups.csv", "photos", [Path("photos", name) for name in names])
+    assert len(set(groups)) == 1

@@ -1,6 +1,9 @@
+import os
 import shutil
+import sys
 
 import pytest
+from PIL import Image
 
 from image_kit.checks.applying import Cleaned, apply_findings
 from image_kit.checks.findings_file import Accepted
@@ -74,3 +77,32 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(folder, tmp_path,
         apply_findings(wanted, folder, tmp_path / output)
     assert message in str(error.value)
     assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes in folders and links without rights are those of POSIX")
+def test_links_are_copied_as_photos_and_nothing_private_or_endless_is(folder, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    Image.new("RGB", (8, 8)).save(outside / "photo.png")
+    (outside / "secret").write_text("password", encoding="utf-8")
+    (outside / "secret.jpg").write_text("password", encoding="utf-8")
+    links = {"linked.png": "photo.png", "key.jpg": "secret", "gone.jpg": "gone"}
+    for name, target in links.items():
+        (folder / "cats" / name).symlink_to(outside / target)
+    (folder / "cats/zero.jpg").symlink_to("/dev/zero")
+    (folder / "cats/inside.jpg").symlink_to(folder / "dogs/1.jpg")
+    (folder / "dogs/far").symlink_to(outside)
+    os.mkfifo(folder / "dogs/pipe.jpg")
+    os.link(folder / "dogs/1.jpg", folder / "dogs/hard.jpg")
+    done = apply_findings(accepted(**{"cats/key.jpg": "dogs", "cats/linked.png": "dogs"}), folder, tmp_path / "new")
+    found = {path.relative_to(tmp_path / "new").as_posix() for path in (tmp_path / "new").rglob("*.*")}
+    photos = {"cats/inside.jpg", "dogs/linked.png", "dogs/far/photo.png", "dogs/hard.jpg", *FILES}
+    assert found == photos
+    assert not any(
+        path.is_symlink() or "password" in path.read_text("latin-1")
+        for path in map(tmp_path.joinpath("new").joinpath, found)
+    )
+    left_out = ("cats/gone.jpg", "cats/key.jpg", "cats/zero.jpg", "dogs/far/secret.jpg", "dogs/pipe.jpg")
+    assert done == Cleaned(copied=len(photos), moved=1, dropped=0, left_out=left_out)
+    (tmp_path / "new/dogs/hard.jpg").write_text("changed", encoding="utf-8")
+    assert (folder / "dogs/1.jpg").read_text(encoding="utf-8") == "dogs/1.jpg"

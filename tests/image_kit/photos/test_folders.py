@@ -97,6 +97,13 @@ def test_a_link_in_a_circle_ends(tmp_path):
     assert list_classes(tmp_path)["cats"] == [tmp_path / "cats/0.jpg"]
 
 
+def test_a_link_to_a_folder_around_it_is_passed_over(tmp_path):
+    tree(tmp_path, "photos/cats/0.jpg", "photos/dogs/1.jpg")
+    (tmp_path / "photos/cats/up").symlink_to("..")
+    (tmp_path / "photos/dogs/top").symlink_to(tmp_path)
+    assert [len(photos) for photos in list_classes(tmp_path / "photos").values()] == [1, 1]
+
+
 def test_names_of_every_script_and_with_spaces(tmp_path):
     names = ["ネコ/写真 1.jpg", "big dogs/a b.JPG", "100%/{x}.png", "-rf/0.jpg"]
     found = scan_folder(tree(tmp_path, *names))

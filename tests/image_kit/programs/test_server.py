@@ -129,6 +129,14 @@ def test_a_request_that_is_too_large_is_refused_before_it_is_sent(served):
     assert answer.endswith('\r\n\r\n{"error": "a request may have at most 33,554,432 bytes"}\n')
 
 
+def test_a_damaged_address_is_a_bad_request(served):
+    with socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS) as client:
+        client.sendall(b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    assert answer.startswith("HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith('\r\n\r\n{"error": "Invalid IPv6 URL"}\n')
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]", "LOCALHOST:80"])
 def test_the_names_of_this_machine_are_taken(served, host, photos):
     photo, expected = photos[1]
