@@ -1,5 +1,6 @@
 """Commands that are killed at random moments and run again end as if nobody had disturbed them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,17 @@ def test_calls_are_those_of_the_first_thread_and_change_a_file_of_ours():
 13 rename("x", "y") = 0
 """
     assert calls_in(log.strip(), Path("/top")) == [("write", 1), ("rename", 2)]
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("name", ["head", "seeds", "check", "evaluate", "show", "tflite", "fine-tune"])
+def test_a_kill_between_any_two_files(tmp_path, name):
+    killing = Killing(tmp_path)
+    moments = [call for call in killing.undisturbed(name).calls if call[0] in ("rename", "link")]
+    assert moments
+    for call in moments:
+        killing.kill_at(name, call)
 
 
 @pytest.mark.nightly

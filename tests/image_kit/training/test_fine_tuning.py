@@ -2,13 +2,14 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from image_kit.training.fine_tuning import AVERAGED, HELD_BACK
+from image_kit.training.fine_tuning import AVERAGED, HELD_BACK, TUNED
 from image_kit.weights import read_description
 from tests.conftest import ROOT, start_process
 from tests.fixtures.machines import start_two
@@ -69,6 +70,8 @@ def test_what_a_run_leaves_and_says(whole):
     assert facts["held_back"] == 90 // HELD_BACK
     assert (facts["kept"], facts["frozen"]) == ("frozen", 1.0)  # nothing is better than that
     assert f"fine-tuned {100 * facts['fine_tuned']:.1f} %" in process.stderr
+    # A run that is killed before metrics.json knows only by this what the network was worth that the head replaced.
+    assert read_description(folder / "best.weights.h5").metrics[TUNED] == pytest.approx(facts["fine_tuned"])
     assert len((folder / "history.csv").read_text().splitlines()) == 1 + EPOCHS
     assert process.stdout.startswith("cross-validation: ")
 
@@ -116,6 +119,27 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(workplace, whole, run_
         np.testing.assert_array_equal(got[name], values, err_msg=name)
     again = run_command(workplace, "train.py", "--resume", "runs/cut", **cache)
     assert (again.returncode, "is complete" in again.stderr) == (2, True)
+
+
+@pytest.mark.nightly
+def test_a_run_that_was_killed_at_its_very_end_decides_the_same_and_only_with_the_same_photos(
+    workplace, whole, run_command
+):
+    cache = {"IMAGE_CLASSIFICATION_KIT_CACHE": str(workplace / "c")}
+    shutil.copytree(whole[0], workplace / "runs/late")
+    before = json.loads((workplace / "runs/late/metrics.json").read_text())["fine_tuning"]
+    (workplace / "runs/late/metrics.json").unlink()
+    photo = workplace / "photos/cats/000.jpg"
+    content = photo.read_bytes()
+    photo.write_bytes(content + b"\0")
+    refused = run_command(workplace, "train.py", "--resume", "runs/late", **cache)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "(new or changed: photos/cats/000.jpg)" in refused.stderr
+    assert "Writing to" not in refused.stderr  # before anything is computed or written
+    photo.write_bytes(content)
+    resumed = run_command(workplace, "train.py", "--resume", "runs/late", **cache)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((workplace / "runs/late/metrics.json").read_text())["fine_tuning"] == before
 
 
 @pytest.mark.slow
