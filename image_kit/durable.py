@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from image_kit.retries import is_there
+from image_kit.retries import is_folder, is_there
 
 # Seconds between the tries to rename. Windows refuses it while a viewer, a virus scanner or a backup has the file open,
 # which the latter two do for a moment. Elsewhere a missing permission lasts.
@@ -77,6 +77,7 @@ def sync_tree(folder: Path) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder, and those that it is in, so that they are still there after a power failure."""
     missing = [each for each in (path, *path.parents) if not is_there(each)]
-    path.mkdir(parents=True, exist_ok=True)
+    if not is_folder(path):  # which mkdir would ask too, but once
+        path.mkdir(parents=True, exist_ok=True)
     for each in missing:
         sync(each.parent)

@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from image_kit.retries import is_folder
+
 OLD_SECONDS = 24 * 3600  # a temporary file is written within seconds, a folder of many photos within an hour
 LONGEST_NAME = 180  # bytes of a final name in a temporary one: most disks allow 255 in all
 _OWNED = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9a-f]{1,7})-([0-9a-f]{1,16})-[0-9a-f]+\.")
@@ -58,7 +60,8 @@ def scratch_folder() -> Iterator[Path]:
     import tempfile  # 10 ms, which the answer to one photo does not need
 
     place = tempfile.gettempdir()
-    os.makedirs(place, mode=0o700, exist_ok=True)  # systems remove what lies there for days, as long trainings do
+    if not is_folder(place):  # systems remove what lies there for days, as long trainings do
+        os.makedirs(place, mode=0o700, exist_ok=True)
     remove_leftovers(Path(place))
     with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
         try:
