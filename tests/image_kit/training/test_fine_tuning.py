@@ -93,7 +93,7 @@ from image_kit.training import RunFolder
 append = RunFolder.append_history
 def wait(self, row):
     if row["epoch"] == 2:
-        print("waiting", flush=True)
+        print("waiting", file=sys.__stdout__, flush=True)  # while Keras trains, sys.stdout is stderr
         time.sleep(600)
     append(self, row)
 RunFolder.append_history = wait
