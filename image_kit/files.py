@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from image_kit.durable import make_folder, rename_patiently, sync, sync_tree
+from image_kit.durable import make_folder, sync, sync_tree
 from image_kit.leftovers import remove_leftovers, temporary_name
 from image_kit.retries import is_there
+from image_kit.windows import rename_patiently
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ _EARLIER = re.compile(r"\.tmp-[0-9a-f]{8}\.")  # of versions of the kit that did
 # A write that is refused by them does not name its file.
 _REFUSED_WRITES = frozenset((errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
 _numbers = itertools.count()
+_hook_before = sys.unraisablehook
 
 
 def temporary_name(name: str) -> str:
@@ -81,15 +82,18 @@ def gather_temporary_files() -> None:
     """
     import tempfile  # as above
 
-    sys.unraisablehook = _tell_others
+    if sys.unraisablehook is not _tell_others:
+        global _hook_before
+        _hook_before, sys.unraisablehook = sys.unraisablehook, _tell_others
     with contextlib.suppress(OSError):  # no temporary folder: libraries do without
         tempfile.tempdir = _own_folder(os.getpid())
 
 
 def _tell_others(error: "sys.UnraisableHookArgs") -> None:
-    """TensorFlow cannot remove its own files from a disk that is read-only by now, and a command is not to say so."""
-    if not (isinstance(error.exc_value, OSError) and error.exc_value.filename):
-        sys.__unraisablehook__(error)
+    """Say nothing of a library that cannot remove its temporary files, as from a disk that is read-only by now."""
+    name = error.exc_value.filename if isinstance(error.exc_value, OSError) else None
+    if not (isinstance(name, str) and _OWNED.search(name)):
+        _hook_before(error)
 
 
 def stop_gathering() -> None:

@@ -1,14 +1,12 @@
 """A read that fails once changes no result; one that fails for good is named, and nothing is called damaged."""
 
-import ast
-import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.failing_reads import Fault, faults_of
 from tests.failing_writes import COMMANDS
+from tests.fixtures.sweeps import outcomes_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace")
 LINES = [
@@ -29,16 +27,9 @@ def test_the_calls_that_read_are_found_once_for_each_path():
     assert Fault("read", "photos/a.jpg", "ENOENT", "1") not in faults  # the file is open already
 
 
-def try_reads(*arguments, timeout=300):
-    command = [sys.executable, ROOT / "tests/failing_reads.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {line.split()[0]: ast.literal_eval(line.partition(" ")[2]) for line in done.stdout.splitlines()}
-
-
 @pytest.mark.slow
 def test_some_reads_of_a_split():
-    outcomes = try_reads("split", "--errors", "ESTALE", "--step", "17")["split"]
+    outcomes = outcomes_of("failing_reads.py", "split", "--errors", "ESTALE", "--step", "17")["split"]
     assert "harm" not in outcomes
     assert outcomes.get("exit status 0", 0) > 0, outcomes
 
@@ -46,4 +37,4 @@ def test_some_reads_of_a_split():
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_read_of_every_command(name):
-    assert sum(try_reads(name, timeout=None)[name].values()) > 10
+    assert sum(outcomes_of("failing_reads.py", name, timeout=None)[name].values()) > 10

@@ -1,13 +1,11 @@
 """A write that fails ends in one line, leaves nothing half-written, and the same command then succeeds."""
 
-import ast
-import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.failing_writes import COMMANDS, Fault, faults_of
+from tests.fixtures.sweeps import outcomes_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace")
 LINES = [
@@ -31,16 +29,9 @@ def test_the_calls_that_write_are_found_with_their_numbers():
     ]
 
 
-def try_writes(*arguments, timeout=300):
-    command = [sys.executable, ROOT / "tests/failing_writes.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {line.split()[0]: ast.literal_eval(line.partition(" ")[2]) for line in done.stdout.splitlines()}
-
-
 @pytest.mark.slow
 def test_some_writes_of_a_training_and_of_a_split():
-    outcomes = try_writes("train", "split", "--errors", "ENOSPC", "--first", "5", "--step", "40")
+    outcomes = outcomes_of("failing_writes.py", "train", "split", "--errors", "ENOSPC", "--first", "5", "--step", "40")
     for name in ("train", "split"):
         assert "harm" not in outcomes[name]
         assert outcomes[name].get("exit status 2", 0) > 0, outcomes
@@ -49,4 +40,4 @@ def test_some_writes_of_a_training_and_of_a_split():
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_write_of_every_command(name):
-    assert sum(try_writes(name, timeout=None)[name].values()) > 10
+    assert sum(outcomes_of("failing_writes.py", name, timeout=None)[name].values()) > 10

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from image_kit import durable, files
-from image_kit.durable import is_name_of_windows
+from image_kit import files, windows
 from image_kit.errors import UserError
 from image_kit.photo_sets.pixabay_photos import class_folder
 from image_kit.training.run_folder import check_new_name
+from image_kit.windows import is_name_of_windows
 from tests.conftest import ROOT, finish, start_process
 
 PLAY = ROOT / "tests/fixtures/windows.py"
@@ -86,7 +86,7 @@ def refuse(times: int, do):
 
 
 def test_a_file_that_is_open_for_a_moment_is_replaced_then(tmp_path, monkeypatch):
-    monkeypatch.setattr(durable, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(windows, "PAUSES", (0, 0, 0))
     monkeypatch.setattr(os, "replace", refuse(3, os.replace))
     files.write_text(tmp_path / "a.json", "new")
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == "new"
@@ -98,7 +98,7 @@ def test_a_file_that_is_open_for_a_moment_is_replaced_then(tmp_path, monkeypatch
 
 def test_a_file_that_stays_open_is_named_and_kept(tmp_path, monkeypatch):
     files.write_text(tmp_path / "a.json", "old")
-    monkeypatch.setattr(durable, "PAUSES", (0, 0))
+    monkeypatch.setattr(windows, "PAUSES", (0, 0))
     monkeypatch.setattr(os, "replace", refuse(9, os.replace))
     with pytest.raises(PermissionError, match=r"another program has it open.*a\.json'$"):
         files.write_text(tmp_path / "a.json", "new")

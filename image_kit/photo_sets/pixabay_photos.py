@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_kit.durable import is_name_of_windows, sync
+from image_kit.durable import sync
 from image_kit.errors import UserError
 from image_kit.photo_sets.pixabay import MAX_HITS, PAGE_SIZE, DownloadError, PixabayClient, write_file
 from image_kit.photos import PhotoError, open_photo
 from image_kit.terminal import progress, say
+from image_kit.windows import is_name_of_windows
 
 MAX_QUERY_LENGTH = 100  # characters, a limit of Pixabay's
 CSV_FIELDS = ("class", "file", "page_url", "author", "source_id")

@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from image_kit import pictures
+from image_kit import pictures  # its functions are imported at the call: a broken matplotlib costs a picture only
 from image_kit.answering import KerasClassifier, score_images
 from image_kit.datasets import Data
 from image_kit.errors import UserError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from image_kit import pictures
+from image_kit import pictures  # its functions are imported at the call: a broken matplotlib costs a picture only
 from image_kit.answering import (
     LITE,
     Classifier,

@@ -106,7 +106,7 @@ def find_inputs(settings: Settings, run: Path, groups: Path | None, backbone: st
     groups = groups or (Path(settings.groups) if settings.groups else None)
     chosen = absolute_backbone(backbone or settings.recipe.backbone)
     for option, path in (("--groups", groups), ("--backbone", Path(chosen) if is_backbone_file(chosen) else None)):
-        if path and not path.is_file():
+        if path and not is_file(path):
             raise UserError(
                 f"{option} {path}: no such file; give the place where that of {run} is now: "
                 f"python train.py --resume {run} {option} FILE"
@@ -147,16 +147,10 @@ def _load_features(settings: Settings) -> "tuple[HeadData, Backbone]":
     from image_kit.features import load_backbone  # imports scipy
     from image_kit.training.head_data import load_head_data  # imports scipy
 
-    photos, backbone = shortened(settings.folder or ""), load_backbone(_shown_backbone(settings))
+    photos, backbone = shortened(settings.folder or ""), load_backbone(str(shortened(settings.recipe.backbone)))
     groups, bits = shortened(settings.groups) if settings.groups else None, settings.recipe.sample_bits
     with telling_how_to_go_on(lambda: KEPT if settings.keep_features else ""):
         return load_head_data(photos, backbone, groups, settings.keep_features, reading, bits), backbone
-
-
-def _shown_backbone(settings: Settings) -> str:
-    """What --backbone names, a file by a path that is easy to read."""
-    backbone = settings.recipe.backbone
-    return str(shortened(backbone)) if is_backbone_file(backbone) else backbone
 
 
 def keep_all_features(settings: Settings, part: str | None) -> str:
@@ -164,7 +158,7 @@ def keep_all_features(settings: Settings, part: str | None) -> str:
     from image_kit.features import load_backbone  # imports scipy
     from image_kit.training.head_data import keep_features  # imports scipy
 
-    backbone = load_backbone(_shown_backbone(settings))
+    backbone = load_backbone(str(shortened(settings.recipe.backbone)))
     with telling_how_to_go_on(lambda: KEPT):
         return keep_features(shortened(settings.folder or ""), backbone, part, reading, settings.recipe.sample_bits)
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from image_kit import pictures
+from image_kit import pictures  # its functions are imported at the call: a broken matplotlib costs a picture only
 from image_kit.answering import KerasClassifier, Scores
 from image_kit.compute import ALONE, Distribution, Hardware, dtype_policy, forgetting_gradients
 from image_kit.datasets import Data, TensorBatches, build_batches

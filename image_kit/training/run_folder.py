@@ -9,7 +9,6 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from image_kit.durable import is_name_of_windows
 from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json
@@ -19,6 +18,7 @@ from image_kit.terminal import say
 from image_kit.training.run_scores import read_number
 from image_kit.training.settings import Settings
 from image_kit.weights import RUNS
+from image_kit.windows import is_name_of_windows
 
 SETTINGS, ENVIRONMENT, HISTORY, METRICS = "settings.json", "environment.json", "history.csv", "metrics.json"
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "opencv-python-headless", "h5py")

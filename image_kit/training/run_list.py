@@ -111,7 +111,7 @@ def _row(run: ListedRun) -> tuple[str, ...]:
 def _read_run(path: Path) -> ListedRun:
     settings = _read_object(path / SETTINGS)
     recipe = settings["recipe"]
-    network = str(recipe.get("backbone") or recipe["model"]) + (" fine-tuned" if recipe.get("fine_tune") else "")
+    network = f"{shortened(recipe.get('backbone') or recipe['model'])}{' fine-tuned' * bool(recipe.get('fine_tune'))}"
     data = shortened(settings["folder"]) if settings.get("folder") else recipe["dataset"]
     named = str(path), str(data), network, str(settings["name"])
     size = (path / BEST).stat().st_size / 1e6 if (path / BEST).exists() else None

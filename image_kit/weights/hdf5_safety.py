@@ -7,6 +7,7 @@ to huge sizes (compression, chunks that were never written). Weights files need 
 import itertools
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,14 @@ import h5py
 MAX_OBJECTS = 20_000  # groups and data sets: a hundred times as many as these networks and their optimizers have
 # A global heap, where HDF5 keeps texts: signature and version, then its size, then objects: index, references, size.
 HEAP, OBJECT = b"GCOL\x01\0\0\0", struct.Struct("<HHIQ")
-
-
+# A text of an attribute: its type (class 9, of 16 bytes, made of single bytes), the description of a single value, with
+# padding in old files, and the length in 4 bytes. Source: HDF5 File Format Specification 3.0, IV.A.2.b, d and m.
+TEXT_SIZE, TEXT_BYTES = b"\x10\0\0\0", 36  # what all such types have at their byte 4; the most that a text takes
+TEXT = re.compile(
+    rb"[\x19\x29\x39].{3}\x10\0\0\0[\x10\x20\x30].{3}\x01\0\0\0.{4}"
+    rb"(?:(?:.{4})?\x02\0..|.{4}\x01\0.{6})(.{4})",
+    re.DOTALL,
+)
 PIECE = 2**20  # bytes read at once
 
 
@@ -31,10 +38,10 @@ def count_numbers(path: Path) -> int:
 
     Raises:
         HostileFile: the file points into other files, its data sets claim to be larger than it is, or reading its texts
-            would never end.
+            would never end, or take more memory than the file has bytes.
         Exception: h5py's, of many kinds, if the file is damaged or is not HDF5.
     """
-    refuse_endless_heaps(path)
+    refuse_damaged_texts(path)
     size, elements = path.stat().st_size, 0
     with h5py.File(path, "r") as file:
         claimed = 0
@@ -49,29 +56,41 @@ def count_numbers(path: Path) -> int:
     return elements
 
 
-def refuse_endless_heaps(path: Path) -> None:
-    """Raise HostileFile if a global heap is damaged in a way that makes libhdf5 read it without end.
+def refuse_damaged_texts(path: Path) -> None:
+    """Raise HostileFile if a text is damaged such that libhdf5 reads without end, or takes up to 4 GB of memory.
 
-    libhdf5 1.14 adds up the sizes of the objects to find their ends. An empty object of free space, or a size that
-    overflows, leaves it where it is, and not even Ctrl-C ends it.
+    libhdf5 1.14 adds up the sizes of a global heap's objects to find their ends. An empty object of free space, or a
+    size that overflows, leaves it where it is, and not even Ctrl-C ends it. And it takes the memory that an attribute
+    claims for its text before it looks for the text.
     """
+    size, heaps = path.stat().st_size, []
     with path.open("rb") as file:
-        for start in list(_find_heaps(file)):
+        for place, data in _overlapping_pieces(file):
+            heaps += [place + start for start in _find_all(HEAP, data)]
+            for start in _find_all(TEXT_SIZE, data):
+                text = TEXT.match(data, start - 4) if start >= 4 else None
+                if text and int.from_bytes(text[1], "little") > size:
+                    raise HostileFile(f"its text near byte {place + start:,} claims to be larger than the file")
+        for start in heaps:
             _check_heap(file, start)
 
 
-def _find_heaps(file: IO[bytes]) -> Iterator[int]:
-    """Where global heaps begin. The file is not mapped: one that is cut meanwhile would end the process."""
+def _find_all(wanted: bytes, data: bytes) -> Iterator[int]:
+    start = data.find(wanted)
+    while start >= 0:
+        yield start
+        start = data.find(wanted, start + 1)
+
+
+def _overlapping_pieces(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The content in pieces, with their places. The file is not mapped: one that is cut would end the process."""
     before = b""
     for number in itertools.count():
         piece = file.read(PIECE)
-        data = before + piece
-        start = -1
-        while (start := data.find(HEAP, start + 1)) >= 0:
-            yield number * PIECE - len(before) + start
+        yield number * PIECE - len(before), before + piece
         if not piece:
             return
-        before = data[-(len(HEAP) - 1) :]
+        before = (before + piece)[-(TEXT_BYTES - 1) :]
 
 
 def _check_heap(file: IO[bytes], start: int) -> None:

@@ -186,3 +186,25 @@ def test_a_write_that_is_refused_names_the_folder_of_temporary_files(tmp_path, m
     with pytest.raises(FileNotFoundError) as caught, scratch_folder():
         (tmp_path / "photo.jpg").read_bytes()
     assert caught.value.filename == str(tmp_path / "photo.jpg")  # not one of ours
+
+
+def test_only_temporary_files_that_cannot_be_removed_are_not_told(run_python):
+    code = """
+import sys
+from image_kit import leftovers
+def tell_of_others(error):
+    print("told", error.exc_value.filename)
+sys.unraisablehook = tell_of_others
+class Removes:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self):
+        raise OSError(30, "Read-only file system", self.name)
+leftovers.gather_temporary_files()
+leftovers.gather_temporary_files()  # a second command of a notebook
+import tempfile
+Removes(tempfile.gettempdir() + "/a.py")
+Removes("photos/a.jpg")
+"""
+    done = run_python("-c", code)
+    assert (done.stdout, done.stderr) == ("told photos/a.jpg\n", "")

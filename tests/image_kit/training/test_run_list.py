@@ -57,6 +57,12 @@ def test_each_kind_of_run_has_its_most_telling_score(write_run):
     assert json.loads(json.dumps([run.as_dict() for run in found]))[1]["interval"] == [0.6, 0.98]
 
 
+def test_a_backbone_that_is_a_file_is_named_as_seen_from_here(write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # settings.json has the whole path, so that a resume finds it from anywhere
+    runs = write_run("head", HEAD | {"backbone": str(tmp_path / "nets/mine.keras")}, "/far/pets")
+    assert [run.network for run in list_runs(runs)[0]] == ["nets/mine.keras"]
+
+
 def test_seeds_are_one_entry_with_their_mean(write_run):
     scores = {"values": [0.8, 0.9], "images": 20, "mean": 0.85, "standard_deviation": 0.07, "interval": [0.2, 1]}
     summary = {"seeds": [3, 4], "chosen": 4, "minutes": 7, "scores": {"test": scores}}

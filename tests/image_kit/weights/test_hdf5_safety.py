@@ -95,3 +95,23 @@ def test_texts_that_libhdf5_would_read_without_end_are_refused(index, length, tm
     path.write_bytes(data)
     with pytest.raises(HostileFile, match=f"its texts near byte {first:,} are damaged"):
         hdf5_safety.count_numbers(path)
+
+
+@pytest.mark.parametrize("version", ["earliest", "latest"])  # which pad a text's description, and do not
+@pytest.mark.parametrize("piece", [2**20, 41, 64])  # bytes read at once: a text may lie across two pieces
+def test_a_text_that_claims_more_than_the_file_has_is_not_read(tmp_path, monkeypatch, version, piece):
+    monkeypatch.setattr(hdf5_safety, "PIECE", piece)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver=version) as file:
+        file.attrs["text"] = "x" * 77
+    hdf5_safety.count_numbers(path)
+    content, length = path.read_bytes(), struct.pack("<I", 77)
+    said = []
+    for place in range(len(content)):
+        if content.startswith(length, place):  # the length is in the attribute, and in the heap
+            path.write_bytes(content[:place] + struct.pack("<I", 2**31) + content[place + 4 :])
+            with pytest.raises(HostileFile) as error:
+                hdf5_safety.count_numbers(path)
+            said.append(str(error.value))
+    assert len(said) == 2
+    assert sum("claims to be larger than the file" in each for each in said) == 1
