@@ -1,24 +1,28 @@
 """Make every write of a command fail once, and look at what it says, leaves and does afterwards. Needs strace (Linux).
 
     python tests/failing_writes.py                                     every write of every command
+    python tests/failing_writes.py --distinct                          of writes alike only three, in some hours
     python tests/failing_writes.py train export --errors ENOSPC        of two commands, as on a full disk
     python tests/failing_writes.py check --only 3 --show               one fault, and what was said
 
 A command is run once to list its calls that write below its folder: to open a file for writing, write, fsync, rename,
 link, make a folder. Then it is run once for each of them, in a fresh copy of the folder, while strace makes that call
 fail. Each time it must end with exit status 0, if it can do without that file and says so, or with one line and 2; what
-was there before must be the same; nothing unfinished may be left; and the command must then succeed.
+was there before must be the same; nothing unfinished may be left; and the command must then succeed. The last is not
+asked again where an earlier fault left exactly the same files.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import cycle, islice, product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +34,7 @@ SEED = "--seed 1"  # the same weights each time
 COMMANDS = {
     "train": f"train.py photos --run new {SEED}",
     "train-network": f"train.py photos --preset elephants_cars --image-size 32 --epochs 2 --run new {SEED}",
-    "resume": "train.py --resume net --epochs 3",
+    "resume": "train.py --resume runs/net --epochs 3",
     "seeds": "train.py photos --seeds 2 --run new",
     "evaluate": "evaluate.py unseen --weights runs/head",
     "predict": "predict.py photos --weights runs/head --show --csv",
@@ -124,13 +128,34 @@ def written_path(call: str, told: str, folder: Path) -> str | None:
     return os.path.relpath(below[-1], folder) if below else None
 
 
+def distinct(faults: list[Fault], errors: list[str]) -> list[tuple[Fault, str]]:
+    """The first, the middle and the last of faults alike, which differ in numbers only, with an error each in turn.
+
+    All errors if there is but one.
+    """
+    alike = defaultdict(list)
+    for fault in faults:
+        alike[fault.call, re.sub(r"\d+|\.tmp-.*", "#", fault.path)].append(fault)
+    cases = []
+    for group in alike.values():
+        chosen = dict.fromkeys((group[0], group[len(group) // 2], group[-1]))
+        turns = max(len(chosen), len(errors))
+        cases += zip(islice(cycle(chosen), turns), islice(cycle(errors), turns), strict=True)
+    return cases
+
+
 def contents(folder: Path) -> dict[str, bytes | None]:
     """Each file below a folder and its bytes; None for a folder."""
     return {str(path.relative_to(folder)): None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")}
 
 
-def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended, weights: bytes | None) -> list[str]:
-    """What is wrong after a fault: with what was said, with what was left, with the same command afterwards."""
+def digest(folder: Path) -> str:
+    """Of all files below a folder, and their names."""
+    return hashlib.sha256(repr(sorted(contents(folder).items())).encode()).hexdigest()
+
+
+def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended) -> list[str]:
+    """What is wrong after a fault: with what was said, and with what was left."""
     wrong = []
     good = OK_STATUSES.get(name, (0,))
     if ended.status not in (*good, 2):
@@ -150,16 +175,16 @@ def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended
     wrong += [f"changed {path}" for path in changed if not MAY_LEAVE.fullmatch(path)]
     if ended.status == 2:
         wrong += [f"left {path}" for path in after.keys() - before.keys() if not MAY_LEAVE.fullmatch(path)]
-    wrong += [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
-    return wrong + complaints_afterwards(name, folder, ended, good, weights)
+    return wrong + [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
 
 
-def complaints_afterwards(name: str, folder: Path, ended: Ended, good: tuple, weights: bytes | None) -> list[str]:
+def complaints_afterwards(name: str, folder: Path, ended: Ended, weights: bytes | None) -> list[str]:
     """What is wrong with the same command after the fault is over."""
+    good = OK_STATUSES.get(name, (0,))
     if name in ("train", "train-network", "seeds"):
         for path in folder.glob("runs/new*"):
             shutil.rmtree(path)
-    elif name != "resume" and ended.status in good:
+    elif ended.status in good:
         return []  # its outputs are there
     again = run(name, folder)
     wrong = [f"afterwards exit status {again.status}: {again.err[-300:]}"] if again.status not in good else []
@@ -216,7 +241,8 @@ def try_command(name: str, start: Path, args: argparse.Namespace) -> Counter:
         if whole.status not in OK_STATUSES.get(name, (0,)):
             raise SystemExit(f"{name} fails by itself: {whole.err}")
         weights = weights_of(folder, name)
-        cases = [(fault, error) for fault in faults_of(whole.written, folder) for error in args.errors]
+        faults, known = faults_of(whole.written, folder), set()
+        cases = distinct(faults, args.errors) if args.distinct else list(product(faults, args.errors))
         for number, (fault, error) in list(enumerate(cases))[args.first :: args.step]:
             if args.only not in (None, number):
                 continue
@@ -229,7 +255,10 @@ def try_command(name: str, start: Path, args: argparse.Namespace) -> Counter:
             if not all(found and written_path(*found.groups(), folder) for found in calls) or not hit:
                 outcomes["missed"] += 1  # Python opened its own files in another order, for instance
                 continue
-            wrong = complaints(name, folder, before, ended, whole, weights)
+            wrong = complaints(name, folder, before, ended, whole)
+            if (left := digest(folder)) not in known:
+                known.add(left)
+                wrong += complaints_afterwards(name, folder, ended, weights)
             outcomes["harm" if wrong else f"exit status {ended.status}"] += 1
             if wrong or args.show:
                 said = ended.err.strip().splitlines()[-1:]
@@ -247,6 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commands", nargs="*", choices=[*COMMANDS, []], help="default: all")
     parser.add_argument("--errors", nargs="+", choices=ERRORS, default=ERRORS, help="default: all of them")
+    parser.add_argument("--distinct", action="store_true", help="three of faults alike, each with another error")
     parser.add_argument("--first", type=int, default=0, help="leave out the faults before this one")
     parser.add_argument("--step", type=int, default=1, help="try every N-th fault (default: 1)")
     parser.add_argument("--only", type=int, help="try one fault, by its number")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.failing_writes import COMMANDS, Fault, faults_of
+from tests.failing_writes import COMMANDS, Fault, distinct, faults_of
 from tests.fixtures.sweeps import outcomes_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace")
@@ -26,6 +26,16 @@ def test_the_calls_that_write_are_found_with_their_numbers():
         Fault("write", 1, "runs/a/x"),
         Fault("write", 2, "runs/a/x"),
         Fault("rename", 1, "runs/a/settings.json"),
+    ]
+
+
+def test_faults_alike_take_turns_with_the_errors_and_a_single_one_gets_all():
+    many = [Fault("write", number, f"runs/{number}/a.jpg") for number in range(9)]
+    one = Fault("rename", 1, "runs/0/b.json")
+    assert distinct([*many, one], ["ENOSPC", "EIO"]) == [
+        *zip((many[0], many[4], many[8]), ("ENOSPC", "EIO", "ENOSPC"), strict=True),
+        (one, "ENOSPC"),
+        (one, "EIO"),
     ]
 
 

@@ -21,6 +21,7 @@ from image_kit.weights.fallback import Fallback
 from image_kit.weights.hdf5_safety import count_numbers
 from image_kit.weights.hdf5_writing import replacing_hdf5
 from image_kit.weights.plain_files import write_members, write_trust
+from image_kit.weights.trust_data import has_trust
 
 
 def save_weights(model: keras.Model, path: Path, description: Description, trained_on: np.ndarray) -> None:
@@ -38,9 +39,13 @@ def save_weights(model: keras.Model, path: Path, description: Description, train
 def add_trust(path: Path, trust: Trust) -> None:
     """Write what the end of a training measured into its weights file, atomically. It replaces older measurements.
 
+    A file that holds the same measurements is left as it is: a run that ends twice has the bytes of one that ends once.
+
     Raises UserError if the file is damaged, which a new checksum would hide.
     """
     verify_checksum(path)
+    if has_trust(path, trust):
+        return
     with replacing_hdf5(path, path.read_bytes()) as memory, h5py.File(memory, "r+") as file:
         write_trust(file, trust)
         write_checksum(file)

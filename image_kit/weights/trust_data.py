@@ -31,3 +31,13 @@ def read_trust(path: Path, description: Description) -> Trust | None:
         return Trust.from_bytes(data, description.preprocessing.image_shape, len(description.class_names))
     except Exception as error:  # h5py raises ten kinds of exception on damaged files
         raise UserError(f"{path}: its calibration is damaged ({first_line(error)}); take another copy of it") from None
+
+
+def has_trust(path: Path, trust: Trust) -> bool:
+    """Does a sound weights file contain exactly these trust data?"""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        data = file.get(DATA_SET)
+        is_stored = isinstance(data, h5py.Dataset) and data.dtype == np.uint8
+        return is_stored and data[()].tobytes() == trust.to_bytes()

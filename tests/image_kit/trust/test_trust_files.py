@@ -64,7 +64,9 @@ def test_both_files_answer_alike(made):
 
 def test_adding_it_keeps_the_rest_of_the_file_and_adding_it_again_replaces_it(made, copied):
     before = saving.load_weights(copied)[0].get_weights()
-    saving.add_trust(copied, made[1].trust)
+    other, _ = trust_measure.measure_trust(made[1], images(200, 3), images(100, 4))
+    saving.add_trust(copied, other)
+    assert trust_data.read_trust(copied, DESCRIPTION).to_bytes() == other.to_bytes() != made[1].trust.to_bytes()
     assert [path.name for path in copied.parent.iterdir()] == ["copy.weights.h5"]
     model, description = saving.load_weights(copied)
     assert description == DESCRIPTION
@@ -72,6 +74,12 @@ def test_adding_it_keeps_the_rest_of_the_file_and_adding_it_again_replaces_it(ma
         np.testing.assert_array_equal(ours, theirs)
     with h5py.File(copied) as file:
         assert sum(trust_data.DATA_SET in name for name in file) == 1
+
+
+def test_adding_the_same_again_leaves_every_byte(made, copied):
+    before = copied.read_bytes()
+    saving.add_trust(copied, made[1].trust)
+    assert copied.read_bytes() == before
 
 
 def test_damage_is_not_sealed_by_adding_it_again(made, copied):
