@@ -103,21 +103,31 @@ def read(path: Path) -> LiteModel:
         cause = (file and file.failure) or error
         if failure := name_disk_failure(cause):
             raise UserError(f"{path}: cannot be read ({failure})") from cause
-        reason = _name_reason(path, error)
-        raise UserError(f"{path}: {reason}; delete it, and it is made again from the weights") from None
+        raise UserError(f"{path}: {_name_reason(path, error)}") from None
 
 
 def _name_reason(path: Path, error: Exception) -> str:
-    """Why a file is no model.tflite: what it is instead, if that is known."""
+    """Why a file is no model.tflite: what it is instead, if that is known; and what to do."""
+    again = "; delete it, and it is made again from the weights"
     with contextlib.suppress(OSError):
         with path.open("rb") as file:
             is_network = file.read(8)[4:] == IDENTIFIER
         kind = None if is_network else name_other_kind(path)
         if kind:
-            return f"not a model.tflite: it {kind}"
-        if is_network and not zipfile.is_zipfile(path):
+            return f"not a model.tflite: it {kind}{again}"
+        if is_network and not _is_described(path):  # nobody should delete the only copy of another program's network
             error = ValueError("a network of LiteRT without this kit's description: made elsewhere, or cut short")
-    return f"not a model.tflite of this kit, or damaged ({first_line(error)})"
+            again = "; give the .weights.h5 of a run, or train one: python train.py"
+    return f"not a model.tflite of this kit, or damaged ({first_line(error)}){again}"
+
+
+def _is_described(path: Path) -> bool:
+    """Whether a description follows the network; other programs append other files, such as labels.txt."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return DESCRIPTION in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -22,12 +22,12 @@ from image_kit.photos.deep_headers import (
     Strips,
     read_deep_header,
 )
-from image_kit.photos.photo_files import PhotoError
+from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 
 LARGEST_FLOATS = (1.0, 255.0, 65535.0)  # what floats reach, in files of different programs
 BEYOND_WHITE = 1.25  # times white: what resampling with a sharp filter makes of the edges in floats
 ROWS = 256  # at once
-CHECKED_FILES, NEARLY_BLACK_BITS = 20, 14
+CHECKED_FILES, CHECKED_PIXELS, NEARLY_BLACK_BITS = 20, 10**8, 14
 _logging = threading.Lock()
 
 
@@ -174,10 +174,13 @@ def note_nearly_black(paths: Sequence[Path], bits: int) -> list[str]:
     """
     some = [path for path in paths if path.suffix.lower() in (".png", ".tif", ".tiff")]
     some = some[:: max(1, len(some) // CHECKED_FILES)]  # of all classes
-    try:
-        deep = [(path, header) for path in some if (header := read_deep_header(path))]
-    except OSError:  # who reads the photos says so
-        return []
+    deep = []
+    for path in some:
+        with contextlib.suppress(OSError, PhotoError):  # who reads the photos says so
+            refuse_other_than_files(path)
+            header = read_deep_header(path)
+            if header and header.width * header.height <= CHECKED_PIXELS:
+                deep.append((path, header))
     if bits != FULL_BITS or any(header.largest for _, header in deep):
         return []
     reached = 0

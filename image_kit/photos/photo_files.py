@@ -23,6 +23,8 @@ PROGRAMS_FILES |= {"$extend", "$winreagent", "$windows.~bt", "$windows.~ws", "$s
 PROGRAMS_SUFFIXES = (".lrdata", ".lrprev", ".aplibrary", ".photoslibrary")  # folders of photo programs, with previews
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
+MAX_BYTES = 2 * 10**9  # of a file: more than the largest photo that is decoded has without compression
+
 
 class PhotoError(Exception):
     """A file is not a readable photo. The message is the reason, without the file's name."""
@@ -68,15 +70,19 @@ def read_file(path: Path | str) -> bytes:
 
 
 def refuse_other_than_files(path: Path | str) -> None:
-    """Raise PhotoError if the path is a folder, or a pipe, which might never end; a missing file passes.
+    """Raise PhotoError if the path is a folder, a pipe, which might never end, or a file that would fill the memory.
+
+    A missing file passes.
 
     Raises OSError if the disk fails.
     """
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
     except (OSError, ValueError) as error:
         if name_disk_failure(error):
             raise
         return  # opening it tells why
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise PhotoError("not a file")
+    if status.st_size > MAX_BYTES:
+        raise PhotoError(f"a file of {status.st_size:,} bytes, more than {MAX_BYTES:,}")

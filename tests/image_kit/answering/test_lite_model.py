@@ -161,6 +161,21 @@ def test_cut_foreign_damaged_and_missing_files_give_one_line(made, tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("members", [{}, {"labels.txt": "cat\ndog\n"}])
+def test_nobody_is_told_to_delete_the_network_of_another_program(made, tmp_path, members):
+    """As Teachable Machine exports it, with a list of labels or without."""
+    network = (made[0] / "model.tflite").read_bytes()
+    path = tmp_path / "model_unquant.tflite"
+    path.write_bytes(network[: network.index(b"PK\x03\x04")])
+    if members:
+        with zipfile.ZipFile(path, "a") as archive:
+            for name, text in members.items():
+                archive.writestr(name, text)
+    with pytest.raises(UserError, match=r"made elsewhere, or cut short\); give the \.weights\.h5 of a run") as caught:
+        lite_model.read(path)
+    assert "; delete it" not in str(caught.value)  # the folder is named after the test
+
+
 def test_a_compressed_member_is_refused(made, tmp_path):
     path = rewritten(made[0] / "model.tflite", tmp_path / "model.tflite")
     content = path.read_bytes()

@@ -1,6 +1,7 @@
 """The same picture in samples of any depth and kind gives the same image of 8 bits."""
 
 import io
+import os
 import struct
 import tracemalloc
 
@@ -203,6 +204,15 @@ def test_photos_that_are_nearly_black_are_noted_with_the_option(tmp_path):
     assert note_nearly_black([write("full.png", png(scaled(GREY, 65_535))), *dark], 16) == []
     assert note_nearly_black([write("float.tif", tiff(scaled(GREY, 4_095, "f4")))], 16) == []
     assert note_nearly_black([write("broken.png", b"")], 16) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_what_would_never_end_is_not_opened_for_the_note(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "dark.png").write_bytes(png(scaled(GREY, 4_095)))
+    (note,) = note_nearly_black(sorted(tmp_path.iterdir()), 16)  # would wait for a writer
+    assert "dark.png" in note
 
 
 def test_eight_bits_stay_what_pillow_makes_of_them():

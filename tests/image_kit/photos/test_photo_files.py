@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from image_kit.photos import KerasLoading, open_photo
 from image_kit.photos.photo_files import PhotoError, content_hash, is_hidden, is_photo_name, read_file
 
 
@@ -49,3 +50,13 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(PhotoError, match=r"^not a file$"):
         read_file(tmp_path / "pipe.jpg")
+
+
+def test_a_file_that_would_fill_the_memory_is_named_and_not_read(tmp_path):
+    """It takes no place on the disk; a photo on a broken disk may claim such a size."""
+    for name, start in (("a.jpg", b"\xff\xd8\xff\xe0"), ("b.tif", b"II*\0"), ("c.png", b"")):
+        (tmp_path / name).write_bytes(start)
+        os.truncate(tmp_path / name, 10**11)
+        for read in (read_file, open_photo, KerasLoading((8, 8)).photo):
+            with pytest.raises(PhotoError, match=r"^a file of 100,000,000,000 bytes, more than 2,000,000,000$"):
+                read(tmp_path / name)
