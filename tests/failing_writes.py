@@ -178,7 +178,8 @@ def complaints(name: str, folder: Path, fault: Fault, before: dict, ended: Ended
     wrong += [f"lost {path}" for path in before.keys() - after.keys() if not path.startswith("cache")]
     changed = [path for path in before.keys() & after.keys() if before[path] != after[path]]
     wrong += [f"changed {path}" for path in changed if not MAY_LEAVE.fullmatch(path)]
-    if ended.status == 2 and not fault.is_of_output:
+    was_complete = fault.is_of_output or (folder / fault.path).is_dir()  # its files had their names already
+    if ended.status == 2 and not was_complete:
         wrong += [f"left {path}" for path in after.keys() - before.keys() if not MAY_LEAVE.fullmatch(path)]
     return wrong + [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
 
