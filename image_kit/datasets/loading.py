@@ -90,7 +90,7 @@ def load_photos(
     look_alikes, look_alike_notes = find_look_alikes(signatures, photos.paths, part_of)
     notes = [
         f"{folder}: {photos.layout}",
-        *note_other_files(folder, photos.paths),
+        *note_other_files(folder, photos.paths, photos.empty),
         *describe_unreadable(errors),
         *left_out,
         *note_nearly_black(photos.paths, recipe.sample_bits),

@@ -189,7 +189,7 @@ def _describe_photos(
 ) -> list[str]:
     return [
         f"{folder}: {describe_layout(photos, parts)}",
-        *note_other_files(folder, photos.paths),
+        *note_other_files(folder, photos.paths, photos.empty),
         *describe_unreadable(found.errors),
     ]
 
