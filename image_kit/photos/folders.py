@@ -26,11 +26,11 @@ VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a vali
 
 DETECTION = ("images", "jpegimages")  # beside labels/ or Annotations/, in each part
 
-LAYOUT_HELP = """Expected one of
-  FOLDER/train/CLASS/photo.jpg, FOLDER/validation/CLASS/..., and optionally FOLDER/test/CLASS/...
-  FOLDER/training_set/CLASS/photo.jpg and FOLDER/test_set/CLASS/...
-  FOLDER/CLASS/photo.jpg (then split 70/15/15)
-with at least two classes."""
+LAYOUT_HELP = (
+    "Expected FOLDER/CLASS/photo.jpg (then split 70/15/15); or FOLDER/train/CLASS/photo.jpg, FOLDER/validation/CLASS/ "
+    "and optionally FOLDER/test/CLASS/; or FOLDER/training_set/CLASS/ and FOLDER/test_set/CLASS/; with at least two "
+    "classes."
+)
 
 
 @dataclass(frozen=True)
