@@ -125,7 +125,10 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     spelled = [class_name(name) for name in class_names]  # those of a run made on macOS may have accents apart
     unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
+        raise UserError(
+            f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}; "
+            "name its folder as one of these, or move it away"
+        )
     label_of = {name: label for label, name in reversed(list(enumerate(spelled)))}
     pairs = [(path, label_of[name]) for name, photos in listed.items() for path in photos]
     if not pairs:

@@ -17,7 +17,7 @@ from image_kit.photos.part_names import (
     parts_of_names,
     refuse_look_alike_names,
 )
-from image_kit.photos.photo_files import is_hidden_name, is_photo_name
+from image_kit.photos.photo_files import has_own_results, is_hidden_name, is_photo_name
 from image_kit.photos.walking import list_photos, photos_below
 from image_kit.retries import is_folder, read_again
 from image_kit.terminal import counting, name_some
@@ -76,7 +76,8 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
 def _sub_folders(folder: Path) -> list[Path]:
     """The user's folders in `folder`, sorted."""
     with _entries(folder) as entries:
-        return sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
+        found = sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
+    return [child for child in found if not has_own_results(child)]
 
 
 @read_again

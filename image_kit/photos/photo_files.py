@@ -37,6 +37,8 @@ PROGRAMS_SUFFIXES = (
     *(".lrdata", ".lrprev", ".lrcat-data", ".cocatalog", ".cosessiondb"),
     *(".aplibrary", ".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".backupdb"),
 )
+# Folders of the kit's own results, and a file in them; they have pictures, and lie in the photos of who works there.
+OWN_RESULTS = {"runs": "**/settings.json", "evaluations": "*/predictions.csv", "checks": "*/check.json"}
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
 
@@ -55,6 +57,12 @@ def is_hidden_name(name: str) -> bool:
     if name.startswith(FOUND_BY_CHKDSK) and name.removeprefix(FOUND_BY_CHKDSK).isdecimal():
         return True
     return name.startswith(PROGRAMS_BEGINNINGS) or name in PROGRAMS_FILES or name.endswith(PROGRAMS_SUFFIXES)
+
+
+def has_own_results(folder: Path) -> bool:
+    """Whether a folder holds results of the kit: runs/ beside the class folders, after `train.py .` there."""
+    file = OWN_RESULTS.get(folder.name)
+    return file is not None and any(folder.glob(file))
 
 
 def is_photo_name(path: Path) -> bool:

@@ -345,3 +345,12 @@ def test_a_class_without_photos_is_named(tmp_path):
     refused(tree(tmp_path, "cats/0.jpg", "dogs/0.mp4", "dogs/1.MOV"), "no photo is in dogs/ (files in it: 1 .mov, 1 ")
     refused(tree(tmp_path / "packed", "cats.zip", "dogs.zip"), "no photo in any class folder (files in it: 2 .zip)")
     assert scan_folder(tree(tmp_path, "birds/0.jpg")).empty == ("dogs", "packed")
+
+
+def test_results_of_the_kit_among_the_photos_are_no_class(tmp_path):
+    """As after `train.py .` in the folder of photos."""
+    files = ("runs/photos-1/settings.json", "runs/photos-1/curves.png", "evaluations/a/predictions.csv")
+    tree(tmp_path, *pairs("."), *files, "evaluations/a/mistakes.png", "checks/a/check.json", "checks/a/x.png")
+    assert scan_folder(tmp_path).class_names == ("cats", "dogs")
+    tree(tmp_path / "other", *pairs("."), "runs/0.jpg", "checks/0.jpg", "evaluations/0.jpg")
+    assert scan_folder(tmp_path / "other").class_names == ("cats", "checks", "dogs", "evaluations", "runs")
