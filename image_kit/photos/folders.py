@@ -15,6 +15,7 @@ from image_kit.photos.part_names import (
     is_division_name,
     is_unlabelled_name,
     parts_of_names,
+    quote_unknown,
     refuse_look_alike_names,
 )
 from image_kit.photos.photo_files import has_own_results, is_hidden_name, is_photo_name
@@ -265,10 +266,11 @@ def _list_labels(
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
     for part, classes in listed.items():
-        if strange := sorted(repr(name) for name, photos in classes.items() if photos and name not in label_of):
+        if strange := sorted(name for name, photos in classes.items() if photos and name not in label_of):
+            told = [quote_unknown(name, class_names) for name in strange]
             which = "a class" if len(strange) == 1 else f"{len(strange)} classes"
             raise UserError(
-                f"{folder}: {part} has {which} that the training photos do not have: {name_some(strange)}; "
+                f"{folder}: {part} has {which} that the training photos do not have: {name_some(told)}; "
                 "name it as in the training photos, or move it away"
             )
         for name, photos in sorted(classes.items()):

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from image_kit.errors import UserError
-from image_kit.tables import visible_spelling
+from image_kit.tables import tell_apart, visible_spelling
 
 # The project's name for each part of a data set -> the words that people use for it.
 PART_NAMES = {
@@ -92,6 +92,12 @@ def class_name(folder_name: str) -> str:
     if sys.platform != "win32":  # where names are text
         folder_name = os.fsencode(folder_name).decode("utf-8", "surrogateescape")
     return unicodedata.normalize("NFC", folder_name)
+
+
+def quote_unknown(name: str, known: Iterable[str]) -> str:
+    """The name of a class that is not among those known, for a message; with the one that looks the same."""
+    told = tell_apart(name, known)
+    return repr(name) if told == name else told
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:

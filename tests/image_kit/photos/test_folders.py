@@ -161,6 +161,13 @@ def test_a_class_without_training_photos(tmp_path, part):
     refused(tree(tmp_path, *pairs("train", part), f"{part}/horses/0.jpg"), part, "'horses'")
 
 
+@pytest.mark.parametrize("other", ["Cats", "cats ", "ca\u200bts", "cats\u00a0"])
+def test_a_class_whose_name_looks_the_same_in_another_part_is_told_apart(tmp_path, other):
+    tree(tmp_path, *pairs("train"), f"test/{other}/0.jpg")
+    shown = other.replace("\u200b", "\\u200b").replace("\u00a0", "\\xa0")
+    refused(tmp_path, f"test has a class that the training photos do not have: '{shown}' (there is 'cats'); name it")
+
+
 def test_an_empty_folder_of_an_unknown_class_does_no_harm(tmp_path):
     (tree(tmp_path, *pairs("train", "val")) / "val" / "horses").mkdir()
     assert scan_folder(tmp_path).class_names == ("cats", "dogs")
