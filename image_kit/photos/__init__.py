@@ -11,11 +11,13 @@ if TYPE_CHECKING:
         note_nearly_black as note_nearly_black,
         read_deep_header as read_deep_header,
     )
+    from image_kit.photos.folder_notes import (
+        note_other_files as note_other_files,
+    )
     from image_kit.photos.folders import (
         PhotoFolder as PhotoFolder,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
-        note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
     from image_kit.photos.headers import (
@@ -42,7 +44,12 @@ if TYPE_CHECKING:
         is_image as is_image,
         open_photo as open_photo,
     )
-    from image_kit.photos.part_names import PARTS as PARTS, class_name as class_name, part_of_name as part_of_name
+    from image_kit.photos.part_names import (
+        PARTS as PARTS,
+        class_name as class_name,
+        part_of_name as part_of_name,
+        quote_unknown as quote_unknown,
+    )
     from image_kit.photos.parts import (
         assign_cross_validated_parts as assign_cross_validated_parts,
         assign_parts as assign_parts,
@@ -75,13 +82,14 @@ __getattr__ = lazy_names(
     __name__,
     {
         "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black read_deep_header",
-        "folders": "PhotoFolder note_other_files find_test_folder list_classes scan_folder",
+        "folder_notes": "note_other_files",
+        "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "convert_image is_image open_photo",
-        "part_names": "PARTS class_name part_of_name",
+        "part_names": "PARTS class_name part_of_name quote_unknown",
         "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",
