@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.photos.deep_samples import (
+    from image_kit.photos.deep_headers import (
         FEWEST_BITS as FEWEST_BITS,
         FULL_BITS as FULL_BITS,
-        note_nearly_black as note_nearly_black,
         read_deep_header as read_deep_header,
+    )
+    from image_kit.photos.deep_samples import (
+        note_nearly_black as note_nearly_black,
     )
     from image_kit.photos.folder_notes import (
         note_other_files as note_other_files,
@@ -81,7 +83,8 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black read_deep_header",
+        "deep_headers": "FEWEST_BITS FULL_BITS read_deep_header",
+        "deep_samples": "note_nearly_black",
         "folder_notes": "note_other_files",
         "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
