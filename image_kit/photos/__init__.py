@@ -42,7 +42,11 @@ if TYPE_CHECKING:
         is_image as is_image,
         open_photo as open_photo,
     )
-    from image_kit.photos.part_names import PARTS as PARTS, class_name as class_name, part_of_name as part_of_name
+    from image_kit.photos.part_names import (
+        PARTS as PARTS,
+        class_spelling as class_spelling,
+        part_of_name as part_of_name,
+    )
     from image_kit.photos.parts import (
         assign_cross_validated_parts as assign_cross_validated_parts,
         assign_parts as assign_parts,
@@ -81,7 +85,7 @@ __getattr__ = lazy_names(
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "convert_image is_image open_photo",
-        "part_names": "PARTS class_name part_of_name",
+        "part_names": "PARTS class_spelling part_of_name",
         "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",
