@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.errors import UserError
-from image_kit.photos import PhotoStore, Preprocessing, Subset, class_name
+from image_kit.photos import PhotoStore, Preprocessing, Subset, class_spelling
 from image_kit.terminal import first_lines
 
 LISTED = 10  # classes that a message names; more would hide the rest of it
@@ -67,7 +67,7 @@ class Data:
 
         Runs of older versions have the spelling of the folders, in which accents may stand apart, and so another order.
         """
-        spelled = [class_name(name) for name in names]
+        spelled = [class_spelling(name) for name in names]
         if names == self.class_names or sorted(spelled) != sorted(self.class_names):
             return self
         new_labels = np.array([spelled.index(name) for name in self.class_names], np.int32)

@@ -11,7 +11,7 @@ from image_kit.errors import UserError
 from image_kit.photos import (
     PhotoStore,
     Preprocessing,
-    class_name,
+    class_spelling,
     find_test_folder,
     list_classes,
     note_other_files,
@@ -130,7 +130,7 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     """The photos of a folder's test part, or of its class folders. Arguments and errors as `load_unseen_photos`."""
     folder = find_test_folder(folder)
     listed = list_classes(folder)
-    spelled = [class_name(name) for name in class_names]  # those of a run made on macOS may have accents apart
+    spelled = [class_spelling(name) for name in class_names]  # those of a run made on macOS may have accents apart
     unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
         raise UserError(

@@ -18,7 +18,7 @@ from image_kit.photos import (
     PhotoError,
     PhotoFolder,
     Preprocessing,
-    class_name,
+    class_spelling,
     content_hash,
     quote_unknown,
     read_file,
@@ -105,7 +105,7 @@ def _of_folder(
     folder: Path, trained_on: np.ndarray, class_names: tuple[str, ...], preprocessing: Preprocessing
 ) -> RunPhotos:
     photos = scan_folder(folder)
-    spelled = [class_name(name) for name in class_names]
+    spelled = [class_spelling(name) for name in class_names]
     if unknown := [name for name in photos.class_names if name not in spelled]:
         raise UserError(
             f"{folder}: has a class {quote_unknown(unknown[0], class_names)}; the network knows "

@@ -1,5 +1,6 @@
 """Which folders are parts of a data set (train, validation, test), judged by their names, and which only look alike."""
 
+import contextlib
 import os
 import re
 import sys
@@ -91,7 +92,17 @@ def class_name(folder_name: str) -> str:
     """
     if sys.platform != "win32":  # where names are text
         folder_name = os.fsencode(folder_name).decode("utf-8", "surrogateescape")
-    return unicodedata.normalize("NFC", folder_name)
+    return class_spelling(folder_name)
+
+
+def class_spelling(name: str) -> str:
+    """The class that a run's name means, which is text whatever the locale says.
+
+    Runs of older versions have accents apart, and with LC_ALL=C bytes instead of letters.
+    """
+    with contextlib.suppress(UnicodeEncodeError):
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return unicodedata.normalize("NFC", name)
 
 
 def quote_unknown(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from image_kit.errors import describe_os_error
 from image_kit.files import shortened
 from image_kit.json_files import read_json
 from image_kit.retries import is_folder
@@ -67,7 +68,9 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
             runs.append(_read_run(path))
         except FileNotFoundError as error:
             problems.append(f"{path}: passed over, it is not a run folder (no {Path(error.filename).name})")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            problems.append(f"{path}: passed over, it cannot be read ({describe_os_error(error)})")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(f"{path}: passed over, its files are damaged ({type(error).__name__}: {error})")
     runs.sort(key=lambda run: (run.accuracy is None, -(run.accuracy or 0), run.run))
     return runs, problems

@@ -85,6 +85,17 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, re
     assert other == file("b.jpg")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "*/*/*.jpg"])
+def test_a_folder_that_a_pattern_cannot_look_into_is_named(here, request, pattern):
+    (here / "deep/er").chmod(0)
+    request.getfixturevalue("without_roots_rights")
+    *others, refused = find_photos([pattern])
+    assert refused.name == "deep/er"
+    assert refused.error.startswith("Permission denied; ")
+    assert others == ([file("b.jpg"), file("odd[1].jpg")] if pattern == "**/*.jpg" else [])
+
+
 def test_a_list_on_standard_input_means_what_its_lines_mean(here):
     text = "b.jpg\n\ndeep\r\nnone.jpg\n*.png\n"
     found = find_photos(["a.png", "-"], io.BytesIO(text.encode()))
