@@ -8,13 +8,20 @@ from pathlib import Path
 FOLDER_VARIABLE = "IMAGE_CLASSIFICATION_KIT_CACHE"  # environment variable: another folder than the usual one
 
 
+# The folder of a user without a home: nothing is found in it, and it cannot be made.
+NO_HOME = Path(os.devnull, "no-home-folder")
+
+
 def folder() -> Path:
     """The cache folder; it may not exist yet."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
-        return Path(chosen)
+        return Path(os.path.expanduser(chosen))  # only a shell does so, not what else sets variables: Docker, systemd
     from platformdirs import user_cache_path  # takes milliseconds, which a folder from the environment does not need
 
-    return user_cache_path("image-classification-kit", appauthor=False)
+    try:
+        return user_cache_path("image-classification-kit", appauthor=False)
+    except RuntimeError:  # a service's user may have neither HOME nor a name
+        return NO_HOME
 
 
 def mark_used(path: Path) -> None:

@@ -73,6 +73,7 @@ def test_classes_with_too_few_photos_are_named(pets, refused_here, photo_tree):
     for path in (pets / "photos/dogs").iterdir():
         path.write_bytes(b"no photo")
     refused_here(pets, "class 'dogs' has 0 readable photos to train on; at least 2", "photos")
+    refused_here(pets, "add photos (4 cannot be read, such as photos/dogs/000.jpg: not an image", "photos")
 
 
 ALL = [f"{name}/{number:03}.jpg" for name in ("cats", "dogs") for number in range(4)]
@@ -154,7 +155,7 @@ def test_a_cache_that_cannot_be_written_costs_one_line(pets, fit_here, monkeypat
     assert "cross-validation: 8 of 8 correct" in out
     (line,) = [line for line in err.splitlines() if "cannot be written" in line]
     assert line.startswith(f"{cache}/features: cannot be written (")
-    assert line.endswith("so features of photos are not kept")
+    assert line.endswith("so features of photos are not kept; IMAGE_CLASSIFICATION_KIT_CACHE names another folder")
     status, out, err = fit_here(pets, "photos", "--features-only")
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("train.py: error: --features-only: the features could not be kept in ")

@@ -14,7 +14,16 @@ from image_kit.datasets import ImageSet, load_arrays, to_fingerprints
 from image_kit.errors import UserError
 from image_kit.files import shortened
 from image_kit.photo_sets import SUBJECTS, draw_scene
-from image_kit.photos import PhotoError, PhotoFolder, Preprocessing, class_name, content_hash, read_file, scan_folder
+from image_kit.photos import (
+    PhotoError,
+    PhotoFolder,
+    Preprocessing,
+    class_spelling,
+    content_hash,
+    quote_unknown,
+    read_file,
+    scan_folder,
+)
 from image_kit.terminal import name_some, progress
 from image_kit.threads import threads
 from image_kit.training import RunFolder, Settings
@@ -96,9 +105,12 @@ def _of_folder(
     folder: Path, trained_on: np.ndarray, class_names: tuple[str, ...], preprocessing: Preprocessing
 ) -> RunPhotos:
     photos = scan_folder(folder)
-    spelled = [class_name(name) for name in class_names]
+    spelled = [class_spelling(name) for name in class_names]
     if unknown := [name for name in photos.class_names if name not in spelled]:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
+        raise UserError(
+            f"{folder}: has a class {quote_unknown(unknown[0], class_names)}; the network knows "
+            f"{name_some(class_names)}; name its folder as one of these, or move it away"
+        )
     unseen, seen = _read_until_enough(photos, preprocessing, trained_on)
     added = seen[-(MOST_HELD - len(unseen)) :] if len(unseen) < FEWEST_UNSEEN else []
     if not unseen and not added:

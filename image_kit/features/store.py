@@ -130,7 +130,10 @@ class FeatureStore:
         except OSError as error:
             self.can_write = False
             reason = error.strerror or error
-            _say_once(f"{self._root}: cannot be written ({reason}), so features of photos are not kept")
+            _say_once(
+                f"{self._root}: cannot be written ({reason}), so features of photos are not kept; "
+                f"{cache_folder.FOLDER_VARIABLE} names another folder"
+            )
         self._unseen_bytes += len(self._pending) * self._format.row_bytes
         self._pending = {}
 

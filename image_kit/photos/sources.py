@@ -11,12 +11,15 @@ import numpy as np
 
 from image_kit.errors import UserError, describe_os_error, name_disk_failure
 from image_kit.photos.opening import is_image
+from image_kit.photos.patterns import expand
 from image_kit.photos.photo_files import is_photo_name
 from image_kit.photos.walking import list_photos
 from image_kit.retries import is_folder, is_there
+from image_kit.tables import as_utf8
 
 STDIN = "-"
 NO_PHOTO = "contains no photo"
+QUOTES = "\"'"
 _CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r"))
 MAX_STDIN = 2**30  # bytes of an image or of a list
 
@@ -55,7 +58,7 @@ def _find(argument: str, stdin: BinaryIO | None) -> Iterator[PhotoSource]:
         if is_folder(argument):
             yield from _in_folder(argument)
         elif glob.has_magic(argument) and not is_there(argument):
-            yield from _matching(argument) or [PhotoSource(argument, error="matches no file")]
+            yield from _matching(argument)
         else:
             yield PhotoSource(argument, Path(argument))
     except OSError as error:  # a name that is too long, or a folder where this user may not look: reading tells which
@@ -67,30 +70,33 @@ def _matching(pattern: str) -> list[PhotoSource]:
     """The photos that match, each once: `**` matches a folder, the folders in it and their files.
 
     A file without a photo's name counts only if nothing else matches: "photos/*" means the photos, not a text file
-    in the same folder.
+    in the same folder. A folder that cannot be read follows with the reason, as it may hold more of them.
     """
     photos: dict[str, PhotoSource] = {}
     others: dict[str, PhotoSource] = {}
-    for path in sorted(glob.glob(_escape_folders(pattern), recursive=True)):
+    failed: list[OSError] = []
+    for path in sorted(expand(*_split(pattern), failed.append)):
         is_inner = os.path.isdir(path)
         for source in _in_folder(path) if is_inner else [PhotoSource(path, Path(path))]:
             is_other = source.error == NO_PHOTO if is_inner else not is_photo_name(Path(path))
             (others if is_other else photos).setdefault(source.name, source)
-    return list((photos or others).values())
+    lost = {str(each.filename): PhotoSource(str(each.filename), error=describe_os_error(each)) for each in failed}
+    found = [*(photos or others).values(), *(lost[name] for name in lost if name not in photos)]
+    return found or [PhotoSource(pattern, error="matches no file")]
 
 
-def _escape_folders(pattern: str) -> str:
-    """The pattern with the folders that it begins with taken as they are: `trip [2024]/*.jpg`, if there is such a one.
+def _split(pattern: str) -> tuple[str, str]:
+    """The folders that a pattern begins with, taken as they are, and the rest: `trip [2024]`, if it is there, `*.jpg`.
 
     Windows's shells leave patterns to the commands, and many folders there have brackets in their names.
     """
     start, rest = os.path.split(pattern)
     while start and not os.path.isdir(start):
         if start == os.path.dirname(start):
-            return pattern
+            return "", pattern
         start, name = os.path.split(start)
         rest = os.path.join(name, rest)
-    return os.path.join(glob.escape(start), rest) if start else pattern
+    return start, rest
 
 
 def _in_folder(folder: str) -> list[PhotoSource]:
@@ -112,12 +118,13 @@ def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     elif is_image(content) or not (lines := _lines(content)):
         yield PhotoSource(STDIN, content)
     else:
-        for line in lines:
+        for line in map(_spelled, lines):
             yield from [PhotoSource(line, Path(line))] if line == STDIN else _find(line, None)
 
 
 def _lines(content: bytes) -> list[str]:
     """The paths of a list, separated by line ends, or by zero bytes as from `find -print0`; [] if it is not a list."""
+    content = as_utf8(content)
     has_zeros = b"\0" in content
     # Bytes are split at line ends only; str.splitlines would also split at other characters, which a name may contain.
     parts = [part for part in (content.split(b"\0") if has_zeros else content.splitlines()) if part.strip()]
@@ -128,7 +135,16 @@ def _lines(content: bytes) -> list[str]:
     return [os.fsdecode(part) for part in parts]
 
 
+def _spelled(line: str) -> str:
+    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with."""
+    bare = line.strip()
+    if bare == line and bare[0] not in QUOTES:
+        return line
+    unquoted = bare[1:-1] if bare[0] in QUOTES and bare[0] == bare[-1] else bare
+    return next((each for each in (line, bare, unquoted) if each and _exists(each)), line)
+
+
 def _exists(argument: str) -> bool:
     return os.path.lexists(argument) or (
-        glob.has_magic(argument) and bool(glob.glob(_escape_folders(argument), recursive=True))
+        glob.has_magic(argument) and any(expand(*_split(argument), lambda error: None))
     )

@@ -63,7 +63,7 @@ def walk(
     while waiting:
         where = waiting.pop()
         try:
-            folders, links, files = _read(where, count)
+            folders, links, files = read_folder(where, count)
         except OSError as error:
             on_error(error)
             continue
@@ -72,8 +72,8 @@ def walk(
 
 
 @read_again
-def _read(folder: str, count: Callable[[], object]) -> tuple[list[str], set[str], list[str]]:
-    """The names of folders, of those that are links, and of files."""
+def read_folder(folder: str, count: Callable[[], object]) -> tuple[list[str], set[str], list[str]]:
+    """The names of folders, of those that are links, and of files; `count` is called for each."""
     folders, links, files = [], set(), []
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from image_kit.errors import describe_os_error
 from image_kit.files import shortened
 from image_kit.json_files import read_json
 from image_kit.retries import is_folder
-from image_kit.terminal import say, visible
+from image_kit.terminal import first_lines, say, visible
 from image_kit.text_table import table
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import count_score, read_minutes, read_number, read_run_scores
@@ -67,7 +68,9 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
             runs.append(_read_run(path))
         except FileNotFoundError as error:
             problems.append(f"{path}: passed over, it is not a run folder (no {Path(error.filename).name})")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            problems.append(f"{path}: passed over, it cannot be read ({describe_os_error(error)})")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(f"{path}: passed over, its files are damaged ({type(error).__name__}: {error})")
     runs.sort(key=lambda run: (run.accuracy is None, -(run.accuracy or 0), run.run))
     return runs, problems
@@ -76,8 +79,8 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
 def describe_runs(folder: Path, as_json: bool) -> str:
     """The runs in a folder as a table or as JSON, for stdout; what is no run gets a line on stderr."""
     runs, problems = list_runs(folder)
-    for problem in problems:
-        say(problem)
+    for line in first_lines(problems, f"more folders in {folder}/ are passed over too"):
+        say(line)
     if as_json:
         return json.dumps([run.as_dict() for run in runs], indent=2) + "\n"
     if not runs:

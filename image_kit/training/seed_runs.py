@@ -18,7 +18,7 @@ from image_kit.features import t_quantile
 from image_kit.files import replacing, write_json
 from image_kit.json_files import read_json
 from image_kit.recipe import LARGEST_SEED
-from image_kit.retries import is_file, is_there
+from image_kit.retries import is_file, is_folder, is_there
 from image_kit.training.run_folder import ENVIRONMENT, METRICS, SETTINGS, RunFolder
 from image_kit.training.run_scores import read_minutes, read_run_scores
 from image_kit.training.same_photos import refuse_changed_photos, refuse_other_inputs
@@ -115,12 +115,12 @@ class SeedRuns:
     @staticmethod
     def is_at(path: Path) -> bool:
         """Whether a folder contains runs of several seeds."""
-        return any(_seed_of(each) is not None for each in path.glob("seed-*"))
+        return any(_seed_of(each) is not None for each in _inside(path))
 
     @classmethod
     def open(cls, path: Path) -> "SeedRuns":
         """Those of an existing folder. Raises UserError if one of them is damaged, or if all is complete."""
-        numbered = sorted((seed, each) for each in path.glob("seed-*") if (seed := _seed_of(each)) is not None)
+        numbered = sorted((seed, each) for each in _inside(path) if (seed := _seed_of(each)) is not None)
         runs = cls([RunFolder.open(each).read_settings() for _, each in numbered], path)
         if any(settings.recipe.seed != seed for settings, (seed, _) in zip(runs.settings, numbered, strict=True)):
             raise UserError(f"--resume: {path} has runs in folders of other seeds; give them their names back")
@@ -193,6 +193,11 @@ def start_afresh() -> None:
     """Forget the networks of the run before, so that the next one's layers are numbered as in a new process."""
     if "keras" in sys.modules:  # a head alone needs none
         sys.modules["keras"].utils.clear_session(free_memory=True)
+
+
+def _inside(path: Path) -> list[Path]:
+    """Folders of seeds. Python's glob would find none where the folder cannot be read."""
+    return [each for each in path.iterdir() if each.name.startswith("seed-")] if is_folder(path) else []
 
 
 def _seed_of(folder: Path) -> int | None:

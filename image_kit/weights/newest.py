@@ -1,7 +1,7 @@
 """Which weights a command uses: those that the user names, or those of the newest run."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -9,6 +9,7 @@ from image_kit.json_files import read_json
 from image_kit.named_networks import NamedNetworks
 from image_kit.recipe import Recipe
 from image_kit.retries import read_again
+from image_kit.terminal import say
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.other_kinds import SAVE_WEIGHTS
 
@@ -47,16 +48,28 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     Raises UserError if nothing is given and there is no run.
     """
     if given is not None:
-        if (given / "saved_model.pb").is_file():
+        if not given.is_dir():
+            return given
+        if not (given / BEST).is_file() and (given / "saved_model.pb").is_file():
             raise UserError(f"--weights {given}: is a SavedModel of TensorFlow; {SAVE_WEIGHTS}")
-        return given / BEST if given.is_dir() else given
-    found = [path for path in RUNS.glob(f"*/{BEST}") if name is None or _name_of(path.parent) == name]
+        return given / BEST
+    found = [path for path in _trained() if name is None or _name_of(path.parent) == name]
     if not found:
         of = f" of {name}" if name else ""
         raise UserError(
             f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file"
         )
     return max(found, key=_finished)
+
+
+def _trained() -> Iterator[Path]:
+    """The best weights of each run. Python's glob would pass over a folder that cannot be read in silence."""
+    for run in sorted(RUNS.iterdir()) if RUNS.is_dir() else []:
+        try:
+            if (run / BEST).is_file():
+                yield run / BEST
+        except PermissionError as error:  # another user's, who shares the folder
+            say(f"{run}: passed over, it cannot be read ({error.strerror})")
 
 
 def _finished(weights: Path) -> tuple[bool, float]:

@@ -122,6 +122,13 @@ except (OSError, UserError) as error:
 """
 
 
+PATTERN = """
+from image_kit.photos import find_photos
+for source in find_photos(["folder/**/*.jpg"]):
+    print(source.name, source.error or "")
+"""
+
+
 @pytest.fixture
 def disk(tmp_path):
     """A folder with a link to a second one, each with a photo, and a data set; and a function that asks about it."""
@@ -132,9 +139,9 @@ def disk(tmp_path):
     images, labels = np.zeros((2, 28, 28), np.uint8), np.arange(2)
     np.savez(tmp_path / "folder/mnist.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
 
-    def ask(call, path, when):
+    def ask(call, path, when, code=KINDS):
         inject = ["-P", path, f"-etrace={call}", f"-einject={call}:error=ESTALE:when={when}"]
-        command = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, "-c", KINDS]
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", *inject, sys.executable, "-c", code]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -160,3 +167,14 @@ def test_a_disk_that_fails_when_it_is_asked_about_a_path(disk, call, path, answe
     assert said[:-1] == whole[:answers]
     assert path in said[-1]
     assert "Stale file handle" in said[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="strace")
+def test_a_pattern_names_the_folder_whose_disk_fails(disk):
+    """Python's glob passes over it."""
+    whole = ["folder/folder.jpg ", "folder/link/elsewhere.jpg "]
+    assert disk("getdents64", "folder/link", "1", PATTERN) == whole
+    first, refused = disk("getdents64", "folder/link", "1+", PATTERN)
+    assert first == whole[0]
+    assert refused.startswith("folder/link Stale file handle: its disk or network fails")

@@ -1,8 +1,11 @@
 """Pillow's warnings are ignored in a thread that decodes, and everywhere else they are as the program has them."""
 
+import re
 import threading
 import warnings
+from pathlib import Path
 
+import PIL
 import pytest
 
 from image_kit.photos.silence import pillow_silenced
@@ -67,3 +70,30 @@ def test_many_decodings_add_one_filter(errors):
         with pillow_silenced():
             pass
     assert len(warnings.filters) <= before + 1
+
+
+LOG = """
+import logging, sys
+from PIL import TiffImagePlugin
+from image_kit.photos.silence import pillow_silenced
+if "asked" in sys.argv:
+    logging.basicConfig(format="log: %(message)s")
+with pillow_silenced():
+    TiffImagePlugin.logger.error("of a photo")
+TiffImagePlugin.logger.error("of the program's own")
+"""
+
+
+def test_what_pillow_logs_is_not_printed_but_where_logs_were_asked_for(run_python):
+    assert run_python("-c", LOG).stderr == "of the program's own\n"
+    assert run_python("-c", LOG, "asked").stderr == "log: of a photo\nlog: of the program's own\n"
+
+
+def test_no_other_module_of_pillow_logs_errors():
+    """Their loggers would need the same filter."""
+    logging = [
+        path.name
+        for path in Path(PIL.__file__).parent.glob("*.py")
+        if re.search(r"logger\.(warning|error|exception|critical)", path.read_text(encoding="utf-8"))
+    ]
+    assert logging == ["TiffImagePlugin.py"]

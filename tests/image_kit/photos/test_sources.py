@@ -85,6 +85,17 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, re
     assert other == file("b.jpg")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "*/*/*.jpg"])
+def test_a_folder_that_a_pattern_cannot_look_into_is_named(here, request, pattern):
+    (here / "deep/er").chmod(0)
+    request.getfixturevalue("without_roots_rights")
+    *others, refused = find_photos([pattern])
+    assert refused.name == "deep/er"
+    assert refused.error.startswith("Permission denied; ")
+    assert others == ([file("b.jpg"), file("odd[1].jpg")] if pattern == "**/*.jpg" else [])
+
+
 def test_a_list_on_standard_input_means_what_its_lines_mean(here):
     text = "b.jpg\n\ndeep\r\nnone.jpg\n*.png\n"
     found = find_photos(["a.png", "-"], io.BytesIO(text.encode()))
@@ -124,6 +135,24 @@ def test_an_image_on_standard_input_is_recognised_by_its_content(tmp_path, photo
 @pytest.mark.parametrize("content", [b"\xff\0\n\0", b".\0-\0", b"\xff\xd8\xff\x10\0b.jpg\0", b"gone.jpg\0"])
 def test_binary_data_that_is_not_an_image_is_not_taken_for_names(here, content):
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("form", ["{}\r\n", '"{}"\n', "'{}'\r\n", "  {}  \n"])
+def test_a_list_in_any_form_on_standard_input(tmp_path, encoding, form):
+    names = [str(tmp_path / name) for name in ("é 1.jpg", "b.png", "it's.jpg")]
+    for name in names:
+        Path(name).touch()
+    listed = "".join(map(form.format, names)).encode(encoding)
+    assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == names
+
+
+def test_a_name_with_quotes_or_spaces_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('"a.jpg"', "a.jpg", " b.jpg "):
+        (tmp_path / name).touch()
+    listed = b'"a.jpg"\n b.jpg \n"gone.jpg"\n'
+    assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == ['"a.jpg"', " b.jpg ", '"gone.jpg"']
 
 
 @pytest.mark.parametrize("stdin", [None, io.BytesIO(b""), io.BytesIO(b"\n\n")])

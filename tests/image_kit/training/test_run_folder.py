@@ -1,12 +1,15 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from image_kit.errors import UserError
 from image_kit.recipe import DESCRIPTIVE, Augmentation, Recipe
 from image_kit.training.run_folder import RunFolder, WorkerRunFolder
+from image_kit.training.run_list import list_runs
+from image_kit.training.seed_runs import SeedRuns
 from image_kit.training.settings import Settings
 from image_kit.weights.newest import BEST, find_weights
 from presets import PRESETS
@@ -146,6 +149,44 @@ def test_the_newest_finished_run_answers():
     assert find_weights(name="cifar10").parent.name == "late_best"
     with pytest.raises(UserError, match="no trained run of one_conv below runs/"):
         find_weights(name="one_conv")
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """Take all rights to a folder away; root may look into every folder, so a test as root goes on as nobody."""
+    is_root = os.geteuid() == 0
+
+    def lock(path):
+        tmp_path.chmod(0o755)
+        path.chmod(0)
+        if is_root:
+            os.seteuid(65534)
+
+    yield lock
+    if is_root:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+def test_a_run_that_may_not_be_looked_into_is_named(locked, capsys):
+    """An older run answers instead, which nobody would notice."""
+    new_run("older", weights=10, finished=500)
+    locked(new_run("newer", weights=400, finished=900).path)
+    assert find_weights().parent.name == "older"
+    assert capsys.readouterr().err == "runs/newer: passed over, it cannot be read (Permission denied)\n"
+    with pytest.raises(PermissionError, match=r"runs/newer/best\.weights\.h5"):
+        find_weights(Path("runs/newer"))
+    problem = list_runs(Path("runs"))[1][0]
+    assert problem.startswith("runs/newer: passed over, it cannot be read (Permission denied; ")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
+def test_runs_that_may_not_be_listed_are_not_taken_for_none(locked):
+    run = new_run("one", weights=10, finished=500).path
+    locked(run.parent)
+    for ask in (find_weights, lambda: list_runs(Path("runs")), lambda: SeedRuns.is_at(Path("runs"))):
+        with pytest.raises(PermissionError):
+            ask()
 
 
 def test_a_run_folder_means_its_best_weights(folder):
