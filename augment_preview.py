@@ -18,7 +18,9 @@ from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
-from presets import PRESETS, PREVIEW_AUGMENTATION
+
+with command_line.own_modules(__file__):
+    from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of a single photo; of each photo in a folder, a line on the sheet with the original

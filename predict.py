@@ -23,7 +23,9 @@ from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, SomeMessages, is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
-from presets import PRESETS
+
+with command_line.own_modules(__file__):
+    from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
 EXAMPLES = """examples:

@@ -36,7 +36,9 @@ from image_kit.training import (
     start_afresh,
 )
 from image_kit.weights import BEST
-from presets import DEMO_EPOCHS, PRESETS, print_presets
+
+with terminal.own_modules(__file__):
+    from presets import DEMO_EPOCHS, PRESETS, print_presets
 
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
@@ -81,9 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="report where the time of each epoch went, and trace a few steps for TensorBoard",
     )
     parser.add_argument(
-        "--score-each-epoch",
-        action="store_true",
-        help="plot test accuracy after each epoch (it never decides anything)",
+        "--score-each-epoch", action="store_true", help="plot test accuracy after each epoch (it decides nothing)"
     )
     parser.add_argument(
         "--device",
