@@ -36,6 +36,7 @@ from image_kit.datasets import (
 )
 from image_kit.errors import UserError, first_line
 from image_kit.named_networks import NamedNetworks
+from image_kit.notebooks import own_modules
 from image_kit.photos import tune_memory
 from image_kit.reports import (
     REPORT,
@@ -51,7 +52,7 @@ from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 
-with command_line.own_modules(__file__):
+with own_modules(__file__):
     from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")

@@ -15,6 +15,7 @@ from image_kit import options, terminal
 from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
+from image_kit.notebooks import own_modules
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
@@ -37,7 +38,7 @@ from image_kit.training import (
 )
 from image_kit.weights import BEST
 
-with terminal.own_modules(__file__):
+with own_modules(__file__):
     from presets import DEMO_EPOCHS, PRESETS, print_presets
 
 if TYPE_CHECKING:  # imports TensorFlow
