@@ -14,8 +14,12 @@ if sys.flags.safe_path:  # python -P and -I leave this folder out
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import fill_file
+<<<<<<< HEAD
 from image_kit.notebooks import own_modules
 from image_kit.photos import PhotoError, list_photos, open_photo, tune_memory
+=======
+from image_kit.photos import PhotoError, list_photos, note_nearly_black, open_photo, tune_memory
+>>>>>>> main
 from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
@@ -50,6 +54,7 @@ def parse() -> argparse.Namespace:
         help="folder for the pictures (default: preview/)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed draws others (default: 0)")
+    options.add_sample_bits(parser)
     options.add_augmentation_options(parser)
     args = parser.parse_args()
     if args.count is None:
@@ -68,6 +73,7 @@ def refuse_wrong_options(args: argparse.Namespace) -> None:
         raise UserError(f"--prefix: must be a plain name, received {args.prefix!r}")
     if args.seed < 0:
         raise UserError(f"--seed: must be at least 0, received {args.seed}")
+    options.check_sample_bits(args)
 
 
 def main() -> None:
@@ -75,7 +81,7 @@ def main() -> None:
     args = parse()
     tune_memory()
     augmentation = choose_augmentation(args)
-    photos = read_photos(args.photo)
+    photos = read_photos(args.photo, args.sample_bits)
     from image_kit.compute import set_up
 
     set_up("float32")
@@ -111,7 +117,7 @@ def choose_augmentation(args: argparse.Namespace) -> Augmentation:
     return augmentation
 
 
-def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
+def read_photos(source: Path, sample_bits: int) -> list[tuple[Path, np.ndarray]]:
     """The photos as uint8 arrays (height, width, 3), at most LONGEST_SIDE pixels high and wide, with their paths.
 
     Photos of a folder that cannot be read are named on stderr and left out.
@@ -121,10 +127,12 @@ def read_photos(source: Path) -> list[tuple[Path, np.ndarray]]:
     paths = list_photos(source) if is_folder(source) else [source]
     if len(paths) > MAX_PHOTOS:
         say(f"{source}: the first {MAX_PHOTOS} of {len(paths)} photos are shown")
+    for note in note_nearly_black(paths[:MAX_PHOTOS], sample_bits):
+        say(note)
     photos, unreadable = [], SomeMessages("more cannot be read; check.py lists them all")
     for path in paths[:MAX_PHOTOS]:
         try:
-            image = open_photo(path, smallest=LONGEST_SIDE)
+            image = open_photo(path, LONGEST_SIDE, sample_bits)
         except PhotoError as error:
             if not source.is_dir():
                 raise UserError(f"{path}: cannot be read as an image ({error}); give a photo or a folder") from None

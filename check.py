@@ -8,9 +8,10 @@ from pathlib import Path
 if sys.flags.safe_path:  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from image_kit import options
 from image_kit.errors import UserError
 from image_kit.files import fill_folder
-from image_kit.photos import FEWEST_BITS, FULL_BITS, tune_memory
+from image_kit.photos import tune_memory
 from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, print_json, progress, run, say, show, telling_how_to_go_on
 
@@ -41,13 +42,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--no-cache", action="store_true", help="neither look features up in the cache folder nor keep them there"
     )
-    parser.add_argument(
-        "--sample-bits", metavar="N", type=int, default=FULL_BITS, help="see train.py (default: %(default)s)"
-    )
+    options.add_sample_bits(parser)
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
     args = parser.parse_args()
-    if not FEWEST_BITS <= args.sample_bits <= FULL_BITS:
-        raise UserError(f"--sample-bits: must be from {FEWEST_BITS} to {FULL_BITS}, received {args.sample_bits}")
+    options.check_sample_bits(args)
     if args.output and is_there(args.output):
         raise UserError(f"--output: {args.output} exists and is never overwritten; choose another name")
     return args

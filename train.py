@@ -79,9 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz; with --resume, also of photos")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
-        "--profile",
-        action="store_true",
-        help="report where the time of each epoch went, and trace a few steps for TensorBoard",
+        "--profile", action="store_true", help="report where each epoch's time went, and trace steps for TensorBoard"
     )
     parser.add_argument(
         "--score-each-epoch", action="store_true", help="plot test accuracy after each epoch (it decides nothing)"

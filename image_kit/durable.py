@@ -9,7 +9,10 @@ from image_kit.retries import is_folder, is_there
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or a folder is on the disk. Windows has no such call for folders, some disks have none."""
+    """Wait until a file or a folder is on the disk. Windows has no such call for folders, some disks have none.
+
+    Raises OSError, which names the path, if the disk has not kept what it took.
+    """
     try:
         number = _open(path)
     except OSError:
@@ -17,8 +20,8 @@ def sync(path: Path) -> None:
     try:
         os.fsync(number)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):  # the disk has not kept what it took
-            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         os.close(number)
 

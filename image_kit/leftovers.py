@@ -27,6 +27,7 @@ from image_kit.retries import is_folder
 
 OLD_SECONDS = 24 * 3600  # a temporary file is written within seconds, a folder of many photos within an hour
 LONGEST_NAME = 180  # bytes of a final name in a temporary one: most disks allow 255 in all
+RANDOM_LETTERS = 8  # that Python adds to the name of a temporary folder
 _OWNED = re.compile(r"\.tmp-([0-9a-f]{8})-([0-9a-f]{1,7})-([0-9a-f]{1,16})-[0-9a-f]+\.")
 _EARLIER = re.compile(r"\.tmp-[0-9a-f]{8}\.")  # of versions of the kit that did not write down who made it
 # A write that is refused by them does not name its file.
@@ -52,8 +53,11 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
+def scratch_folder(longest: int | None = None) -> Iterator[Path]:
     """An empty folder among the system's temporary files, for this user only; it is removed at the end in any case.
+
+    Args:
+        longest: letters that its path may have; it is made in /tmp where it would have more.
 
     Raises:
         OSError: it cannot be written. It names the folder of the temporary files.
@@ -63,8 +67,11 @@ def scratch_folder() -> Iterator[Path]:
     place = tempfile.gettempdir()
     if not is_folder(place):  # systems remove what lies there for days, as long trainings do
         os.makedirs(place, mode=0o700, exist_ok=True)
+    prefix = temporary_name("")
+    if longest and len(os.path.join(place, prefix)) + RANDOM_LETTERS > longest:
+        place = "/tmp"
     remove_leftovers(Path(place))
-    with tempfile.TemporaryDirectory(prefix=temporary_name(""), ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as folder:
         try:
             yield Path(folder)
         except OSError as error:

@@ -66,6 +66,18 @@ def _add_options(group: argparse._ArgumentGroup, recipe: type, **choices: Sequen
             group.add_argument(f"--{field.name}", **{**settings, "help": argparse.SUPPRESS})
 
 
+def add_sample_bits(parser: argparse.ArgumentParser) -> None:
+    """Add --sample-bits to a command that takes no recipe. `check_sample_bits` checks its value."""
+    parser.add_argument(
+        "--sample-bits", metavar="N", type=int, default=Recipe.sample_bits, help="see train.py (default: %(default)s)"
+    )
+
+
+def check_sample_bits(args: argparse.Namespace) -> None:
+    """Raise UserError if the value of `add_sample_bits` is out of its bounds."""
+    _checked({"sample_bits": args.sample_bits}, Recipe)
+
+
 def add_head_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of features and of the head on them that are no fields of a recipe."""
     group = parser.add_argument_group("pretrained features")

@@ -1,8 +1,10 @@
 """CSV files as spreadsheets and people write them: any of the usual separators, encodings and line ends."""
 
 import codecs
+import contextlib
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +15,9 @@ from image_kit.retries import read_again
 DELIMITERS = ",;\t"  # Excel writes semicolons where the comma is the decimal sign
 FORMULAS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # beginnings; the wide ones in Japanese Excel
 STDIN = "-"  # a photo's name in predict.py
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .ods, .numbers; .xls
 OTHER_TEXT = "neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8"
+UTF8 = "utf-8-sig"
 ENCODINGS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 ENCODINGS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
 
@@ -26,7 +30,8 @@ def read_table(
     Args:
         csv_path: the file.
         columns: how many cells a row should have, which tells the separator; None: as many as the first row, and at
-            least two. If no separator gives all rows that many, it is the comma, and the caller must check the rows.
+            least two. If no separator gives all rows that many, it is the one that gives the first row most cells, and
+            the caller must check the rows.
         needed_by: what needs the file, for the message if it cannot be read.
         keeps_bytes: whether bytes that are not UTF-8 are kept as in Python's names of files, which may have such bytes;
             the caller asks `refuse_other_text` about names that it does not find. False: they are refused.
@@ -38,25 +43,30 @@ def read_table(
         UserError: the file cannot be read, is no text, or no separator makes a table of it.
     """
     text = _read_text(csv_path, needed_by, keeps_bytes)
-    rows: list[tuple[int, list[str]]] = []
+    stated = re.match(r'"?sep=(.)"?(?=[\r\n])', text)  # a first line for Excel
+    tables: list[list[tuple[int, list[str]]]] = []
     problem = ""
-    for delimiter in reversed(DELIMITERS):  # if none fits, the complaint is about commas
+    for delimiter in stated[1] if stated else DELIMITERS:  # if none fits, the complaint is about commas
         try:
-            rows = _parse(text, delimiter)
+            rows = _parse(text[stated.end() :] if stated else text, delimiter)
         except csv.Error as error:
-            problem = str(error)
+            problem = problem or str(error)
             continue
-        problem = ""
+        tables.append(rows)
+    for rows in reversed(tables):
         if rows and {len(row) for _, row in rows} == {columns or max(2, len(rows[0][1]))}:
-            break
-    if problem:
+            return rows
+    # Excel leaves out empty cells at the end of some rows.
+    widest = max(tables, key=lambda rows: len(rows[0][1]) if rows else 0, default=[])
+    if problem and (not widest or len(widest[0][1]) < 2):
         raise UserError(f"{csv_path}: not a CSV file ({problem})")
-    return rows
+    return widest
 
 
 def file_name(text: str) -> str:
-    """One spelling for each file: with /, without ./, and accents as one letter (macOS stores them apart)."""
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./").lstrip())
+    """One spelling for each file: with single /, without ./, and accents as one letter (macOS stores them apart)."""
+    name = re.sub("/+", "/", text.strip().replace("\\", "/"))
+    return unicodedata.normalize("NFC", name.removeprefix("./").lstrip())
 
 
 def cell_of_name(name: str) -> str:
@@ -75,9 +85,9 @@ def visible_spelling(name: str) -> str:
 
 
 def tell_apart(name: str, others: Iterable[str]) -> str:
-    """A name that is not among others, for a message; with the one that it is almost, if there is such."""
+    """A name that is not among others, for a message; with one that it is almost, or the end of, if there is such."""
     wanted = visible_spelling(name)
-    almost = next((other for other in others if visible_spelling(other) == wanted), None)
+    almost = next((other for other in others if f"/{visible_spelling(other)}".endswith(f"/{wanted}")), None)
     return name if almost is None else f"'{_with_invisible(name)}' (there is '{_with_invisible(almost)}')"
 
 
@@ -93,8 +103,20 @@ def refuse_other_text(csv_path: Path | str, unknown: Iterable[str]) -> None:
         raise UserError(f"{csv_path}: {OTHER_TEXT}")
 
 
+def as_utf8(data: bytes) -> bytes:
+    """A text with a byte order mark, as Windows writes it, in UTF-8 without one; other bytes as they are."""
+    encoding = _encoding(data)
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.removeprefix(codecs.BOM_UTF8) if encoding == UTF8 else data.decode(encoding).encode()
+    return data
+
+
+def _encoding(data: bytes) -> str:
+    return next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), UTF8)  # UTF-32 begins as UTF-16
+
+
 def _parse(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
 
 
@@ -105,10 +127,11 @@ def _read_text(csv_path: Path, needed_by: str, keeps_bytes: bool) -> str:
         raise UserError(
             f"{csv_path}: cannot be read ({name_disk_failure(error) or error.strerror}); {needed_by} needs a CSV file"
         ) from error
-    # UTF-32 begins as UTF-16 does.
-    encoding = next((name for mark, name in ENCODINGS.items() if data.startswith(mark)), "utf-8-sig")
+    if data.startswith(WORKBOOKS):
+        raise UserError(f"{csv_path}: a workbook or an archive and not a CSV file; save its sheet as CSV in UTF-8")
+    encoding = _encoding(data)
     try:
-        text = data.decode(encoding, "surrogateescape" if keeps_bytes and encoding == "utf-8-sig" else "strict")
+        text = data.decode(encoding, "surrogateescape" if keeps_bytes and encoding == UTF8 else "strict")
     except UnicodeDecodeError as error:
         raise UserError(f"{csv_path}: {OTHER_TEXT}") from error
     if "\0" in text:

@@ -31,6 +31,7 @@ PROGRESS_DELAY_SECONDS = 2
 REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Of messages of one kind; more would push what came before off the screen.
 MOST_LINES = 3
+MOST_LETTERS = 800  # of the names in one message
 _is_hushed = False
 _is_command = False
 
@@ -71,7 +72,9 @@ def first_lines(lines: Sequence[str], rest: str) -> list[str]:
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:
-    """Names for a message, the first ones if there are many: "a, b, c, d, e and 295 more"."""
+    """Names for a message, the first ones if there are many: "a, b, c, d, e and 295 more"; fewer of long ones."""
+    while most > 1 and sum(map(len, names[:most])) > MOST_LETTERS:
+        most -= 1
     left = len(names) - most
     return ", ".join(names) if left <= 0 else f"{', '.join(names[:most])} and {left:,} more"
 

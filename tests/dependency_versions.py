@@ -40,7 +40,8 @@ def make_environment(python: str, folder: Path, resolution: str) -> Path:
     subprocess.run([python, "-m", "venv", folder], check=True)
     inside = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     subprocess.run([inside, "-m", "pip", "install", "--quiet", "uv"], check=True)
-    install = ["uv", "pip", "install", "--quiet", "--python", inside, "--resolution", resolution]
+    # The tests start hundreds of commands: what is not compiled now is compiled by each of them.
+    install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", inside, "--resolution", resolution]
     install += ["--only-binary", ":all:", "--requirements", PROJECT / "requirements-dev.txt"]
     subprocess.run([inside, "-m", *install], check=True)
     return inside

@@ -68,6 +68,11 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.call} {self.place} {self.path}"
 
+    @property
+    def is_of_output(self) -> bool:
+        """Is what is printed lost? All files are complete then."""
+        return self.path.startswith("pipe:")
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -154,7 +159,7 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(repr(sorted(contents(folder).items())).encode()).hexdigest()
 
 
-def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended) -> list[str]:
+def complaints(name: str, folder: Path, fault: Fault, before: dict, ended: Ended, whole: Ended) -> list[str]:
     """What is wrong after a fault: with what was said, and with what was left."""
     wrong = []
     good = OK_STATUSES.get(name, (0,))
@@ -173,7 +178,8 @@ def complaints(name: str, folder: Path, before: dict, ended: Ended, whole: Ended
     wrong += [f"lost {path}" for path in before.keys() - after.keys() if not path.startswith("cache")]
     changed = [path for path in before.keys() & after.keys() if before[path] != after[path]]
     wrong += [f"changed {path}" for path in changed if not MAY_LEAVE.fullmatch(path)]
-    if ended.status == 2:
+    was_complete = fault.is_of_output or (folder / fault.path).is_dir()  # its files had their names already
+    if ended.status == 2 and not was_complete:
         wrong += [f"left {path}" for path in after.keys() - before.keys() if not MAY_LEAVE.fullmatch(path)]
     return wrong + [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
 
@@ -255,8 +261,8 @@ def try_command(name: str, start: Path, args: argparse.Namespace) -> Counter:
             if not all(found and written_path(*found.groups(), folder) for found in calls) or not hit:
                 outcomes["missed"] += 1  # Python opened its own files in another order, for instance
                 continue
-            wrong = complaints(name, folder, before, ended, whole)
-            if (left := digest(folder)) not in known:
+            wrong = complaints(name, folder, fault, before, ended, whole)
+            if not fault.is_of_output and (left := digest(folder)) not in known:
                 known.add(left)
                 wrong += complaints_afterwards(name, folder, ended, weights)
             outcomes["harm" if wrong else f"exit status {ended.status}"] += 1

@@ -49,3 +49,27 @@ def test_what_is_shown_of_deep_photos_is_as_bright_as_they_are(tmp_path, run_com
     assert process.returncode == 0, process.stderr
     sheet = np.asarray(Image.open(tmp_path / "predictions/answers-1.png").convert("RGB")).astype(int)
     assert ((sheet[..., 0] > 235) & (sheet[..., 1] < 130)).sum() > 1000  # red pixels
+
+
+@pytest.mark.slow
+def test_a_preview_of_deep_photos_asks_for_their_bits_and_is_then_bright(tmp_path, run_command):
+    write_deep_photos(tmp_path, {"cats": 0})
+    command = ("augment_preview.py", "cats/00.png", "--horizontal-flip", "--count", 1, "--prefix")
+    dark = run_command(tmp_path, *command, "dark")
+    assert dark.returncode == 0
+    assert "photos of 16 bits, such as cats/00.png, use samples up to 4,015 of 65,535" in dark.stderr
+    assert "give --sample-bits 12" in dark.stderr
+    bright = run_command(tmp_path, *command, "bright", *BRIGHT)
+    assert (bright.returncode, "nearly black" in bright.stderr) == (0, False)
+    means = {
+        name: np.asarray(Image.open(tmp_path / f"preview/{name}_1.jpeg")).mean((0, 1))[0] for name in ("dark", "bright")
+    }
+    assert means["dark"] < 20
+    assert means["bright"] > 235
+
+
+@pytest.mark.parametrize("command", ["check.py", "augment_preview.py"])
+def test_bits_that_no_photo_has_are_refused(tmp_path, run_command, command):
+    process = run_command(tmp_path, command, tmp_path, "--sample-bits", 8)
+    assert process.returncode == 2
+    assert process.stderr.endswith(f"{command}: error: --sample-bits: must be at least 9, received 8\n")

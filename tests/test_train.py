@@ -360,7 +360,7 @@ def test_the_users_settings_of_keras_change_nothing(tmp_path, trained, run_comma
     (tmp_path / "k").mkdir()
     settings = {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 1e-3, "backend": "jax"}
     (tmp_path / "k/keras.json").write_text(json.dumps(settings))
-    user = {"KERAS_HOME": str(tmp_path / "k"), "KERAS_BACKEND": "torch"}
+    user = {"KERAS_HOME": str(tmp_path / "k"), "KERAS_BACKEND": "torch", "KERAS_MAX_EPOCHS": "1"}
     process = run_command(tmp_path, "train.py", *usual.args[2:], **user)
     assert process.returncode == 0, process.stderr
     for name in ("best.weights.h5", "last.weights.h5", "model.tflite"):

@@ -73,6 +73,7 @@ def test_classes_with_too_few_photos_are_named(pets, refused_here, photo_tree):
     for path in (pets / "photos/dogs").iterdir():
         path.write_bytes(b"no photo")
     refused_here(pets, "class 'dogs' has 0 readable photos to train on; at least 2", "photos")
+    refused_here(pets, "add photos (4 cannot be read, such as photos/dogs/000.jpg: not an image", "photos")
 
 
 ALL = [f"{name}/{number:03}.jpg" for name in ("cats", "dogs") for number in range(4)]

@@ -8,11 +8,12 @@ from pathlib import Path
 from image_kit import cache_folder
 
 MAX_FILES, MAX_BYTES = 20, 2 * 10**9  # above that, the least recently used files are removed
+READING = 2  # one more when weights of other programs are read in another way than before
 
 
 def path_for(weights_sha256: str, preset_name: str | None, class_names: Sequence[str] | None) -> Path:
     """The one place for what is made from these weights under these options."""
-    what = json.dumps([weights_sha256, preset_name, class_names])
+    what = json.dumps([weights_sha256, preset_name and [preset_name, READING], class_names])
     return cache_folder.folder() / f"{hashlib.sha256(what.encode()).hexdigest()}.tflite"
 
 

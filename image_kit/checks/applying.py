@@ -83,7 +83,7 @@ def _is_to_copy(path: Path, root: str) -> bool:
 
 
 def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_names: Sequence[str]) -> None:
-    listed = (*accepted.dropped, *accepted.moved)
+    listed = sorted((*accepted.dropped, *accepted.moved))
     refuse_other_text("the table of findings", (file for file in listed if file not in files))
     refuse_other_text("the table of findings", (name for name in accepted.moved.values() if name not in class_names))
     for file in listed:

@@ -1,6 +1,8 @@
 """findings.csv: what a check writes, and what a person accepts in it."""
 
 import csv
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +71,7 @@ def read_accepted(path: Path) -> Accepted:
         file, action, answer = (row[column].strip() if column < len(row) else "" for column in columns)
         if not _is_yes(path, line, answer):
             continue
-        verb, _, class_name = action.partition(" ")
+        verb, class_name = _split_action(action)
         if verb == "drop":
             dropped.add(file_name(file))
         elif verb == "move" and class_name:
@@ -94,6 +96,12 @@ def find_checked_folder(findings: Path) -> Path:
         return Path(read_json(findings.parent / SUMMARY)["folder"])
     except (OSError, ValueError, TypeError, KeyError):
         raise UserError(f"{findings}: no {SUMMARY} beside it says which folder was checked; give --photos") from None
+
+
+def _split_action(action: str) -> tuple[str, str]:
+    """The word and the class of "move cats", however a spreadsheet spells them: with capitals, or accents apart."""
+    verb, class_name = (*re.split(r"\s", action, maxsplit=1), "")[:2]
+    return verb.lower(), unicodedata.normalize("NFC", class_name)
 
 
 def _is_yes(path: Path, line: int, answer: str) -> bool:

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from image_kit.compute.keras_settings import choose_settings, lift_limits
 from image_kit.compute.quiet import native_stderr_held_back
 from image_kit.errors import UserError
 from image_kit.leftovers import gather_temporary_files
@@ -52,15 +52,15 @@ def distribute(device: str = "auto", cluster: "Cluster | None" = None) -> "Distr
         cluster: from `cluster_from_environment`.
 
     Raises:
-        UserError: "gpu" is asked for and there is none; there are several devices, and this version of Keras is not
-            known to train on them; or a machine of the cluster does not answer.
+        UserError: see `prepare_keras`; "gpu" is asked for and there is none; there are several devices, and this
+            version of Keras is not known to train on them; or a machine of the cluster does not answer.
     """
     if cluster:
         cluster.gather()
         # We report a lost machine in one line. TensorFlow's own lines about it would hide that line.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_held_back():
-        _choose_backend()
+        choose_settings()
         import tensorflow as tf  # 3 s, which --help and an error in the options need not wait for
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -117,25 +117,21 @@ def set_up(precision: str = "auto", seed: int | None = None, slices: int = 1) ->
     return Hardware(device, cpu_cores(), policy)
 
 
-def _choose_backend() -> None:
-    """Have Keras, which TensorFlow imports, run on TensorFlow, whatever the user's keras.json or environment says."""
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-
-
 def prepare_keras() -> None:
     """Import Keras with the settings that the kit's networks are made for.
 
     Raises:
-        UserError: it was imported before, on another backend than TensorFlow.
+        UserError: it was imported before, on another backend than TensorFlow; or it cannot be imported with the user's
+            keras.json.
     """
-    _choose_backend()
+    choose_settings()
     import keras  # see distribute
 
     if (backend := keras.config.backend()) != "tensorflow":
         raise UserError(f"KERAS_BACKEND: the kit's networks need tensorflow, received {backend}; change the variable")
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
+    lift_limits()
 
 
 def _give_each_operation_one_thread(operations: int) -> None:

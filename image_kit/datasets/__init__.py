@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         describe_unreadable as describe_unreadable,
         select_photos as select_photos,
         to_fingerprints as to_fingerprints,
+        with_unreadable as with_unreadable,
     )
     from image_kit.datasets.loading import (
         load_arrays as load_arrays,
@@ -52,7 +53,7 @@ __getattr__ = lazy_names(
     {
         "array_datasets": "CLASS_NAMES IMAGE_SHAPES ArrayDataset load_array_dataset load_test_image looks_inverted",
         "batches": "Batches build_batches build_image_generator",
-        "image_sets": "Data ImageSet describe_counts describe_unreadable select_photos to_fingerprints",
+        "image_sets": "Data ImageSet describe_counts describe_unreadable with_unreadable select_photos to_fingerprints",
         "loading": "load_arrays load_photos",
         "shifting": "shift_image_set",
         "tensor_batches": "TensorBatches",

@@ -1,11 +1,13 @@
 """The images of a data set, divided into parts: what all commands train on and score."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from image_kit.errors import UserError
 from image_kit.photos import PhotoStore, Preprocessing, Subset, class_spelling
 from image_kit.terminal import first_lines
 
@@ -118,3 +120,15 @@ def describe_unreadable(errors: Mapping[Path | str, str]) -> list[str]:
     lines = [f"left out, cannot be read: {path} ({reason})" for path, reason in errors.items()]
     notes = first_lines(lines, "more that cannot be read; check.py lists them all")
     return [*notes, f"{len(errors)} unreadable photos left out"] if errors else []
+
+
+@contextlib.contextmanager
+def with_unreadable(errors: Mapping[Path | str, str]) -> Iterator[None]:
+    """Add to a UserError, as of too few readable photos, how many cannot be read, and one of them with the reason."""
+    try:
+        yield
+    except UserError as error:
+        if not errors:
+            raise
+        path, reason = next(iter(errors.items()))
+        raise UserError(f"{error} ({len(errors):,} cannot be read, such as {path}: {reason})") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from image_kit.datasets.array_datasets import load_array_dataset
-from image_kit.datasets.image_sets import Data, ImageSet, describe_unreadable, select_photos
+from image_kit.datasets.image_sets import Data, ImageSet, describe_unreadable, select_photos, with_unreadable
 from image_kit.errors import UserError
 from image_kit.photos import (
     PARTS,
@@ -83,14 +83,15 @@ def load_photos(
     store = PhotoStore(photos.paths, preprocessing, budget)
     signatures = Signatures(len(photos.paths), recipe.image_shape[2])
     hashes, errors = store.decode_all(show_progress, signatures.add)
-    assigned, left_out = assign_parts(photos, hashes)
+    with with_unreadable(errors):
+        assigned, left_out = assign_parts(photos, hashes)
     part_of, labels = np.asarray(assigned, object), np.asarray(photos.labels, np.int32)
     indices = {part: np.flatnonzero(part_of == part) for part in PARTS}
     parts = {part: select_photos(store, chosen, labels, hashes) for part, chosen in indices.items() if len(chosen)}
     look_alikes, look_alike_notes = find_look_alikes(signatures, photos.paths, part_of)
     notes = [
         f"{folder}: {photos.layout}",
-        *note_other_files(folder, photos.paths),
+        *note_other_files(folder, photos.paths, photos.empty),
         *describe_unreadable(errors),
         *left_out,
         *note_nearly_black(photos.paths, recipe.sample_bits),

@@ -8,7 +8,15 @@ import numpy as np
 
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
-from image_kit.photos import PhotoStore, Preprocessing, class_spelling, find_test_folder, list_classes, note_other_files
+from image_kit.photos import (
+    PhotoStore,
+    Preprocessing,
+    class_spelling,
+    find_test_folder,
+    list_classes,
+    note_other_files,
+    quote_unknown,
+)
 from image_kit.terminal import name_some
 
 BY = "the network"
@@ -125,7 +133,10 @@ def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> Labelled
     spelled = [class_spelling(name) for name in class_names]  # those of a run made on macOS may have accents apart
     unknown = [name for name, photos in listed.items() if photos and name not in spelled]
     if unknown:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
+        raise UserError(
+            f"{folder}: has a class {quote_unknown(unknown[0], class_names)}; the network knows "
+            f"{name_some(class_names)}; name its folder as one of these, or move it away"
+        )
     label_of = {name: label for label, name in reversed(list(enumerate(spelled)))}
     pairs = [(path, label_of[name]) for name, photos in listed.items() for path in photos]
     if not pairs:

@@ -20,6 +20,7 @@ from image_kit.photos import (
     Preprocessing,
     class_spelling,
     content_hash,
+    quote_unknown,
     read_file,
     scan_folder,
 )
@@ -106,7 +107,10 @@ def _of_folder(
     photos = scan_folder(folder)
     spelled = [class_spelling(name) for name in class_names]
     if unknown := [name for name in photos.class_names if name not in spelled]:
-        raise UserError(f"{folder}: has a class {unknown[0]!r}; the network knows {name_some(class_names)}")
+        raise UserError(
+            f"{folder}: has a class {quote_unknown(unknown[0], class_names)}; the network knows "
+            f"{name_some(class_names)}; name its folder as one of these, or move it away"
+        )
     unseen, seen = _read_until_enough(photos, preprocessing, trained_on)
     added = seen[-(MOST_HELD - len(unseen)) :] if len(unseen) < FEWEST_UNSEEN else []
     if not unseen and not added:

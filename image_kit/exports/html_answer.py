@@ -115,8 +115,8 @@ def open_browser() -> Iterator["WebDriver"]:
     options.binary_location = program
     for option in OPTIONS:
         options.add_argument(f"--{option}")
-    with scratch_folder() as folder:
-        env = {**os.environ, "TMPDIR": str(folder) if len(str(folder)) < LONGEST_FOLDER else "/tmp"}
+    with scratch_folder(LONGEST_FOLDER if os.name == "posix" else None) as folder:  # it leaves files there
+        env = {**os.environ, "TMPDIR": str(folder)}
         service = Service(driver, env=env, popen_kw={"preexec_fn": _end_with_parent} if os.name == "posix" else {})
         try:
             opened = webdriver.Chrome(options=options, service=service)

@@ -105,7 +105,9 @@ def _read_zip(path: Path) -> tuple[ModelConfig, Weights]:
 def _read_whole_h5(path: Path) -> tuple[ModelConfig, Weights]:
     count_numbers(path)  # before its texts are read: a damaged heap of texts would be read without end
     with h5py.File(path, "r") as file:
-        text = file.attrs.get("model_config")
+        text, backend = file.attrs.get("model_config"), file.attrs.get("backend")
+    if backend in ("theano", b"theano"):
+        raise ValueError("Theano saved it, with turned kernels; load it in Keras 2 on TensorFlow, and save it again")
     if text is None:
         raise ValueError("it contains weights without their network; save the whole model: model.save('my.keras')")
     config = read_config(text)

@@ -149,9 +149,18 @@ def _assign_parts_by_rank(
 
 
 def _sizes(total: int, fractions: Sequence[float]) -> list[int]:
-    """The size of each part: cut at the rounded cumulative sums, so that fractions that sum to 1 use every photo."""
+    """The size of each part: cut at the rounded cumulative sums, so that fractions that sum to 1 use every photo.
+
+    A part that this leaves empty gets a photo of one that has more than its fraction, if there is such a part.
+    """
     cuts = [0] + [round(total * min(1.0, sum(fractions[: end + 1]))) for end in range(len(fractions))]
-    return [end - start for start, end in pairwise(cuts)]
+    sizes = [end - start for start, end in pairwise(cuts)]
+    for part, fraction in enumerate(fractions):
+        surplus = [size - total * each if size > 1 else -1 for size, each in zip(sizes, fractions, strict=True)]
+        if fraction and not sizes[part] and max(surplus) >= 0:
+            sizes[surplus.index(max(surplus))] -= 1
+            sizes[part] = 1
+    return sizes
 
 
 def _plan_copies(

@@ -5,17 +5,21 @@ from typing import TYPE_CHECKING
 from image_kit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from image_kit.photos.deep_samples import (
+    from image_kit.photos.deep_headers import (
         FEWEST_BITS as FEWEST_BITS,
         FULL_BITS as FULL_BITS,
-        note_nearly_black as note_nearly_black,
         read_deep_header as read_deep_header,
+    )
+    from image_kit.photos.deep_samples import (
+        note_nearly_black as note_nearly_black,
+    )
+    from image_kit.photos.folder_notes import (
+        note_other_files as note_other_files,
     )
     from image_kit.photos.folders import (
         PhotoFolder as PhotoFolder,
         find_test_folder as find_test_folder,
         list_classes as list_classes,
-        note_other_files as note_other_files,
         scan_folder as scan_folder,
     )
     from image_kit.photos.headers import (
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
         PARTS as PARTS,
         class_spelling as class_spelling,
         part_of_name as part_of_name,
+        quote_unknown as quote_unknown,
     )
     from image_kit.photos.parts import (
         assign_cross_validated_parts as assign_cross_validated_parts,
@@ -78,14 +83,16 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
-        "deep_samples": "FEWEST_BITS FULL_BITS note_nearly_black read_deep_header",
-        "folders": "PhotoFolder note_other_files find_test_folder list_classes scan_folder",
+        "deep_headers": "FEWEST_BITS FULL_BITS read_deep_header",
+        "deep_samples": "note_nearly_black",
+        "folder_notes": "note_other_files",
+        "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
         "keras_loading": "KerasLoading",
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "convert_image is_image open_photo",
-        "part_names": "PARTS class_spelling part_of_name",
+        "part_names": "PARTS class_spelling part_of_name quote_unknown",
         "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",

@@ -2,22 +2,24 @@
 
 import contextlib
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from image_kit.errors import UserError, name_disk_failure
+from image_kit.photos.folder_notes import describe_other_files
 from image_kit.photos.part_names import (
     PARTS,
+    are_photos_and_masks,
     class_name,
     is_division_name,
     is_unlabelled_name,
-    part_of_name,
+    parts_of_names,
+    quote_unknown,
     refuse_look_alike_names,
 )
-from image_kit.photos.photo_files import is_hidden, is_hidden_name, is_photo_name
-from image_kit.photos.walking import list_photos, photos_below, walk
+from image_kit.photos.photo_files import has_own_results, is_hidden_name, is_photo_name
+from image_kit.photos.walking import list_photos, photos_below
 from image_kit.retries import is_folder, read_again
 from image_kit.terminal import counting, name_some
 
@@ -25,11 +27,11 @@ VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a vali
 
 DETECTION = ("images", "jpegimages")  # beside labels/ or Annotations/, in each part
 
-LAYOUT_HELP = """Expected one of
-  FOLDER/train/CLASS/photo.jpg, FOLDER/validation/CLASS/..., and optionally FOLDER/test/CLASS/...
-  FOLDER/training_set/CLASS/photo.jpg and FOLDER/test_set/CLASS/...
-  FOLDER/CLASS/photo.jpg (then split 70/15/15)
-with at least two classes."""
+LAYOUT_HELP = (
+    "Expected FOLDER/CLASS/photo.jpg (then split 70/15/15); or FOLDER/train/CLASS/photo.jpg, FOLDER/validation/CLASS/ "
+    "and optionally FOLDER/test/CLASS/; or FOLDER/training_set/CLASS/ and FOLDER/test_set/CLASS/; with at least two "
+    "classes."
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class PhotoFolder:
         paths: every photo found.
         labels: the class of each photo.
         parts: "train", "validation" or "test" for each photo, None where the folder is not divided into parts.
+        empty: folders beside the classes that are none, since no photo is in them.
     """
 
     layout: str
@@ -49,6 +52,7 @@ class PhotoFolder:
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
     parts: tuple[str | None, ...]
+    empty: tuple[str, ...] = ()
 
 
 def list_classes(folder: Path) -> dict[str, list[Path]]:
@@ -73,7 +77,8 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
 def _sub_folders(folder: Path) -> list[Path]:
     """The user's folders in `folder`, sorted."""
     with _entries(folder) as entries:
-        return sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
+        found = sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
+    return [child for child in found if not has_own_results(child)]
 
 
 @read_again
@@ -98,35 +103,6 @@ def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
         raise UserError(f"{folder}: cannot be read ({why})") from None
 
 
-def note_other_files(folder: Path, paths: Iterable[Path]) -> list[str]:
-    """Notes for the user on files below `folder` that are not among `paths`; no note if there are none.
-
-    Such files have another type, are not in a class folder, or belong to the system or another program.
-    """
-    known = set(map(str, paths))
-    counts: Counter[str] = Counter()
-    systems: Counter[str] = Counter()
-    for where, folders, names in walk(folder, on_error=lambda _: None):  # these are notes only
-        systems.update(name for name in folders if is_hidden(Path(name)))
-        folders[:] = [name for name in folders if not is_hidden(Path(name))]
-        for name in names:
-            if not is_hidden(Path(name)) and os.path.join(where, name) not in known:
-                counts[Path(name).suffix.lower() or "without suffix"] += 1
-    notes = []
-    if counts:
-        kinds = _most_frequent(counts)
-        notes.append(f"files ignored, since they are not photos in a class folder: {counts.total()} ({kinds})")
-    if systems:
-        kinds = _most_frequent(systems)
-        notes.append(f"folders of the system and of other programs, passed over: {systems.total()} ({kinds})")
-    return notes
-
-
-def _most_frequent(counts: Counter[str]) -> str:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} {name}" for name, count in ranked[:5])
-
-
 def find_parts(folder: Path) -> dict[str, Path]:
     """The sub-folders of `folder` that are parts of a data set, by the project's name for them; {} if there are none.
 
@@ -138,53 +114,81 @@ def find_parts(folder: Path) -> dict[str, Path]:
             or its classes contain parts.
     """
     children = _sub_folders(folder)
-    if any(part_of_name(child.name) for child in children):
+    part_of = _parts_of(children)
+    if part_of:
         children = [child for child in children if not is_unlabelled_name(child.name)]
-    if len(children) == 1 and not part_of_name(children[0].name) and not _has_photos(children[0]):
-        inner = {part_of_name(child.name) for child in _sub_folders(children[0])}
-        if "train" in inner:
-            return find_parts(children[0])
-    named = {child: part for child in children if (part := part_of_name(child.name))}
-    flat = [child for child in named if _has_photos(child) and not _sub_folders(child)]
-    if len(flat) < len(named):  # the others are parts, so these are too; loose photos in a part are passed over
-        flat = []
-    if len({named[child] for child in flat}) > 1:
-        one, other = flat[:2]
+    elif (
+        len(children) == 1 and "train" in _parts_of(_sub_folders(children[0])).values() and not _has_photos(children[0])
+    ):
+        return find_parts(children[0])
+    named = {child: _unpacked(child, part) for child, part in part_of.items()}
+    bare = [child for child, inner in named.items() if _has_photos(inner) and not _sub_folders(inner)]
+    if len(bare) < len(named):  # the others are parts, so these are too; loose photos in a part are passed over
+        bare = []
+    if len({part_of[child] for child in bare}) > 1:
+        one, other = bare[:2]
         raise UserError(
             f"{folder}: {one.name}/ and {other.name}/ look like parts of a data set, and hold photos without a folder "
             f"for each class. {LAYOUT_HELP}"
         )
+    flat = [child for child in bare if named[child] == child]  # and not test/test/: no class has such a folder
     found: dict[str, Path] = {}
     for child in (each for each in named if each not in flat):
-        if named[child] in found:
-            both = sorted((found[named[child]].name, child.name))
+        if part_of[child] in found:
+            both = sorted((found[part_of[child]].name, child.name))
             raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one of them")
-        found[named[child]] = _unpacked(child, named[child])
+        found[part_of[child]] = named[child]
     if others := [child for child in children if child not in named or child in flat]:
         _refuse_mixed(folder, found, others)
     return found
 
 
+def _parts_of(children: list[Path]) -> dict[Path, str]:
+    """Those of some folders that have the names of parts, with their parts."""
+    parts = parts_of_names(child.name for child in children)
+    return {child: parts[child.name] for child in children if child.name in parts}
+
+
 def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> None:
     """Raise UserError if there are parts beside classes, or parts within each class."""
     if parts:
-        raise UserError(
-            f"{folder}: contains {next(iter(parts.values())).name}/ and {others[0].name}/; a folder contains either "
-            f"parts (train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
-        )
-    inside = ({part_of_name(child.name) for child in _sub_folders(other)} - {None} for other in others)
+        if with_photos := [other for other in others if list_photos(other)]:  # papers/, models/ do no harm
+            raise UserError(
+                f"{folder}: contains {next(iter(parts.values())).name}/ and {with_photos[0].name}/; a folder contains "
+                f"either parts (train, validation, test) or classes, so move or rename one of the two. {LAYOUT_HELP}"
+            )
+        return
     _refuse_divisions(folder, others)
+    inside = [_innermost(other) for other in others]
     # images/train/ beside labels/train/: only one of them has photos, and is no class.
-    if all(len(found) > 1 for found in inside) and sum(bool(list_photos(other)) for other in others) > 1:
+    have_parts = all(len(set(_parts_of(_sub_folders(inner)).values())) > 1 for inner in inside)
+    if have_parts and sum(bool(list_photos(other)) for other in others) > 1:
         name = others[0].name
         raise UserError(
             f"{folder}: each class contains parts, as {name}/train/; the parts have to be outside: train/{name}/. "
-            f"{LAYOUT_HELP}"
+            f"If {name} is a data set and no class, give {inside[0]}. {LAYOUT_HELP}"
         )
 
 
+def _innermost(folder: Path) -> Path:
+    """The folder, or the one at the end if each contains a single folder and no photo, as archives are unpacked."""
+    children = _sub_folders(folder)
+    return _innermost(children[0]) if len(children) == 1 and not _has_photos(folder) else folder
+
+
 def _refuse_divisions(folder: Path, children: list[Path]) -> None:
-    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders."""
+    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders.
+
+    Or if one contains the others once more, as flowers/ in flowers/.
+    """
+    names = {child.name for child in children}
+    for child in children:
+        if len(names) > 2 and names - {child.name} <= {each.name for each in _sub_folders(child)}:
+            one, other = sorted(names - {child.name})[:2]
+            raise UserError(
+                f"{folder}: contains {one}/ and {other}/, and {child.name}/ contains them once more, so all photos "
+                f"would count twice; give {child}, or move it away"
+            )
     if len(children) < 2 or not any(is_division_name(child.name) for child in children):
         return
     inside = [{each.name for each in _sub_folders(child)} for child in children]
@@ -201,9 +205,10 @@ def _refuse_divisions(folder: Path, children: list[Path]) -> None:
 def _unpacked(folder: Path, part: str) -> Path:
     """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/)."""
     children = _sub_folders(folder)
-    if len(children) == 1 and part_of_name(children[0].name) == part and not _has_photos(children[0]):
-        return children[0]
-    return folder
+    if len(children) != 1 or _has_photos(folder):
+        return folder
+    is_same = children[0].name == folder.name or part in _parts_of(children).values()
+    return children[0] if is_same else folder
 
 
 def find_test_folder(folder: Path) -> Path:
@@ -244,22 +249,35 @@ def _list_labels(
 ) -> PhotoFolder:
     class_names = tuple(sorted(name for name, photos in next(iter(listed.values())).items() if photos))
     if not class_names:
-        raise UserError(f"{folder}: has no photo in any class folder. {LAYOUT_HELP}")
+        raise UserError(f"{folder}: has no photo in any class folder{describe_other_files(folder)}. {LAYOUT_HELP}")
+    if are_photos_and_masks(class_names):
+        names = name_some([f"{name}/" for name in class_names])
+        raise UserError(
+            f"{folder}: {names} look like photos and what was marked in them, not like classes; make a folder for each "
+            f"class, and put its photos there. {LAYOUT_HELP}"
+        )
     if len(class_names) == 1:
         hint = _suggest_inner(folder / class_names[0])
+        if not hint and (empty := sorted(name for name in next(iter(listed.values())) if name not in class_names)):
+            hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
         if not hint and class_names[0].lower() in DETECTION:
             hint = ", as data sets for detection have it: make a folder for each class, and put the photos there"
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
     for part, classes in listed.items():
-        if strange := sorted(repr(name) for name, photos in classes.items() if photos and name not in label_of):
+        if strange := sorted(name for name, photos in classes.items() if photos and name not in label_of):
+            told = [quote_unknown(name, class_names) for name in strange]
             which = "a class" if len(strange) == 1 else f"{len(strange)} classes"
-            raise UserError(f"{folder}: {part} has {which} that the training photos do not have: {name_some(strange)}")
+            raise UserError(
+                f"{folder}: {part} has {which} that the training photos do not have: {name_some(told)}; "
+                "name it as in the training photos, or move it away"
+            )
         for name, photos in sorted(classes.items()):
             rows += [(path, label_of[name], part) for path in photos]
     paths, labels, parts = zip(*rows, strict=True)
-    return PhotoFolder(layout, class_names, paths, labels, parts)
+    without = tuple(name for name in next(iter(listed.values())) if name not in label_of)
+    return PhotoFolder(layout, class_names, paths, labels, parts, without)
 
 
 def _suggest_inner(folder: Path) -> str:
@@ -269,6 +287,6 @@ def _suggest_inner(folder: Path) -> str:
         return _suggest_inner(folder / inner[0])
     if not inner:
         return ""
-    if any(map(part_of_name, inner)):
+    if parts_of_names(inner):
         return f"; {inner[0]} and {inner[1]} in it look like parts of a data set: give {folder}"
     return f"; if {inner[0]} and {inner[1]} are your classes, give {folder}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from image_kit.photos.deep_samples import DeepHeader, read_deep_header
+from image_kit.photos.deep_headers import DeepHeader, read_deep_header
 from image_kit.photos.metadata import without_metadata
 from image_kit.photos.opening import open_header, without_pillows_limit
 from image_kit.photos.silence import pillow_silenced

@@ -162,18 +162,21 @@ class Signatures:
     def typical_difference(self, photos: np.ndarray) -> float:
         """How different photos are, 0 to 2: half of them differ by less than this from UNIFORM_FRACTION of the others.
 
+        Those that look like a photo do not count for it: where most photos are copies, copies are most of the others.
+
         Args:
             photos: indices, int (n,), at least 2. A sample of them is compared with all.
         """
         some = photos[np.linspace(0, len(photos) - 1, min(len(photos), SAMPLE)).astype(int)]
-        rank = max(1, int(UNIFORM_FRACTION * len(photos)))  # 0 is the photo itself
         others = self.rows[photos].astype(np.float32).T
         rows = max(1, BLOCK // len(photos))
-        differences = [
-            np.partition(1 - self.rows[some[start : start + rows]].astype(np.float32) @ others, rank, axis=1)[:, rank]
-            for start in range(0, len(some), rows)
-        ]
-        return float(np.median(np.concatenate(differences)))
+        found = []
+        for start in range(0, len(some), rows):
+            for differences in 1 - self.rows[some[start : start + rows]].astype(np.float32) @ others:
+                unlike = differences[differences >= ALIKE_BELOW]
+                rank = int(UNIFORM_FRACTION * len(unlike))
+                found.append(np.partition(unlike, rank)[rank] if len(unlike) else 0)
+        return float(np.median(found))
 
 
 def _joining(pairs: np.ndarray, n: int) -> np.ndarray:

@@ -13,16 +13,8 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from image_kit.errors import name_disk_failure
 from image_kit.photos.decoding_memory import DECODERS_BYTES, PILLOW_BYTES, memory_for
-from image_kit.photos.deep_samples import (
-    FULL_BITS,
-    PNG,
-    TIFFS,
-    DeepHeader,
-    find_largest,
-    read_deep,
-    read_deep_header,
-    to_eight_bits,
-)
+from image_kit.photos.deep_headers import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep_header
+from image_kit.photos.deep_samples import find_largest, read_deep, to_eight_bits
 from image_kit.photos.heic import is_heic, read_heic
 from image_kit.photos.metadata import JPEG, without_metadata
 from image_kit.photos.other_kinds import START, name_other_kind
@@ -48,6 +40,7 @@ OTHER_FORMATS = {
     "MPEG": "is a video; save its frames as images",
     **dict.fromkeys(("BUFR", "GRIB", "HDF5"), "is a table of numbers and no image"),
 }
+PALETTE = 320  # a tag of TIFF
 _lifting_limit = threading.Lock()
 Result = TypeVar("Result")
 
@@ -92,6 +85,7 @@ def decode_photo(
             own_buffer = image.format in WHOLE_DECODERS or image.mode.startswith(("I", "F"))
             with memory_for(*image.size, DECODERS_BYTES if own_buffer else PILLOW_BYTES):
                 image.load()
+                _mend_palette(image)
                 return convert(_turn_upright(image))
 
     with _failing_as_photo_error(source), pillow_silenced():
@@ -243,6 +237,13 @@ def _pillows_limit_lifted() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _mend_palette(image: Image.Image) -> None:
+    """Take a TIFF's palette of 8 bits, where the format wants 16, for what it is, as libtiff does; in place."""
+    colours = getattr(image, "tag_v2", {}).get(PALETTE, ())
+    if image.mode == "P" and 0 < max(colours, default=0) < 256:
+        image.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:

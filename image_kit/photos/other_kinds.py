@@ -15,6 +15,18 @@ BEGINNINGS = (
     (b"\xff\x0a", "a JPEG XL image, which cannot be read; save it as JPEG or PNG"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL image, which cannot be read; save it as JPEG or PNG"),
     (b"II\xbc\x01", "a JPEG XR image, which cannot be read; save it as JPEG or PNG"),
+    (b"\xff\xd8\xff\xf7", "a JPEG-LS image, which cannot be read; save it as PNG"),
+    (b"BPG\xfb", "a BPG image, which cannot be read; save it as JPEG or PNG"),
+    (b"FLIF", "a FLIF image, which cannot be read; save it as PNG"),
+    (b"v/1\x01", "an OpenEXR image, which cannot be read; save it as PNG"),
+    (b"#?R", "a Radiance image, which cannot be read; save it as PNG"),
+    (b"PF\n", "a PFM image in colour, which cannot be read; save it as TIFF or PNG"),
+    (b"P7\n", "a PAM image, which cannot be read; save it as PNG"),
+    (b"IIRS", "a raw photo of an Olympus camera; export it as JPEG"),
+    (b"\0\x05\x16\x07", "what macOS keeps beside a file on other disks; the photo has the same name without ._"),
+    (b"bplist", "a property list of macOS, such as a bookmark or what iCloud has not downloaded yet"),
+    (b"L\0\0\0\x01\x14\x02\0", "a shortcut of Windows; give the photo that it leads to"),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard; unpack it"),
     (b"\xd7\xcd\xc6\x9a", "a drawing (WMF); save it as PNG"),
     (b"\x1aE\xdf\xa3", "a video; save its frames as images"),
     (b"OggS", "a sound or a video"),
@@ -70,12 +82,18 @@ def name_other_kind(start: bytes) -> str | None:
             return kind
     if start[8:10] == b"CR" and start.startswith(b"II*\0"):
         return "a raw photo of a Canon camera; export it as JPEG"
+    if start[128:132] == b"DICM":
+        return "a medical image (DICOM); export it as PNG"
+    if start[257:262] == b"ustar":
+        return "a tar archive; unpack it"
     if not start.strip(b"\0"):
         return "nothing but zeros: a copy or a download did not finish; get it again"
     return _name_text(start)
 
 
 def _name_text(start: bytes) -> str | None:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        start = start.decode("utf-16", "ignore").encode()
     try:
         text = start.decode("utf-8", errors="strict" if len(start) < START else "ignore").lower().encode()
     except UnicodeDecodeError:

@@ -5,26 +5,31 @@ import os
 import re
 import sys
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
 
 from image_kit.errors import UserError
-from image_kit.tables import visible_spelling
+from image_kit.tables import tell_apart, visible_spelling
 
 # The project's name for each part of a data set -> the words that people use for it.
 PART_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "val", "valid", "dev"),
-    "test": ("test", "testing"),
+    "train": ("train", "training", "trainingsdaten", "entrainement", "apprentissage", "entrenamiento", "addestramento"),
+    "validation": ("validation", "val", "valid", "dev", "validierung", "validierungsdaten", "validacion"),
+    "test": ("test", "testing", "testdaten", "prueba", "pruebas"),
 }
 PARTS = tuple(PART_NAMES)
 # Words that people add: train_img, training_set, seg_train, test-data, "Train Images".
 FILLERS = (
     *("set", "sets", "img", "imgs", "image", "images", "photo", "photos", "picture", "pictures", "data", "dataset"),
-    *("seg", "split", "part", "folder", "dir", "x"),
+    *("seg", "split", "part", "folder", "dir", "x", "zip"),
 )
 # What data sets call photos without a class that stand beside their parts, as Intel's seg_pred; passed over.
 UNLABELLED = ("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled")
 # Divisions of a data set that are no parts either: fold1, fold_2; batch-1.
 DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subset")
+# Folders for detection and segmentation: photos, and beside them what was marked in each.
+PHOTOS_OF_MASKS = ("image", "images", "img", "imgs", "jpegimages", "rgb")
+MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "gt", "matte")  # beginnings of words
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -35,6 +40,30 @@ def part_of_name(name: str) -> str | None:
     if len(words) != 1:
         return None
     return next((part for part, known in PART_NAMES.items() if words[0] in known), None)
+
+
+def parts_of_names(names: Iterable[str]) -> dict[str, str]:
+    """The parts that the names of folders beside one another mean, without those that mean none.
+
+    Where none is a part by itself, names that differ in the word for the part only are parts: pets_train, pets_test.
+    """
+    names = list(names)
+    found = {name: part for name in names if (part := part_of_name(name))}
+    if found:
+        return found
+    parts: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for name in names:
+        words = [word for word in _words(name) if word not in FILLERS]
+        if len(known := [part for word in words if (part := part_of_name(word))]) == 1:
+            parts[tuple(word for word in words if not part_of_name(word))][name] = known[0]
+    return next((each for each in parts.values() if "train" in each.values() and len(each) > 1), {})
+
+
+def are_photos_and_masks(names: Iterable[str]) -> bool:
+    """Whether folders hold photos and what was marked in them, and are no classes: images, masks."""
+    photos = {name for name in names if name.lower() in PHOTOS_OF_MASKS}
+    others = set(names) - photos
+    return bool(photos and others) and all(any(word.startswith(MASKS) for word in _words(name)) for name in others)
 
 
 def is_unlabelled_name(name: str) -> bool:
@@ -51,8 +80,9 @@ def is_division_name(name: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    """Words in lower case, without numbers."""
-    return [word for word in re.split(r"[\W_\d]+", name.lower()) if word]
+    """Words in lower case, without numbers and accents."""
+    letters = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return [word for word in re.split(r"[\W_\d]+", letters.lower()) if word]
 
 
 def class_name(folder_name: str) -> str:
@@ -73,6 +103,12 @@ def class_spelling(name: str) -> str:
     with contextlib.suppress(UnicodeEncodeError):
         name = name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
     return unicodedata.normalize("NFC", name)
+
+
+def quote_unknown(name: str, known: Iterable[str]) -> str:
+    """The name of a class that is not among those known, for a message; with the one that looks the same."""
+    told = tell_apart(name, known)
+    return repr(name) if told == name else told
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:

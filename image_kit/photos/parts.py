@@ -16,6 +16,7 @@ MINIMUM_PHOTOS = {"train": 2, "validation": 1, "test": 0}  # of each class
 FEWEST_TO_CUT_TEST = 1_000
 FEWEST_GROUPS_TO_CUT_TEST = 20  # 15 % of fewer groups, such as shops, are three or less: their score says little
 MOST_NAMED, MOST_SHORT = 10, 5  # classes in a message; those with a sentence of their own
+MOST_COPIES = 3  # of one photo in a note
 FEWEST_TO_VALIDATE = 2  # of each class: one is held out, one is learned
 
 
@@ -44,7 +45,7 @@ def assign_parts(photos: PhotoFolder, hashes: Sequence[str | None]) -> tuple[lis
     ]
     notes = _leave_out_all_copies(photos, parts, hashes)
     _fill_parts(photos, parts, hashes, cuts_validation)
-    _check_counts(photos, parts)
+    _check_counts(photos, parts, hashes)
     return parts, notes
 
 
@@ -182,9 +183,14 @@ def _leave_out_all_copies(photos: PhotoFolder, parts: list[str | None], hashes: 
 
 def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[int]) -> list[str]:
     """Set the part of superfluous copies to None; returns a note if there were any."""
-    names = " = ".join(str(photos.paths[index]) for index in same[:MOST_NAMED])
-    if len(same) > MOST_NAMED:
-        names += f" and {len(same) - MOST_NAMED:,} more"
+    # Those in different places first, since one class may have several.
+    places: dict[object, int] = {}
+    for index in same:
+        places.setdefault((photos.labels[index], parts[index]), index)
+    shown = [*places.values(), *(index for index in same if index not in places.values())][:MOST_COPIES]
+    names = " = ".join(str(photos.paths[index]) for index in shown)
+    if len(same) > len(shown):
+        names += f" and {len(same) - len(shown):,} more"
     if len({photos.labels[index] for index in same}) > 1:
         for index in same:
             parts[index] = None
@@ -196,10 +202,12 @@ def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[i
     return [f"the same photo is in two parts, kept in {kept} only: {names}"] if moved else []
 
 
-def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
+def _check_counts(photos: PhotoFolder, parts: list[str | None], hashes: Sequence[str | None]) -> None:
     counts = Counter(zip(parts, photos.labels, strict=True))
+    left_out = [part is None and digest is not None for part, digest in zip(parts, hashes, strict=True)]
+    copies = Counter(label for label, is_copy in zip(photos.labels, left_out, strict=True) if is_copy)
     short = [
-        f"{name!r} ({counts[part, label]} for {part})"
+        f"{name!r} ({counts[part, label]} for {part}{_also(copies[label])})"
         for label, name in enumerate(photos.class_names)
         for part, minimum in MINIMUM_PHOTOS.items()
         if counts[part, label] < minimum
@@ -210,3 +218,7 @@ def _check_counts(photos: PhotoFolder, parts: list[str | None]) -> None:
             f"too few readable photos of {name_some(short, MOST_NAMED)}; each class needs at least {needed}: "
             f"add photos, or choose the counts (see python data/prepare.py split --help). {LAYOUT_HELP}"
         )
+
+
+def _also(copies: int) -> str:
+    return f"; {copies} left out, being in another class or part too" if copies else ""

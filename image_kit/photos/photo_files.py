@@ -20,7 +20,25 @@ PROGRAMS_FILES |= {"@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@rec
 PROGRAMS_FILES |= {"~snapshot", "__pycache__", "node_modules", "cvs", "_gsdata_", "wpsystem", "msocache", "config.msi"}
 PROGRAMS_FILES |= {"@transcode", "@sharesnap", "@appstore", "@database", "@synoresource", "@synoeastream"}
 PROGRAMS_FILES |= {"$extend", "$winreagent", "$windows.~bt", "$windows.~ws", "$sysreset", "captureone"}
-PROGRAMS_SUFFIXES = (".lrdata", ".lrprev", ".aplibrary", ".photoslibrary")  # folders of photo programs, with previews
+PROGRAMS_FILES |= {
+    "@img_bkp_cache",
+    "@s2s",
+    "@docker",
+    "files_trashbin",
+    "files_versions",
+    "deleted.sav",
+    "windows.old",
+}
+PROGRAMS_FILES |= {"dfsrprivate", "thevolumesettingsfolder", "onedrivetemp", "ipod photo cache", "nksc_param", "thmbnl"}
+PROGRAMS_FILES |= {"_svn", "_vti_cnf"}
+PROGRAMS_BEGINNINGS = (".", "~$", "@gmt-", "@synofinder")  # also locks of Office, and versions that Samba shows
+# Folders of photo programs, with previews, and of Time Machine.
+PROGRAMS_SUFFIXES = (
+    *(".lrdata", ".lrprev", ".lrcat-data", ".cocatalog", ".cosessiondb"),
+    *(".aplibrary", ".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".backupdb"),
+)
+# Folders of the kit's own results, and a file in them; they have pictures, and lie in the photos of who works there.
+OWN_RESULTS = {"runs": "**/settings.json", "evaluations": "*/predictions.csv", "checks": "*/check.json"}
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
 
@@ -38,7 +56,13 @@ def is_hidden_name(name: str) -> bool:
     name = name.lower()
     if name.startswith(FOUND_BY_CHKDSK) and name.removeprefix(FOUND_BY_CHKDSK).isdecimal():
         return True
-    return name.startswith(".") or name in PROGRAMS_FILES or name.endswith(PROGRAMS_SUFFIXES)
+    return name.startswith(PROGRAMS_BEGINNINGS) or name in PROGRAMS_FILES or name.endswith(PROGRAMS_SUFFIXES)
+
+
+def has_own_results(folder: Path) -> bool:
+    """Whether a folder holds results of the kit: runs/ beside the class folders, after `train.py .` there."""
+    file = OWN_RESULTS.get(folder.name)
+    return file is not None and any(folder.glob(file))
 
 
 def is_photo_name(path: Path) -> bool:
@@ -62,7 +86,8 @@ def read_file(path: Path | str) -> bytes:
         refuse_other_than_files(path)
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise PhotoError("no such file") from None
+        leads_to_nothing = os.path.islink(path)  # as of git-annex and DVC until the files are fetched
+        raise PhotoError("a link to a file that is not there" if leads_to_nothing else "no such file") from None
     except OSError as error:
         raise PhotoError(name_disk_failure(error) or error.strerror or str(error)) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from image_kit.photos.deep_samples import FULL_BITS
+from image_kit.photos.deep_headers import FULL_BITS
 from image_kit.photos.opening import open_photo
 
 

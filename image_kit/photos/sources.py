@@ -15,9 +15,11 @@ from image_kit.photos.patterns import expand
 from image_kit.photos.photo_files import is_photo_name
 from image_kit.photos.walking import list_photos
 from image_kit.retries import is_folder, is_there
+from image_kit.tables import as_utf8
 
 STDIN = "-"
 NO_PHOTO = "contains no photo"
+QUOTES = "\"'"
 _CONTROLS = bytes(set(range(32)) - set(b"\0\t\n\r"))
 MAX_STDIN = 2**30  # bytes of an image or of a list
 
@@ -116,12 +118,13 @@ def _from_stdin(stdin: BinaryIO | None) -> Iterator[PhotoSource]:
     elif is_image(content) or not (lines := _lines(content)):
         yield PhotoSource(STDIN, content)
     else:
-        for line in lines:
+        for line in map(_spelled, lines):
             yield from [PhotoSource(line, Path(line))] if line == STDIN else _find(line, None)
 
 
 def _lines(content: bytes) -> list[str]:
     """The paths of a list, separated by line ends, or by zero bytes as from `find -print0`; [] if it is not a list."""
+    content = as_utf8(content)
     has_zeros = b"\0" in content
     # Bytes are split at line ends only; str.splitlines would also split at other characters, which a name may contain.
     parts = [part for part in (content.split(b"\0") if has_zeros else content.splitlines()) if part.strip()]
@@ -130,6 +133,15 @@ def _lines(content: bytes) -> list[str]:
     if has_zeros and not (is_text and any(len(part) > 1 and _exists(os.fsdecode(part)) for part in parts)):
         return []
     return [os.fsdecode(part) for part in parts]
+
+
+def _spelled(line: str) -> str:
+    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with."""
+    bare = line.strip()
+    if bare == line and bare[0] not in QUOTES:
+        return line
+    unquoted = bare[1:-1] if bare[0] in QUOTES and bare[0] == bare[-1] else bare
+    return next((each for each in (line, bare, unquoted) if each and _exists(each)), line)
 
 
 def _exists(argument: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.datasets import ImageSet, describe_counts, describe_unreadable, select_photos
+from image_kit.datasets import ImageSet, describe_counts, describe_unreadable, select_photos, with_unreadable
 from image_kit.errors import UserError
 from image_kit.features import (
     Backbone,
@@ -180,7 +180,8 @@ def _divide(
 ) -> tuple[np.ndarray, list[str]]:
     """The part of each photo, object (n,), and notes on what is left out."""
     keys = _keys(groups, names, found.hashes)
-    parts, notes = assign_cross_validated_parts(photos, found.hashes, keys)
+    with with_unreadable(found.errors):
+        parts, notes = assign_cross_validated_parts(photos, found.hashes, keys)
     return np.asarray(parts, object), notes
 
 
@@ -189,7 +190,7 @@ def _describe_photos(
 ) -> list[str]:
     return [
         f"{folder}: {describe_layout(photos, parts)}",
-        *note_other_files(folder, photos.paths),
+        *note_other_files(folder, photos.paths, photos.empty),
         *describe_unreadable(found.errors),
     ]
 

@@ -10,7 +10,7 @@ from image_kit.errors import describe_os_error
 from image_kit.files import shortened
 from image_kit.json_files import read_json
 from image_kit.retries import is_folder
-from image_kit.terminal import say, visible
+from image_kit.terminal import first_lines, say, visible
 from image_kit.text_table import table
 from image_kit.training.run_folder import METRICS, SETTINGS
 from image_kit.training.run_scores import count_score, read_minutes, read_number, read_run_scores
@@ -79,8 +79,8 @@ def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
 def describe_runs(folder: Path, as_json: bool) -> str:
     """The runs in a folder as a table or as JSON, for stdout; what is no run gets a line on stderr."""
     runs, problems = list_runs(folder)
-    for problem in problems:
-        say(problem)
+    for line in first_lines(problems, f"more folders in {folder}/ are passed over too"):
+        say(line)
     if as_json:
         return json.dumps([run.as_dict() for run in runs], indent=2) + "\n"
     if not runs:

@@ -155,6 +155,15 @@ def read_description(path: Path) -> Description | None:
 
 
 @read_again
+def is_whole_model(path: Path) -> bool:
+    """Whether HDF5 that `read_description` has read contains the configuration of a network, as Keras writes it."""
+    import h5py  # 0.1 s that a prediction through LiteRT does not need
+
+    with h5py.File(path, "r") as file:
+        return "model_config" in file.attrs
+
+
+@read_again
 def read_trained_on(path: Path) -> np.ndarray:
     """uint64 (n,) fingerprints of the photos behind the weights; empty where the file does not say."""
     import h5py  # 0.1 s that a prediction through LiteRT does not need

@@ -14,7 +14,7 @@ from image_kit.named_networks import NamedNetworks
 from image_kit.photos import Preprocessing
 from image_kit.recipe import Recipe
 from image_kit.weights.building import build_network
-from image_kit.weights.description import Description, read_class_names, read_description
+from image_kit.weights.description import Description, is_whole_model, read_class_names, read_description
 
 if TYPE_CHECKING:
     import keras
@@ -52,6 +52,11 @@ class Fallback:
         if self.preset is None:
             names = [name for name, preset in self.presets.items() if not preset.backbone]
             known = f"add --preset, one of {', '.join(names)}" if names else "train it with this kit"
+            if is_whole_model(path):
+                raise UserError(
+                    f"{path}: is a whole model of Keras without the names of its classes; if its network is that of a "
+                    f"tutorial, {known}; any other can be a backbone: python train.py my_photos --backbone {path}"
+                )
             raise UserError(f"{path}: does not say which network it belongs to; {known}")
         return self.describe_preset()
 

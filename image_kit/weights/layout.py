@@ -21,7 +21,7 @@ def layer_groups(network: Network) -> list[str]:
     counts: Counter[str] = Counter()
     names = {}
     for index in keras_order(network):
-        name = _snake_case(network[index]["class"])
+        name = snake_case(network[index]["class"])
         names[index] = f"{name}_{counts[name]}" if counts[name] else name
         counts[name] += 1
     return [names[index] for index in range(len(network))]
@@ -107,6 +107,6 @@ def _fits(shape: tuple[int, ...], wanted: tuple[Any, ...] | None) -> bool:
     return len(shape) == len(wanted) and all(size in (None, got) for got, size in zip(shape, wanted, strict=True))
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """The name of a class as Keras writes it: MaxPooling2D becomes max_pooling2d, PReLU p_re_lu."""
     return re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()

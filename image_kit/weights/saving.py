@@ -13,10 +13,12 @@ import numpy as np
 from image_kit.compute import dtype_policy, shapes_only
 from image_kit.errors import UserError, first_line
 from image_kit.leftovers import scratch_folder
+from image_kit.terminal import say
 from image_kit.trust import Trust
-from image_kit.weights.building import check_head
+from image_kit.weights.building import check_head, network_of
 from image_kit.weights.checksum import verify_checksum, write_checksum
 from image_kit.weights.description import Description
+from image_kit.weights.elsewhere import check_elsewhere, put_in_order
 from image_kit.weights.fallback import Fallback
 from image_kit.weights.hdf5_safety import count_numbers
 from image_kit.weights.hdf5_writing import replacing_hdf5
@@ -66,7 +68,8 @@ def load_weights(path: Path, fallback: Fallback | None = None) -> tuple[keras.Mo
     description = fallback.describe(path)
     try:
         model = _network_that_fits(path, description, fallback)
-        _load_any_layout(model, path)
+        load = _load_any_layout if description.network else _load_from_elsewhere
+        load(model, path)
     except UserError:
         raise
     except Exception as error:  # Keras and h5py raise many kinds of exception here
@@ -86,6 +89,15 @@ def _network_that_fits(path: Path, description: Description, fallback: Fallback)
         if held < needed:
             raise ValueError(f"which has {needed:,} weights; the file contains {held:,}")
         return fallback.build(path, description)
+
+
+def _load_from_elsewhere(model: keras.Model, path: Path) -> None:
+    """Load weights of another program, and heed what their file says that Keras does not look at; see elsewhere.py."""
+    with h5py.File(path, "r") as file:
+        check_elsewhere(file, network_of(model))
+        _load_any_layout(model, path)
+        if put_in_order(model, file):
+            say(f"{path}: is of Theano, so its kernels are turned; it is taken for images whose channels come last.")
 
 
 def _load_any_layout(model: keras.Model, path: Path) -> None:

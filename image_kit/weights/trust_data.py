@@ -35,7 +35,7 @@ def read_trust(path: Path, description: Description) -> Trust | None:
 
 def has_trust(path: Path, trust: Trust) -> bool:
     """Does a sound weights file contain exactly these trust data?"""
-    import h5py
+    import h5py  # as in read_trust
 
     with h5py.File(path, "r") as file:
         data = file.get(DATA_SET)

@@ -201,6 +201,12 @@ def test_many_names_are_a_few_and_a_count(most, text):
     assert terminal.name_some(["a", "b", "c"], most) == text
 
 
+def test_of_long_names_fewer_are_named():
+    names = [f"{number}{'n' * 250}" for number in range(20)]
+    assert terminal.name_some(names, 10) == f"{', '.join(names[:3])} and 17 more"
+    assert terminal.name_some(["x" * 5_000, "y"]) == f"{'x' * 5_000} and 1 more"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
 def test_a_disk_without_locks_is_used_without_them(tmp_path, run_script):
     """Somebody else's lock stands for a disk that grants none: HDF5 refuses both files in the same way."""

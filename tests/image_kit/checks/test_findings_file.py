@@ -51,6 +51,27 @@ def test_a_spreadsheet_may_change_the_form(tmp_path, delimiter, encoding):
     assert accepted.without_action == 1
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file;evidence;action;accept\na.jpg;so;drop;yes\nb.jpg;so;drop\nc.jpg;so;drop;yes\n",
+        "file\tevidence\taction\taccept\r\na.jpg\tso\tDrop\tyes\r\nb.jpg\r\nc.jpg\tso\tDROP\tYES\r\n",
+        "sep=;\nfile;evidence;action;accept\na.jpg;so, so;drop;yes\nb.jpg;so;drop;\nc.jpg;so;drop;yes\n",
+        'file, action, accept\n"a.jpg", "drop", "yes"\n"b.jpg", "drop", ""\n"c.jpg", "drop", "yes"\n',
+    ],
+    ids=["short_rows", "short_rows_and_capitals", "sep", "quotes_after_spaces"],
+)
+def test_other_forms_of_spreadsheets(tmp_path, table):
+    (tmp_path / "f.csv").write_text(table, encoding="utf-8")
+    assert read_accepted(tmp_path / "f.csv").dropped == frozenset({"a.jpg", "c.jpg"})
+
+
+@pytest.mark.parametrize("action", ["move vo\u0308gel", "Move\u00a0v\u00f6gel"])
+def test_a_class_in_another_unicode_form_or_after_another_space(tmp_path, action):
+    (tmp_path / "f.csv").write_text(f"file,action,accept\na.jpg,{action},yes\n", encoding="utf-8")
+    assert read_accepted(tmp_path / "f.csv").moved == {"a.jpg": "v\u00f6gel"}
+
+
 def test_a_photo_that_is_dropped_does_not_move(tmp_path):
     (tmp_path / "f.csv").write_text("file,action,accept\na.jpg,move x,yes\na.jpg,drop,yes\n", encoding="utf-8")
     accepted = read_accepted(tmp_path / "f.csv")

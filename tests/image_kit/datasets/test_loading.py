@@ -124,3 +124,7 @@ def test_too_few_photos(tmp_path, photo_tree):
     photo_tree(tmp_path, {"train/cats": 1, "train/dogs": 3, "val/cats": 2, "val/dogs": 2})
     with pytest.raises(UserError, match=r"too few readable photos of 'cats' \(1 for train\)"):
         load_photos(tmp_path, PHOTOS)
+    for path in (tmp_path / "train/dogs").iterdir():
+        path.write_text("this is a text and no photo", encoding="utf-8")
+    with pytest.raises(UserError, match=r"\(3 cannot be read, such as .*\.jpg: not an image: it is a text\)$"):
+        load_photos(tmp_path, PHOTOS)

@@ -99,3 +99,10 @@ def test_a_message_about_a_network_of_many_classes_is_short(tmp_path, photo_tree
         unseen_photos.list_labelled_photos(tmp_path, tuple(f"n{number}" for number in range(1_000)))
     assert told in str(raised.value)
     assert len(str(raised.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["Cats", "cats ", "ca\u200bts"])
+def test_a_class_whose_name_looks_like_a_known_one_is_told_apart(tmp_path, photo_tree, name):
+    photo_tree(tmp_path, {name: 1})
+    with pytest.raises(UserError, match=r"\(there is 'cats'\); the network knows cats, dogs; name its folder as one"):
+        unseen_photos.list_labelled_photos(tmp_path, ("cats", "dogs"))

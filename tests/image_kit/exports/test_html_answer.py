@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,14 +79,20 @@ def test_without_a_browser_the_page_is_written_and_said_to_be_unproven(tmp_path,
     assert proof.sentence().endswith("; it checks itself whenever it is used")
 
 
-def test_the_browser_leaves_nothing_behind(monkeypatch):
+@pytest.mark.parametrize("letters", [0, 60], ids=["short", "too long for a socket"])
+def test_the_browser_leaves_nothing_behind(monkeypatch, letters):
     """Chromium leaves the folder of its socket in the folder for temporary files each time that it is ended."""
     if missing := missing_runtime():
         pytest.skip(missing)
-    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, which is too long for a socket
+    with tempfile.TemporaryDirectory(suffix="x" * letters) as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         monkeypatch.setenv("TMPDIR", folder)
+
+        def made():
+            places = [Path("/tmp" if letters else folder), Path(folder)]
+            return [path for place in places for path in place.glob(f".tmp-*-{os.getpid():x}-*/org.chromium*")]
+
         with open_browser() as browser:
             browser.get("about:blank")
-            assert os.listdir(folder)
-        assert os.listdir(folder) == []
+            assert made()
+        assert made() == os.listdir(folder) == []

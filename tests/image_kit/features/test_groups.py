@@ -34,15 +34,33 @@ def read(tmp_path, content, files=FILES):
         ROWS.replace("é", "e\u0301"),
         ROWS + "cat/a.jpg,anna\n",
         ROWS.replace(",anna", ", anna "),
+        ',file,group\n0,cat/a.jpg,anna\n1,"cat/b, c.png",ben\n2,dog/é.jpg,anna\n',
+        '"","file","group"\n"1","cat/a.jpg","anna"\n"2","cat/b, c.png","ben"\n"3","dog/é.jpg","anna"\n',
+        'group,width,file\nanna,640,cat/a.jpg\nben,640,"cat/b, c.png"\nanna,,dog/é.jpg\n',
+        "file;group;;\ncat/a.jpg;anna;;\ncat/b, c.png;ben\ndog/é.jpg;anna;\n",
+        "sep=;\r\nfile;group\r\ncat/a.jpg;anna\r\ncat/b, c.png;ben\r\ndog/é.jpg;anna\r\n".encode("utf-16"),
+        "sep=|\ncat/a.jpg|anna\ncat/b, c.png|ben\ndog/é.jpg|anna\n",
+        'file, group\n"cat/a.jpg", "anna"\n"cat/b, c.png", "ben"\n"dog/é.jpg", "anna"\n',
+        ROWS.replace("cat/", "/home/anna/photos/cat/").replace("dog/", "/home/anna/photos/dog/"),
+        ROWS.replace("cat/", "C:\\photos\\cat\\").replace("dog/", "C:\\photos\\dog\\"),
+        ROWS.replace("cat/", "https://x.org/p/cat/").replace("dog/", "https://x.org/p/dog/"),
+        ROWS.replace("cat/", "photos//cat//").replace("dog/", "photos//dog//"),
     ],
     ids=[
         *("plain", "header", "crlf", "no_last_line_end", "empty_rows", "bom", "utf16", "utf16_be"),
         *("semicolons", "semicolons_and_header", "tabs_and_backslashes", "accent_apart", "twice_the_same", "spaces"),
+        *("pandas", "r", "other_order", "cells_left_out", "sep", "sep_of_another_kind", "quotes_after_spaces"),
+        *("another_machine", "drive", "address", "own_folder"),
     ],
 )
 def test_groups_are_read_in_the_order_of_the_photos(tmp_path, content):
     assert read(tmp_path, content) == ["anna", "ben", "anna"]
     assert read(tmp_path, content, FILES[::-1]) == ["anna", "ben", "anna"][::-1]
+
+
+def test_a_group_in_two_unicode_forms_or_with_other_spaces_is_one(tmp_path):
+    table = "cat/a.jpg,caf\u00e9 1\ncat/b.jpg,cafe\u0301 1\ndog/c.jpg,caf\u00e9\u00a01\n"
+    assert len(set(read(tmp_path, table, ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg")))) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,6 +75,11 @@ def test_groups_are_read_in_the_order_of_the_photos(tmp_path, content):
         (ROWS + "cat/a.jpg,ben\n", r"line 4: cat/a\.jpg is in two groups, anna and ben; keep one"),
         (ROWS + "cat/a.jpg,\n", r"line 4: cat/a\.jpg has no group"),
         ("cat/a.jpg\n", "line 1 has 1 cell; a row needs two"),
+        ("cat/a.jpg|anna\n", "with a comma, semicolon or tab between them; or the first row names the columns"),
+        ("a.jpg,anna\n", r"1 photo is not in .*photos: 'a\.jpg' \(there is 'cat/a\.jpg'\)"),
+        ("/x/cat/a.jpg,anna\n/y/dog/é.jpg,anna\n", r"2 photos are not in .*photos: '?/x/cat/a\.jpg"),
+        (b"PK\x03\x04\x14\0\x06\0", "a workbook or an archive and not a CSV file; save its sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "a workbook or an archive and not a CSV file"),
         ("cat/a.jpg,anna,x\n", "line 1 has 3 cells"),
         ('cat/a.jpg,"anna\n', "not a CSV file"),
         (b"cat/\xff\xf3.jpg,anna\n", "neither UTF-8 nor UTF-16"),

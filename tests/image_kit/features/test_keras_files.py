@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -168,6 +169,14 @@ def changed_config(path, change):
                 data = json.dumps(config)
             new.writestr(member, data)
     return other
+
+
+def test_kernels_that_theano_turned_are_named(transfer, save):
+    path = save(transfer, "model.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["backend"] = b"theano"
+    with pytest.raises(UserError, match=r"Theano saved it, with turned kernels; load it in Keras 2"):
+        load_backbone(str(path))
 
 
 def test_a_file_that_names_code_runs_none_of_it(save, tmp_path):

@@ -106,6 +106,21 @@ def test_sizes_follow_the_fractions(total, weights):
     assert all(abs(size - total * fraction) <= 1.001 for size, fraction in zip(sizes, fractions, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("total", "fractions", "sizes"),
+    [
+        (4, (0.7, 0.15, 0.15), [2, 1, 1]),
+        (5, (0.7, 0.15, 0.15), [3, 1, 1]),
+        (7, (0.8, 0.1, 0.1), [5, 1, 1]),
+        (3, (0.8, 0.2, 0), [2, 1, 0]),
+        (3, (0.7, 0.15, 0.15), [2, 1, 0]),  # which is refused: one photo would be left to train on
+        (8, (0.98, 0.01, 0.01), [7, 1, 0]),  # and this, so far from the fractions
+    ],
+)
+def test_a_small_class_leaves_no_part_empty(total, fractions, sizes):
+    assert _sizes(total, fractions) == sizes
+
+
 def test_ranks_are_those_of_the_content_hash(tmp_path):
     """The three lowest hashes train, the next validates, the next two test, the rest stay out."""
     classes = {"cars": [(photo, ("", "x")) for photo in range(12)]}

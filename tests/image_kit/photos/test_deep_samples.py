@@ -19,7 +19,7 @@ from image_kit.photos import (
     read_header,
 )
 from image_kit.photos.opening import is_image
-from tests.fixtures.deep_files import MAX_SAMPLE, PHOTOMETRIC, SMAX_SAMPLE, SMIN_SAMPLE, pgm, png, tiff
+from tests.fixtures.deep_files import EXTRA_SAMPLES, MAX_SAMPLE, PHOTOMETRIC, SMAX_SAMPLE, SMIN_SAMPLE, pgm, png, tiff
 
 HEIGHT, WIDTH = 16, 24
 GREY = np.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().astype(np.uint8)
@@ -90,6 +90,61 @@ def test_every_kind_of_number_has_its_white(dtype, largest, order):
     with_alpha = np.dstack([scaled(COLOUR, largest, dtype), scaled(ALPHA, largest, dtype)])
     check(tiff(with_alpha, order=order), on_white(COLOUR))
     check(tiff(np.dstack([scaled(GREY, largest, dtype), with_alpha[..., 3]]), order=order), on_white(as_rgb(GREY)))
+
+
+def test_a_large_tiff_is_read_like_any_other():
+    """BigTIFF, which microscopes and maps use also for small images."""
+    check(tiff(65_535 - scaled(GREY, 65_535), {PHOTOMETRIC: ("H", 0)}, big=True), GREY)
+    check(tiff(scaled(GREY, 32_767, "i2"), big=True), GREY)
+    check(tiff(scaled(COLOUR, 4_095), {SMAX_SAMPLE: ("H", [4_095] * 3)}, big=True), COLOUR)
+    check(tiff(scaled(COLOUR, 1, "f4"), big=True), COLOUR)
+    for big_endian in (tiff(scaled(COLOUR, 65_535), order=">", big=True), tiff(COLOUR, order=">", big=True)):
+        with pytest.raises(PhotoError, match="a TIFF of a kind that cannot be read, or damaged; save it as PNG"):
+            open_photo(big_endian)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("u2", 65_535), ("f4", 1)])
+@pytest.mark.parametrize("planar", [False, True])
+def test_a_channel_that_is_no_alpha_hides_nothing(dtype, largest, planar):
+    """Such as infrared, which maps have as the fourth; it is 0 where nothing grows."""
+
+    def with_more(image, *kinds):
+        channels = [*np.moveaxis(np.atleast_3d(image), 2, 0), *(ALPHA if kind == 2 else 0 * GREY for kind in kinds)]
+        samples = scaled(np.dstack(channels), largest, dtype)
+        tags = {EXTRA_SAMPLES: ("H", list(kinds)), PHOTOMETRIC: ("H", 2 if image.ndim == 3 else 1)}
+        return tiff(samples, tags, planar=planar)
+
+    check(with_more(COLOUR, 0), COLOUR)
+    check(with_more(GREY, 0), GREY)
+    check(with_more(COLOUR, 0, 0), COLOUR)
+    check(with_more(COLOUR, 0, 2), on_white(COLOUR))
+    check(with_more(GREY, 0, 0), GREY)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("u1", 255), ("u2", 65_535), ("f4", 1)])
+def test_colours_that_alpha_has_multiplied(dtype, largest):
+    multiplied = COLOUR * (ALPHA[..., None] / 255)
+    samples = scaled(np.dstack([multiplied, ALPHA]), largest, dtype)
+    seen = Preprocessing((HEIGHT, WIDTH, 3)).photo(tiff(samples, {EXTRA_SAMPLES: ("H", 1)}))
+    assert np.abs(seen - on_white(COLOUR)).max() <= 2
+
+
+@pytest.mark.parametrize("changes", [{259: ("H", 5)}, {PHOTOMETRIC: ("H", 5)}], ids=["compressed", "printing inks"])
+def test_channels_on_their_own_that_cannot_be_read_are_named_everywhere(tmp_path, changes):
+    data = tiff(scaled(np.dstack([COLOUR, GREY]), 65_535), {**changes, EXTRA_SAMPLES: ("H", [])}, planar=True)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(PhotoError, match=r"^channels of more than 8 bits, each stored on its own, in a way that"):
+        open_photo(data)
+    assert is_image(data)
+    assert note_nearly_black([tmp_path / "a.tif"], 16) == []
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_palette_of_8_bits_where_16_are_wanted(bits):
+    places = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint8)
+    palette = np.random.default_rng(0).integers(0, 256, (256, 3))
+    stored = (palette * (257 if bits == 16 else 1)).T.ravel().tolist()
+    assert np.array_equal(open_photo(tiff(places, {PHOTOMETRIC: ("H", 3), 320: ("H", stored)})), palette[places])
 
 
 def test_a_range_below_zero_is_moved():

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from image_kit.errors import UserError
-from image_kit.photos.folders import find_test_folder, list_classes, note_other_files, scan_folder
+from image_kit.photos.folder_notes import note_other_files
+from image_kit.photos.folders import find_test_folder, list_classes, scan_folder
 
 TRAIN_NAMES = ("train", "training", "training_set", "train_img")
 VALIDATION_NAMES = ("validation", "val", "valid", "validation_set", "dev")
@@ -160,6 +161,13 @@ def test_a_class_without_training_photos(tmp_path, part):
     refused(tree(tmp_path, *pairs("train", part), f"{part}/horses/0.jpg"), part, "'horses'")
 
 
+@pytest.mark.parametrize("other", ["Cats", "cats ", "ca\u200bts", "cats\u00a0"])
+def test_a_class_whose_name_looks_the_same_in_another_part_is_told_apart(tmp_path, other):
+    tree(tmp_path, *pairs("train"), f"test/{other}/0.jpg")
+    shown = other.replace("\u200b", "\\u200b").replace("\u00a0", "\\xa0")
+    refused(tmp_path, f"test has a class that the training photos do not have: '{shown}' (there is 'cats'); name it")
+
+
 def test_an_empty_folder_of_an_unknown_class_does_no_harm(tmp_path):
     (tree(tmp_path, *pairs("train", "val")) / "val" / "horses").mkdir()
     assert scan_folder(tmp_path).class_names == ("cats", "dogs")
@@ -200,21 +208,6 @@ def test_images_and_labels_apart_get_the_folder_to_give(tmp_path):
     images, labels = ([f"{kind}/0" for kind in (f"{each}/train", f"{each}/val")] for each in ("images", "labels"))
     files = [*(f"{name}.jpg" for name in images), *(f"{name}.txt" for name in labels)]
     refused(tree(tmp_path, *files), "train and val in it look like parts of a data set: give", "/images")
-
-
-def test_folders_of_systems_are_passed_over_and_counted(tmp_path):
-    systems = ["cats/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/0.jpg", "$RECYCLE.BIN/0.jpg", "FOUND.000/0.jpg"]
-    systems += [
-        "lost+found/0.jpg",
-        "System Volume Information/0.jpg",
-        "dogs/Previews.lrdata/0.jpg",
-        "dogs/.thumbs/0.jpg",
-    ]
-    found = scan_folder(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *systems))
-    assert (found.class_names, len(found.paths)) == (("cats", "dogs"), 2)
-    (note,) = note_other_files(tmp_path, found.paths)
-    assert note.startswith("folders of the system and of other programs, passed over: 8 (1 #recycle, ")
-    assert note_other_files(tree(tmp_path / "clean", "a/0.jpg"), [tmp_path / "clean/a/0.jpg"]) == []
 
 
 def test_one_class_in_two_unicode_forms_is_one_class(tmp_path):
@@ -290,3 +283,81 @@ def test_more_folders_of_systems(tmp_path, name):
 @pytest.mark.parametrize("name", ["recycled", "$5", "@home", "thumbs", "venv"])
 def test_a_class_that_only_looks_like_a_folder_of_the_system(tmp_path, name):
     assert name in scan_folder(tree(tmp_path, *pairs("."), f"{name}/0.jpg")).class_names
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("pets_train", "pets_test"),
+        ("asl_alphabet_train/asl_alphabet_train", "asl_alphabet_test/asl_alphabet_test"),
+        ("train.zip/train", "test.zip/test"),
+        ("Trainingsdaten", "Testdaten"),
+        ("entra\u00eenement", "test"),
+        ("entrai\u0302nement", "test"),
+        ("entrenamiento", "prueba"),
+    ],
+)
+def test_more_names_of_parts(tmp_path, train, test):
+    found = scan_folder(tree(tmp_path, *pairs(train, test)))
+    assert (found.class_names, Counter(found.parts)) == (("cats", "dogs"), {"train": 4, "test": 4})
+
+
+def test_a_test_part_without_classes_is_no_class(tmp_path):
+    tree(tmp_path, *pairs("asl_train/asl_train"), "asl_test/asl_test/0.jpg", "asl_test/asl_test/1.jpg")
+    found = scan_folder(tmp_path)
+    assert (found.class_names, Counter(found.parts)) == (("cats", "dogs"), {"train": 4})
+    refused(tree(tmp_path / "x", *pairs("plants/train"), "test/test/0.jpg"), "contains test/ and plants/")
+
+
+def test_nested_parts_without_classes_are_told(tmp_path):
+    tree(tmp_path, "train/train/cat.0.jpg", "test1/test1/1.jpg")
+    refused(tmp_path, "test1/ and train/ look like parts", "without a folder for each class")
+
+
+def test_folders_without_photos_beside_the_parts_do_no_harm(tmp_path):
+    found = scan_folder(tree(tmp_path, *pairs("train", "test"), "papers/a.pdf", "models/m.h5", "meta/x.csv"))
+    assert (found.class_names, Counter(found.parts)) == (("cats", "dogs"), {"train": 4, "test": 4})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("images/0.jpg", "masks/0.png"),
+        ("train/images/0.jpg", "train/masks/0.png", "val/images/1.jpg", "val/masks/1.png"),
+        ("images/Abyssinian_1.jpg", "annotations/trimaps/Abyssinian_1.png"),
+        ("JPEGImages/0.jpg", "SegmentationClass/0.png", "SegmentationObject/0.png", "Annotations/0.xml"),
+        ("img/0.jpg", "gt/0.png"),
+    ],
+)
+def test_masks_beside_their_photos_are_no_class(tmp_path, names):
+    refused(tree(tmp_path, *names), "look like photos and what was marked in them", "make a folder for each class")
+
+
+@pytest.mark.parametrize("names", [("mask", "no_mask"), ("images", "texts"), ("labels", "logos")])
+def test_classes_that_have_words_of_masks(tmp_path, names):
+    assert scan_folder(tree(tmp_path, *(f"{name}/0.jpg" for name in names))).class_names == names
+
+
+def test_the_classes_once_more_in_one_of_them(tmp_path):
+    tree(tmp_path, *pairs("."), "pets/readme.txt", *pairs("pets"))
+    refused(tmp_path, "contains cats/ and dogs/, and pets/ contains them once more", f"give {tmp_path / 'pets'}")
+
+
+def test_two_data_sets_side_by_side_are_no_classes(tmp_path):
+    tree(tmp_path, *pairs("small/fruits/Training", "small/fruits/Test", "large/fruits/Training", "large/fruits/Test"))
+    refused(tmp_path, "each class contains parts", f"give {tmp_path / 'large' / 'fruits'}")
+
+
+def test_a_class_without_photos_is_named(tmp_path):
+    refused(tree(tmp_path, "cats/0.jpg", "dogs/0.mp4", "dogs/1.MOV"), "no photo is in dogs/ (files in it: 1 .mov, 1 ")
+    refused(tree(tmp_path / "packed", "cats.zip", "dogs.zip"), "no photo in any class folder (files in it: 2 .zip)")
+    assert scan_folder(tree(tmp_path, "birds/0.jpg")).empty == ("dogs", "packed")
+
+
+def test_results_of_the_kit_among_the_photos_are_no_class(tmp_path):
+    """As after `train.py .` in the folder of photos."""
+    files = ("runs/photos-1/settings.json", "runs/photos-1/curves.png", "evaluations/a/predictions.csv")
+    tree(tmp_path, *pairs("."), *files, "evaluations/a/mistakes.png", "checks/a/check.json", "checks/a/x.png")
+    assert scan_folder(tmp_path).class_names == ("cats", "dogs")
+    tree(tmp_path / "other", *pairs("."), "runs/0.jpg", "checks/0.jpg", "evaluations/0.jpg")
+    assert scan_folder(tmp_path / "other").class_names == ("cats", "checks", "dogs", "evaluations", "runs")

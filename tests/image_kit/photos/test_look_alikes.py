@@ -173,7 +173,7 @@ def test_photos_of_one_kind_have_no_pairs_and_plain_ones_are_no_pair():
     assert seen(plain).find_all_pairs(np.arange(3)) == []
 
 
-@pytest.mark.parametrize(("scenes", "shots"), [(30, 2), (20, 4), (15, 6)])
+@pytest.mark.parametrize(("scenes", "shots"), [(30, 2), (20, 4), (15, 6), (6, 10), (2, 20)])
 def test_photos_that_all_belong_to_bursts_are_not_of_one_kind(scenes, shots):
     """There the nearest photo is near for all, and to hold a burst together matters most."""
     n = scenes * shots

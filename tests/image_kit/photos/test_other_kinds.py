@@ -44,6 +44,17 @@ KINDS = {
     b'{"error": "no such photo"}\n': "a text",
     "Привет, мир. ".encode() * 100: "a text",  # cut within a letter
     b"\xff\x0a\xfa\x7f\x01\x90": "JPEG XL",
+    b"\xff\xd8\xff\xf7\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0": "JPEG-LS",
+    bytes(128) + b"DICM\x02\0\0\0UL\x04\0": "DICOM",
+    b"ISO_IR 100".ljust(128, b"\0") + b"DICM\x02\0": "DICOM",
+    b"v/1\x01\x02\0\0\0channels\0": "OpenEXR",
+    b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 2\n": "Radiance",
+    b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\n": "PAM",
+    b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ": "macOS",
+    b"bplist00\xd4\x01\x02": "property list",
+    b"L\0\0\0\x01\x14\x02\0\0\0\0\0": "shortcut of Windows",
+    b"a.jpg".ljust(257, b"\0") + b"ustar\x0000": "tar",
+    "<!doctype html><html>".encode("utf-16"): "web page",
 }
 
 

@@ -185,6 +185,25 @@ def test_the_next_photo_by_hash_fills_a_part_and_train_gives_before_test():
     assert assign_parts(folder, hashes)[0] == ["train", "train", "test", "validation", "test"]
 
 
+def test_what_is_left_out_as_a_copy_is_told_where_too_few_are_left():
+    """As where validation/ is a copy of train/."""
+    stated = ["train"] * 4 + ["validation"] * 4
+    with pytest.raises(UserError) as caught:
+        assign_parts(class_folders([0, 0, 1, 1] * 2, stated), [digest(number) for number in range(4)] * 2)
+    assert "'cats' (0 for train; 2 left out, being in another class or part too)" in str(caught.value)
+    assert "\\x0a" not in str(caught.value)
+
+
+def test_a_photo_in_many_classes_with_long_names_is_a_short_note(no_minimum):
+    names = tuple(f"{number:02}{'n' * 200}" for number in range(12))
+    paths = tuple(Path(name, "deep" * 40, f"{copy}.jpg") for name in names for copy in range(2))
+    photos = PhotoFolder("", names, paths, tuple(number // 2 for number in range(24)), (None,) * 24)
+    _, (note,) = assign_parts(photos, [digest(0)] * 24)
+    assert len(note) < 1_300
+    assert [name in note for name in names[:4]] == [True, True, True, False]
+    assert note.endswith(" and 21 more")
+
+
 def test_every_class_that_is_too_small_is_named():
     count = 30
     names = tuple(f"class {number:02}" for number in range(count))

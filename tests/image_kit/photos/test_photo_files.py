@@ -24,7 +24,20 @@ def test_names():
         assert is_photo_name(Path("folder", name))
     for name in (".jpg", "._a.jpg", "a.txt", "a", "a.jpg.part", "Thumbs.db", "a.mp4"):
         assert not is_photo_name(Path("folder", name))
-    for name in (".git", ".DS_Store", "__MACOSX", "Thumbs.db", "THUMBS.DB", "desktop.ini", ".ipynb_checkpoints"):
+    systems = (
+        *("files_trashbin", "DfsrPrivate", "@GMT-2024.01.01-00.00.00", "Old.photolibrary", "My.cocatalog", "_svn"),
+        *("Helper.lrcat-data", "Backups.backupdb", "~$cats.docx", "@SynoFinder-log", "THMBNL", "Windows.old"),
+    )
+    for name in (
+        *systems,
+        ".git",
+        ".DS_Store",
+        "__MACOSX",
+        "Thumbs.db",
+        "THUMBS.DB",
+        "desktop.ini",
+        ".ipynb_checkpoints",
+    ):
         assert is_hidden(Path("folder", name))
     assert not is_hidden(Path(".hidden", "cats"))
 
@@ -42,6 +55,13 @@ def test_what_cannot_be_read_says_why(tmp_path):
     for path, reason in (("gone.jpg", "no such file"), (".", "not a file"), ("a" * 5000, "File name too long")):
         with pytest.raises(PhotoError, match=f"^{reason}$"):
             read_file(tmp_path / path)
+
+
+def test_a_link_to_nothing_is_called_so(tmp_path):
+    """As of git-annex and DVC, until the files are fetched."""
+    (tmp_path / "a.jpg").symlink_to(tmp_path / ".git/annex/objects/a.jpg")
+    with pytest.raises(PhotoError, match=r"^a link to a file that is not there$"):
+        read_file(tmp_path / "a.jpg")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")

@@ -137,6 +137,24 @@ def test_binary_data_that_is_not_an_image_is_not_taken_for_names(here, content):
     assert find_photos(["-"], io.BytesIO(content)) == [PhotoSource("-", content)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("form", ["{}\r\n", '"{}"\n', "'{}'\r\n", "  {}  \n"])
+def test_a_list_in_any_form_on_standard_input(tmp_path, encoding, form):
+    names = [str(tmp_path / name) for name in ("é 1.jpg", "b.png", "it's.jpg")]
+    for name in names:
+        Path(name).touch()
+    listed = "".join(map(form.format, names)).encode(encoding)
+    assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == names
+
+
+def test_a_name_with_quotes_or_spaces_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('"a.jpg"', "a.jpg", " b.jpg "):
+        (tmp_path / name).touch()
+    listed = b'"a.jpg"\n b.jpg \n"gone.jpg"\n'
+    assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == ['"a.jpg"', " b.jpg ", '"gone.jpg"']
+
+
 @pytest.mark.parametrize("stdin", [None, io.BytesIO(b""), io.BytesIO(b"\n\n")])
 def test_nothing_on_standard_input_is_reported(stdin):
     (source,) = find_photos(["-"], stdin)

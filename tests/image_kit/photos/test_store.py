@@ -68,6 +68,18 @@ def test_stores_share_that_quarter(paths, monkeypatch):
     assert len(loaded(paths)._cache) == 6
 
 
+def test_stores_whose_photos_do_not_fit_take_a_bounded_part_together(paths, monkeypatch):
+    monkeypatch.setattr(photo_store, "free_memory", lambda: 4 * 7 * ONE)
+    monkeypatch.setattr(photo_store, "INCOMPLETE_BYTES", 4 * ONE)
+    fits, larger = loaded(paths), loaded(paths)
+    assert [len(store._cache) for store in (fits, larger)] == [6, 0]
+    del fits
+    assert len(loaded([*paths, *paths])._cache) == 4
+    more = [loaded([*paths, *paths]) for _ in range(2)]
+    assert [len(store._cache) for store in more] == [4, 0]
+    del larger
+
+
 @pytest.mark.parametrize("shape", [SHAPE, (8, 10, 1)])
 def test_equal_arrays_whatever_the_budget(paths, shape):
     alone = np.stack([Preprocessing(shape).photo(path) for path in paths])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from image_kit.training import run_list
-from image_kit.training.run_list import list_runs, tabulate_runs
+from image_kit.training.run_list import describe_runs, list_runs, tabulate_runs
 
 SCORES = {"correct": 9, "total": 10, "accuracy": 0.9, "interval": [0.6, 0.98]}
 VALIDATED = {"validation": {"accuracy": 0.8, "loss": 0.3}, "images": {"train": 50, "validation": 20}}
@@ -102,3 +102,12 @@ def test_broken_and_foreign_folders_are_named_and_passed_over(write_run):
 
 def test_no_folder_is_no_run(tmp_path):
     assert run_list.list_runs(tmp_path / "runs") == ([], [])
+
+
+def test_many_folders_that_are_no_runs_are_a_few_lines(tmp_path, capsys):
+    for number in range(40):
+        (tmp_path / f"e{number:02}").mkdir()
+    assert describe_runs(tmp_path, as_json=False) == ""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[3] == f"37 more folders in {tmp_path}/ are passed over too"

@@ -1,0 +1,82 @@
+"""What is in a folder of photos and is not used, for the user."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from image_kit.photos.part_names import parts_of_names
+from image_kit.photos.photo_files import is_hidden
+from image_kit.photos.walking import walk
+from image_kit.terminal import name_some
+
+IN_ICLOUD = ".icloud"  # .IMG_1.jpg.icloud stands for a photo that macOS has moved to Apple's servers
+
+
+def note_other_files(folder: Path, paths: Sequence[Path], empty: Sequence[str] = ()) -> list[str]:
+    """Notes for the user on what below `folder` is not used; no note if there is nothing.
+
+    Such files have another type, are not in a class folder, or belong to the system or another program.
+
+    Args:
+        folder: the folder of photos.
+        paths: the photos that are used.
+        empty: the folders that are no classes, since no photo is in them.
+    """
+    known = set(map(str, paths))
+    counts: Counter[str] = Counter()
+    systems: Counter[str] = Counter()
+    in_icloud = 0
+    for where, folders, names in walk(folder, on_error=lambda _: None):  # these are notes only
+        systems.update(name for name in folders if is_hidden(Path(name)))
+        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+        in_icloud += sum(name.endswith(IN_ICLOUD) for name in names)
+        spelled = "" if where == "." else str(Path(where))  # as the paths are, without ./
+        for name in names:
+            if not is_hidden(Path(name)) and os.path.join(spelled, name) not in known:
+                counts[Path(name).suffix.lower() or "without suffix"] += 1
+    notes = _note_same_folders(folder, known)
+    if empty:
+        notes.append(f"folders without a photo, so they are no classes: {name_some(sorted(empty))}")
+    if in_icloud:
+        notes.append(f"photos that are in iCloud and not on this machine, left out: {in_icloud}; download them")
+    if counts:
+        kinds = _most_frequent(counts)
+        notes.append(f"files ignored, since they are not photos in a class folder: {counts.total()} ({kinds})")
+    if systems:
+        kinds = _most_frequent(systems)
+        notes.append(f"folders of the system and of other programs, passed over: {systems.total()} ({kinds})")
+    return notes
+
+
+def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
+    """A note if all classes have the same folders in them: color/cats/, gray/cats/. Then these may be the classes."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    start = len(str(folder / "x")) - 1  # Path.relative_to would take a second for 100,000 photos
+    for path in paths:
+        top, *below = path[start:].split(os.sep)
+        inside[top].add(below[0] if len(below) > 1 else "")
+    same = sorted(next(iter(inside.values()), ()))
+    if len(inside) < 2 or len(same) < 2 or "" in same or parts_of_names(inside):
+        return []
+    if any(set(same) != each for each in inside.values()):
+        return []
+    one, other = sorted(inside)[:2]
+    return [
+        f"{one}/ and {other}/ are taken for classes, and all classes have the same folders in them "
+        f"({name_some(same)}); if these are your classes, give {folder / one}, or name the folders train/ and test/"
+    ]
+
+
+def describe_other_files(folder: Path) -> str:
+    """What a folder has instead of photos, for an error: " (files in it: 2 .zip, 1 .csv)"; empty if there is none."""
+    counts: Counter[str] = Counter()
+    for _, folders, names in walk(folder, on_error=lambda _: None):
+        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+        counts.update(Path(name).suffix.lower() or "without suffix" for name in names if not is_hidden(Path(name)))
+    return f" (files in it: {_most_frequent(counts)})" if counts else ""
+
+
+def _most_frequent(counts: Counter[str]) -> str:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {name}" for name, count in ranked[:5])

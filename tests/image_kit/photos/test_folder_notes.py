@@ -1,0 +1,74 @@
+"""What the user hears about what is in a folder of photos and is not used."""
+
+from pathlib import Path
+
+import pytest
+
+from image_kit.photos.folder_notes import describe_other_files, note_other_files
+from image_kit.photos.folders import scan_folder
+
+
+def tree(folder: Path, *names: str) -> Path:
+    """Write empty files, since only their names are read."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def notes_of(folder: Path) -> list[str]:
+    found = scan_folder(folder)
+    return note_other_files(folder, found.paths, found.empty)
+
+
+def test_folders_of_systems_are_passed_over_and_counted(tmp_path):
+    systems = ["cats/@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/0.jpg", "$RECYCLE.BIN/0.jpg", "FOUND.000/0.jpg"]
+    systems += [
+        "lost+found/0.jpg",
+        "System Volume Information/0.jpg",
+        "dogs/Previews.lrdata/0.jpg",
+        "dogs/.thumbs/0.jpg",
+    ]
+    found = scan_folder(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *systems))
+    assert (found.class_names, len(found.paths)) == (("cats", "dogs"), 2)
+    (note,) = note_other_files(tmp_path, found.paths)
+    assert note.startswith("folders of the system and of other programs, passed over: 8 (1 #recycle, ")
+    assert note_other_files(tree(tmp_path / "clean", "a/0.jpg"), [tmp_path / "clean/a/0.jpg"]) == []
+
+
+def test_a_class_that_is_lost_is_named(tmp_path):
+    tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", "birds/0.mp4", "nothing/notes.txt")
+    assert notes_of(tmp_path) == [
+        "folders without a photo, so they are no classes: birds, nothing",
+        "files ignored, since they are not photos in a class folder: 2 (1 .mp4, 1 .txt)",
+    ]
+
+
+def test_photos_that_are_not_on_this_machine_are_counted(tmp_path):
+    tree(tmp_path, "cats/0.jpg", "cats/.1.jpg.icloud", "cats/.2.HEIC.icloud", "dogs/0.jpg")
+    (note,) = notes_of(tmp_path)
+    assert note == "photos that are in iCloud and not on this machine, left out: 2; download them"
+
+
+@pytest.mark.parametrize("names", [("set_A", "set_B"), ("color", "gray"), ("2021", "2022")])
+def test_the_same_folders_in_all_classes_are_asked_about(tmp_path, monkeypatch, names):
+    tree(tmp_path, *(f"{name}/{label}/0.jpg" for name in names for label in ("cats", "dogs")))
+    (note,) = notes_of(tmp_path)
+    told = "are taken for classes, and all classes have the same folders in them (cats, dogs)"
+    assert note.startswith(f"{names[0]}/ and {names[1]}/ {told}")
+    assert f"give {tmp_path / names[0]}" in note
+    monkeypatch.chdir(tmp_path)
+    assert notes_of(Path(".")) == [note.replace(str(tmp_path / names[0]), names[0])]
+
+
+def test_other_folders_in_classes_and_parts_are_not_asked_about(tmp_path):
+    classes = tree(tmp_path / "a", "cats/left/0.jpg", "cats/right/0.jpg", "dogs/left/0.jpg", "dogs/other/0.jpg")
+    loose = tree(tmp_path / "b", "cats/left/0.jpg", "cats/1.jpg", "dogs/left/0.jpg", "dogs/1.jpg")
+    parts = tree(tmp_path / "c", *(f"{part}/{label}/0.jpg" for part in ("train", "test") for label in "xy"))
+    assert [notes_of(folder) for folder in (classes, loose, parts)] == [[], [], []]
+
+
+def test_what_a_folder_has_instead_of_photos(tmp_path):
+    assert describe_other_files(tmp_path) == ""
+    tree(tmp_path, "a/train.zip", "a/test.ZIP", "labels.csv", ".git/config", "Thumbs.db")
+    assert describe_other_files(tmp_path) == " (files in it: 2 .zip, 1 .csv)"
