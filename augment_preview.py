@@ -14,11 +14,14 @@ if sys.flags.safe_path:  # python -P and -I leave this folder out
 from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import fill_file
+from image_kit.notebooks import own_modules
 from image_kit.photos import PhotoError, list_photos, note_nearly_black, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
-from presets import PRESETS, PREVIEW_AUGMENTATION
+
+with own_modules(__file__):
+    from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of a single photo; of each photo in a folder, a line on the sheet with the original

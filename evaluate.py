@@ -36,6 +36,7 @@ from image_kit.datasets import (
 )
 from image_kit.errors import UserError, first_line
 from image_kit.named_networks import NamedNetworks
+from image_kit.notebooks import own_modules
 from image_kit.photos import tune_memory
 from image_kit.reports import (
     REPORT,
@@ -50,7 +51,9 @@ from image_kit.retries import is_folder, is_there
 from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
-from presets import PRESETS
+
+with own_modules(__file__):
+    from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")
 ARRAY_PRESETS = [name for name, preset in PRESETS.items() if preset.dataset != "photos"]
@@ -73,11 +76,7 @@ def parse() -> argparse.Namespace:
         "what", nargs="?", metavar="FOLDER|PRESET", help="a folder with one folder per class, or an array preset"
     )
     parser.add_argument(
-        "--compare",
-        nargs="+",
-        metavar="RUN",
-        type=Path,
-        help="score the same photos with two or more runs or weights files, and say whether they differ",
+        "--compare", nargs="+", metavar="RUN", type=Path, help="score the same photos with several runs, and compare"
     )
     parser.add_argument("--list", action="store_true", help=f"list the runs below {RUNS}/ with their scores and exit")
     add_weights_options(parser, PRESETS)

@@ -18,12 +18,15 @@ from image_kit.answering import Answer, write_answers
 from image_kit.errors import UserError, first_line
 from image_kit.files import fill_file
 from image_kit.named_networks import NamedNetworks
+from image_kit.notebooks import own_modules
 from image_kit.programs import add_serve_options, refuse_wrong_serve_options
 from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, SomeMessages, is_terminal, progress, say
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
-from presets import PRESETS
+
+with own_modules(__file__):
+    from presets import PRESETS
 
 PREDICTIONS = Path("predictions")
 EXAMPLES = """examples:

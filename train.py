@@ -15,6 +15,7 @@ from image_kit import options, terminal
 from image_kit.compute import DEVICES, Cluster, cluster_from_environment, distribute, unused_gpu
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
+from image_kit.notebooks import own_modules
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
@@ -36,7 +37,9 @@ from image_kit.training import (
     start_afresh,
 )
 from image_kit.weights import BEST
-from presets import DEMO_EPOCHS, PRESETS, print_presets
+
+with own_modules(__file__):
+    from presets import DEMO_EPOCHS, PRESETS, print_presets
 
 if TYPE_CHECKING:  # imports TensorFlow
     from image_kit.answering import Scores
@@ -76,14 +79,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", metavar="DIR", help="folder with NAME.npz; with --resume, also of photos")
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard into the run folder")
     parser.add_argument(
-        "--profile",
-        action="store_true",
-        help="report where the time of each epoch went, and trace a few steps for TensorBoard",
+        "--profile", action="store_true", help="report where each epoch's time went, and trace steps for TensorBoard"
     )
     parser.add_argument(
-        "--score-each-epoch",
-        action="store_true",
-        help="plot test accuracy after each epoch (it never decides anything)",
+        "--score-each-epoch", action="store_true", help="plot test accuracy after each epoch (it decides nothing)"
     )
     parser.add_argument(
         "--device",

@@ -23,6 +23,7 @@ from image_kit.errors import (
     naming_missing_packages,
 )
 from image_kit.leftovers import stop_gathering
+from image_kit.notebooks import file_of, own_modules, without_backend
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -191,9 +192,6 @@ def run(main: Callable[[], None]) -> None:
     """
     global _is_command
     _is_command = True
-    # A notebook's kernel sets this, and "!python train.py" inherits it. If that backend is not installed, the import of
-    # Keras fails, because it imports pyplot. The kit needs no backend.
-    os.environ.pop("MPLBACKEND", None)
     # Some network disks have no locks, and HDF5 then refuses to open files. The kit needs no locks.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     # Pillow logs errors about photos that the kit names itself; nobody has asked for logs, so they would go to stderr.
@@ -202,7 +200,7 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     _prepare_streams()
     try:
-        with naming_missing_packages():
+        with naming_missing_packages(), without_backend(), own_modules(file_of(main)):
             main()
         sys.stdout.flush()
     except UserError as error:
