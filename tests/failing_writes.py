@@ -14,6 +14,7 @@ asked again where an earlier fault left exactly the same files.
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -51,7 +52,7 @@ COMMANDS = {
 }
 # What a failed command may leave, since the next one goes on from it or takes another name.
 MAY_LEAVE = re.compile(
-    r"evaluations|preview|predictions|checks|runs|parts(/.*)?|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*"
+    r"evaluations|preview(/\d+_\d+\.jpeg)?|predictions|checks|runs|parts(/.*)?|runs/new(-seed-\d+)?(/.*)?|cache(/.*)?|runs/net/.*"
 )
 STRAY = re.compile(r"\.tmp-")
 OK_STATUSES = {"check": (0, 1), "predict": (0, 1)}  # 1: it found something, or a photo that cannot be read
@@ -180,8 +181,23 @@ def complaints(name: str, folder: Path, fault: Fault, before: dict, ended: Ended
     wrong += [f"changed {path}" for path in changed if not MAY_LEAVE.fullmatch(path)]
     was_complete = fault.is_of_output or (folder / fault.path).is_dir()  # its files had their names already
     if ended.status == 2 and not was_complete:
-        wrong += [f"left {path}" for path in after.keys() - before.keys() if not MAY_LEAVE.fullmatch(path)]
+        new = after.keys() - before.keys() - complete_exports(name, folder)
+        wrong += [f"left {path}" for path in new if not MAY_LEAVE.fullmatch(path)]
     return wrong + [f"left half of {path}" for path in after if after[path] == b"" and before.get(path) != b""]
+
+
+def complete_exports(name: str, folder: Path) -> set[str]:
+    """The files of the formats before the one that failed, if each has all that belongs to it."""
+    place = folder / "runs/head/exports"
+    if name != "export" or not (place / "export.json").exists():
+        return set()
+    order = ["head.tflite", "head-int8.tflite", "head.onnx"]
+    done = list(json.loads((place / "export.json").read_text())["exports"])
+    readers = {"reader_tflite.py"} | ({"reader_onnx.py"} if "head.onnx" in done else set())
+    examples = {f"examples/{kind}.png" for kind in ("grey", "transparent", "turned")}
+    whole = {*done, *readers, *examples, "examples", "classes.json", "export.json"}
+    is_sound = done == order[: len(done)] and {str(path.relative_to(place)) for path in place.rglob("*")} == whole
+    return {"runs/head/exports", *(f"runs/head/exports/{path}" for path in whole)} if is_sound else set()
 
 
 def complaints_afterwards(name: str, folder: Path, ended: Ended, weights: bytes | None) -> list[str]:

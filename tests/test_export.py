@@ -213,7 +213,7 @@ image_kit.exports.export = write_on_a_full_disk
     done = run_code(project, full + COMMAND.format(formats=["onnx"]))
     assert done.returncode == 2, done.stderr
     why = "File too large; raise the limit on the size of a file (ulimit -f), or use another disk"
-    error = f"export.py: error: runs/mine/exports/mine.onnx: cannot be written ({why}); nothing was left behind"
+    error = f"export.py: error: runs/mine/exports/mine.onnx: cannot be written ({why}); nothing of it was left behind"
     assert done.stderr.splitlines()[-1] == error
     assert sorted(project.rglob("*")) == before
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -55,6 +56,7 @@ def export(chosen: Format, output: Path, source: Source, reference: Reference) -
 
     Raises:
         UserError: it cannot be written, or the proof fails.
+        OSError: all is in its place, but the disk did not confirm it.
     """
     is_new = not output.parent.exists()
     try:
@@ -66,13 +68,14 @@ def export(chosen: Format, output: Path, source: Source, reference: Reference) -
                 _describe(unfinished, chosen, source, reference)
             entry = _describe_export(made, chosen, proof, notes)
             _move(unfinished, output, lambda: _record(output, source, entry))
-        return proof, notes
     except OSError as error:
         why = describe_os_error(error)
-        raise UserError(f"{output}: cannot be written ({why}); nothing was left behind") from None
+        raise UserError(f"{output}: cannot be written ({why}); nothing of it was left behind") from None
     finally:
-        if is_new and output.parent.is_dir() and not any(output.parent.iterdir()):
-            output.parent.rmdir()
+        if is_new:
+            _remove_empty(output.parent)
+    durable.sync(output.parent)
+    return proof, notes
 
 
 def _describe(folder: Path, chosen: Format, source: Source, reference: Reference) -> None:
@@ -142,22 +145,49 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _move(unfinished: Path, output: Path, record: Callable[[], None]) -> None:
-    """Put all files in their places and `record` it; the network comes last, so that a killed command may run again."""
+    """Put all files in their places and `record` it; if one cannot be put there, the others are as before.
+
+    The network comes last, so that a killed command may run again.
+    """
     durable.sync_tree(unfinished)
     made = unfinished / output.name
     beside = [path for path in sorted(unfinished.rglob("*")) if path.is_file() and made not in (path, *path.parents)]
-    for path in beside:
-        target = output.parent / path.relative_to(unfinished)
-        durable.make_folder(target.parent)
-        path.replace(target)
-    for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:
-        durable.sync(folder)
-    record()
-    if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming
-        _exchange(made, output)  # the old one goes with ours
+    with contextlib.ExitStack() as undo:
+        for number, path in enumerate(beside):
+            target = output.parent / path.relative_to(unfinished)
+            if not target.parent.exists():
+                durable.make_folder(target.parent)
+                undo.callback(_remove_empty, target.parent)
+            _restore(target, unfinished / f"{number}.before", undo)
+            path.replace(target)
+        for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:
+            durable.sync(folder)
+        _restore(output.parent / EXPORT, unfinished / "export.before", undo)
+        record()
+        if output.is_dir() and not output.is_symlink():  # a folder is not replaced by renaming
+            _exchange(made, output)  # the old one goes with ours
+        else:
+            made.replace(output)
+        undo.pop_all()
+
+
+def _restore(path: Path, kept: Path, undo: contextlib.ExitStack) -> None:
+    """Have a file be as it is now when `undo` ends."""
+    if path.exists():
+        shutil.copy2(path, kept)
+        undo.callback(_put_back, kept, path)
     else:
-        made.replace(output)
-    durable.sync(output.parent)
+        undo.callback(_put_back, None, path)
+
+
+def _put_back(kept: Path | None, path: Path) -> None:
+    with contextlib.suppress(OSError):  # the disk fails for good; what went wrong first is told
+        kept.replace(path) if kept else path.unlink()
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _exchange(folder: Path, other: Path) -> None:

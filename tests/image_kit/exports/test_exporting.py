@@ -35,6 +35,23 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path):
     assert (before / "model/weights").read_text() == "old"
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_network_that_cannot_be_put_there_leaves_what_belongs_to_the_others(tmp_path, is_new):
+    """Another export of the folder goes on with its own classes.json; without one, no examples are left alone."""
+    exports, new = tmp_path / "exports", tmp_path / "unfinished"
+    (new / "examples").mkdir(parents=True)
+    for name in ("classes.json", "examples/grey.png"):
+        (new / name).write_text("new")
+    exports.mkdir()
+    if not is_new:
+        for name in ("classes.json", "export.json", "other.tflite"):
+            (exports / name).write_text("old")
+    before = {path.name: path.read_text() for path in exports.iterdir()}
+    with pytest.raises(FileNotFoundError):  # the network is missing
+        _move(new, exports / "model.tflite", lambda: (exports / "export.json").write_text("new"))
+    assert {path.name: path.read_text() for path in exports.iterdir()} == before
+
+
 def test_what_a_killed_export_left_is_removed_by_one_that_finds_all_in_place(tmp_path):
     (tmp_path / "a.tflite").touch()
     place, process, start, _ = temporary_name("x").removeprefix(".tmp-").split(".")[0].split("-")
