@@ -133,7 +133,7 @@ def test_a_tflite_file_that_is_something_else_is_named(content, words, tmp_path)
 
 def test_a_saved_model_is_named(tmp_path):
     (tmp_path / "saved_model.pb").touch()
-    with pytest.raises(UserError, match="is a SavedModel of TensorFlow; in Keras, load it"):
+    with pytest.raises(UserError, match="is a SavedModel of TensorFlow; in Keras 2"):
         find_weights(tmp_path)
 
 

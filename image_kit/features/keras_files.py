@@ -26,7 +26,7 @@ from image_kit.features.model_config import ModelConfig, Place, read_config
 from image_kit.leftovers import scratch_folder
 from image_kit.retries import is_file
 from image_kit.terminal import say
-from image_kit.weights import Network, count_numbers, read_description, read_network_weights
+from image_kit.weights import Network, count_numbers, name_other_kind, read_description, read_network_weights
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 
@@ -87,6 +87,8 @@ def _read_foreign(path: Path) -> tuple[Network, Weights, tuple[int, int]]:
 
 
 def _read_zip(path: Path) -> tuple[ModelConfig, Weights]:
+    if not zipfile.is_zipfile(path) and (kind := name_other_kind(path)):
+        raise ValueError(f"it {kind}")
     with zipfile.ZipFile(path) as archive:
         members = {each.filename: each for each in archive.infolist()}
         if missing := {CONFIG, WEIGHTS} - members.keys():

@@ -14,6 +14,8 @@ from typing import Any
 from image_kit.weights import ALLOWED_LAYERS, Network
 
 MODELS = ("Functional", "Model", "Sequential")  # Keras 2 wrote "Model" for a functional one at first
+PACKAGES = ("keras", "tf_keras")  # the second is Keras 2 since TensorFlow 2.16
+BEFORE = {"groups": 1, "keepdims": False}  # what layers did until Keras 2 had a setting for it
 IMAGE = -1  # as an input: the image
 NORMALIZATION = "axis mean variance invert"  # settings; a mean that is None is among the weights
 
@@ -73,19 +75,20 @@ class _Reader:
 
     def add_model(self, model: dict[str, Any], source: int, path: str, group: str) -> int:
         """Add the layers of a model that takes the output of entry `source`; returns the entry of its output."""
-        if model["class_name"] not in MODELS or not model.get("module", "keras.").startswith("keras"):
+        if model["class_name"] not in MODELS or model.get("module", "keras").partition(".")[0] not in PACKAGES:
             raise ValueError(f"it is a {model['class_name']}, not a Sequential or functional model")
         is_chain, counts = model["class_name"] == "Sequential", Counter[str]()
         outputs: dict[str, int] = {}  # of each layer, the entry of its output
+        models: set[str] = set()
         last = source
-        for layer in model["config"]["layers"]:
+        for layer in _layers(model):
             kind, name = layer["class_name"], layer["config"]["name"]
             place = Place(path + _next_group(kind, counts), group or name, name)
             if kind == "InputLayer":
                 outputs[name] = source
                 continue
             _check_layer(layer)
-            inputs = [last] if is_chain else [outputs[each] for each in _inputs(layer)]
+            inputs = [last] if is_chain else [outputs[each] for each in _inputs(layer, models)]
             if kind not in MODELS:
                 last = self.add_layer(layer, inputs, place)
             elif len(inputs) == 1:
@@ -93,12 +96,14 @@ class _Reader:
             else:
                 raise ValueError(f"the model {name!r} inside it takes {len(inputs)} inputs")
             outputs[name] = last
+            if kind in MODELS:
+                models.add(name)
         return last if is_chain else outputs[_output(model["config"])]
 
     def add_layer(self, layer: dict[str, Any], inputs: list[int], place: Place) -> int:
         config = layer["config"]
         keys = _settings_of(layer["class_name"])
-        entry = {"class": layer["class_name"], **{key: config[key] for key in keys}}
+        entry = {"class": layer["class_name"], **{key: config.get(key, BEFORE.get(key)) for key in keys}}
         if layer["class_name"].endswith("Normalization") and isinstance(axis := entry.get("axis"), list):
             entry["axis"] = axis[0] if len(axis) == 1 else axis  # Keras 2 wrote a list of one
         if inputs != [len(self.network) - 1]:
@@ -106,6 +111,12 @@ class _Reader:
         self.network.append(entry)
         self.places.append(place)
         return len(self.network) - 1
+
+
+def _layers(model: dict[str, Any]) -> list[dict[str, Any]]:
+    """The layers of a model; until version 2.2.2 Keras wrote those of a Sequential without a name for it."""
+    config = model["config"]
+    return config if isinstance(config, list) else config["layers"]
 
 
 def _next_group(kind: str, counts: Counter[str]) -> str:
@@ -128,12 +139,12 @@ def _check_layer(layer: dict[str, Any]) -> None:
     if layer.get("module", "keras.layers") != "keras.layers" or kind not in (*ALLOWED_LAYERS, "Normalization"):
         allowed = ", ".join(ALLOWED_LAYERS)
         raise ValueError(f"its layer {config['name']!r} ({kind}) is not one of those that the kit allows: {allowed}")
-    if missing := [key for key in _settings_of(kind) if key not in config]:
+    if missing := [key for key in _settings_of(kind) if key not in config and key not in BEFORE]:
         raise ValueError(f"its layer {config['name']!r} ({kind}) has no {missing[0]}; save it with Keras 3")
 
 
-def _inputs(layer: dict[str, Any]) -> Iterator[str]:
-    """Names of the layers whose outputs a layer of a functional model takes."""
+def _inputs(layer: dict[str, Any], models: set[str]) -> Iterator[str]:
+    """Names of the layers whose outputs a layer of a functional model takes; `models` are those that are models."""
     name, nodes = layer["config"]["name"], layer["inbound_nodes"]
     if len(nodes) != 1:
         raise ValueError(f"its layer {name!r} is called {len(nodes)} times")
@@ -145,7 +156,8 @@ def _inputs(layer: dict[str, Any]) -> Iterator[str]:
         if any(option.values()):  # training=False and mask=None are what prediction does anyway
             raise ValueError(f"its layer {name!r} is called with {', '.join(option)}")
     for source, node, tensor in histories:
-        if (node, tensor) != (0, 0):
+        # Keras 2 counts the calls of a model from 1: its own layers' are the first.
+        if tensor != 0 or node not in ((0, 1) if source in models else (0,)):
             raise ValueError(f"its layer {name!r} takes another than the first output of {source!r}")
         yield source
 
@@ -171,13 +183,13 @@ def _output(config: dict[str, Any]) -> str:
 
 def _input_shape(model: dict[str, Any]) -> list[int | None]:
     """The shape of one image: that of the first input layer, which models inside the model may have instead."""
-    config = model["config"]
-    first = config["layers"][0]
+    layers = _layers(model)
+    first = layers[0]
     if first["class_name"] in MODELS:
         return _input_shape(first)
     shape = first["config"].get("batch_shape") or first["config"].get("batch_input_shape")
-    shape = shape or config.get("build_input_shape")
-    if sum(layer["class_name"] == "InputLayer" for layer in config["layers"]) > 1 or not shape:
+    shape = shape or (isinstance(model["config"], dict) and model["config"].get("build_input_shape"))
+    if sum(layer["class_name"] == "InputLayer" for layer in layers) > 1 or not shape:
         raise ValueError("it must have one input of a known shape")
     return shape[1:]
 

@@ -11,7 +11,7 @@ from image_kit.recipe import Recipe
 from image_kit.retries import read_again
 from image_kit.terminal import say
 from image_kit.weights.fallback import Fallback
-from image_kit.weights.other_kinds import SAVE_WEIGHTS
+from image_kit.weights.other_kinds import name_other_folder
 
 RUNS = Path("runs")
 BEST, LAST = "best.weights.h5", "last.weights.h5"
@@ -48,11 +48,10 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     Raises UserError if nothing is given and there is no run.
     """
     if given is not None:
-        if not given.is_dir():
-            return given
-        if not (given / BEST).is_file() and (given / "saved_model.pb").is_file():
-            raise UserError(f"--weights {given}: is a SavedModel of TensorFlow; {SAVE_WEIGHTS}")
-        return given / BEST
+        path = given / BEST if given.is_dir() else given
+        if not path.is_file() and (kind := name_other_folder(given)):
+            raise UserError(f"--weights {given}: {kind}")
+        return path
     found = [path for path in _trained() if name is None or _name_of(path.parent) == name]
     if not found:
         of = f" of {name}" if name else ""

@@ -1,5 +1,6 @@
 """What a file is that was given as weights and is not HDF5, so that the message can say what to do instead."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -33,6 +34,17 @@ BEGINNINGS = (
     (b"\x89PNG", "a picture; give a weights file"),
     (b"GIF8", "a picture; give a weights file"),
 )
+OF_TENSORFLOW = "in Keras 2 (pip install tf_keras), load it and call model.save_weights('mine.weights.h5')"
+CHECKPOINT = f"a checkpoint of TensorFlow; {OF_TENSORFLOW}"
+# Files that no beginning tells, by the end of their names.
+ENDS = (
+    (r"\.index|\.data-\d+-of-\d+|\.ckpt", CHECKPOINT),
+    (r"\.pb", f"a graph of TensorFlow; if it is of a SavedModel, {OF_TENSORFLOW}"),
+    (r"\.onnx", "a network of ONNX; this kit reads weights of Keras"),
+    (r"\.mlmodel", "a network of Core ML; this kit reads weights of Keras"),
+)
+# What JSON contains near its beginning that describes a network: of Keras, of TensorFlow.js, and its weights beside it.
+NETWORKS = (b'"class_name"', b'"modeltopology"', b'"weightsmanifest"', b'"format": "layers-model"')
 
 
 def name_other_kind(path: Path) -> str | None:
@@ -60,7 +72,16 @@ def name_other_kind(path: Path) -> str | None:
         return "is a tar archive; unpack it"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < MOST_HEADER:
         return "is a safetensors file; this kit reads weights of Keras"
-    return _name_text(start)
+    by_name = (f"is {kind}" for end, kind in ENDS if re.search(f"({end})$", path.name.lower()))
+    return _name_text(start) or next(by_name, None)
+
+
+def name_other_folder(path: Path) -> str | None:
+    """What a folder is that was given as a run, or as weights by their prefix, and is neither; None if not known."""
+    if (path / "saved_model.pb").is_file():
+        return f"is a SavedModel of TensorFlow; {OF_TENSORFLOW}"
+    is_checkpoint = path.with_name(f"{path.name}.index").is_file() or any(path.glob("*.index"))
+    return f"is {CHECKPOINT}" if is_checkpoint else None
 
 
 def _name_text(start: bytes) -> str | None:
@@ -70,6 +91,8 @@ def _name_text(start: bytes) -> str | None:
     start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         return "is a web page, such as a login or an error, and not the file itself; download it again"
+    if start.startswith(b"{") and any(mark in start for mark in NETWORKS):
+        return f"is JSON that describes a network, without its weights; give those, or {SAVE_WEIGHTS}"
     if start.startswith((b"{", b"[")) and start.isascii():
         return "is JSON and not a weights file; if it was downloaded, it may be an error message: get it again"
     return None

@@ -171,6 +171,44 @@ def changed_config(path, change):
     return other
 
 
+def as_keras_2(config):
+    """As tf_keras writes a functional model: its own module, other nodes, and calls of a model counted from 1."""
+    names = {layer["config"]["name"] for layer in config["config"]["layers"] if layer["class_name"] == "Functional"}
+    config["module"] = "tf_keras.src.engine.functional"
+    for layer in config["config"]["layers"]:
+        if layer["config"]["name"] in names:
+            as_keras_2(layer)
+        for node in layer["inbound_nodes"]:
+            for tensor in node["args"] if isinstance(node["args"][0], dict) else node["args"][0]:
+                history = tensor["config"]["keras_history"]
+                history[1] += history[0] in names
+
+
+def test_a_model_of_keras_2_inside_another(transfer, save):
+    path = changed_config(save(transfer), as_keras_2)
+    np.testing.assert_allclose(
+        features_of(load_backbone(str(path))), features_of(load_backbone(str(save(transfer, "other.keras"))))
+    )
+
+
+def test_settings_that_older_versions_did_not_have_and_a_sequential_without_a_name(save):
+    stack = [
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(5, 3, strides=2),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(2),
+    ]
+    path = save(sequential(SHAPE, *stack), "model.h5")
+    expected = features_of(load_backbone(str(path)))
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            for name in ("groups", "keepdims"):
+                layer["config"].pop(name, None)
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config["config"]["layers"]})
+    np.testing.assert_array_equal(features_of(load_backbone(str(path))), expected)
+
+
 def test_kernels_that_theano_turned_are_named(transfer, save):
     path = save(transfer, "model.h5")
     with h5py.File(path, "r+") as file:

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from image_kit.errors import UserError
-from image_kit.weights import read_description
+from image_kit.weights import find_weights, read_description
 from image_kit.weights.other_kinds import name_other_kind
 
 
@@ -49,6 +49,9 @@ def photo():
         (gzip.compress(b"x", mtime=0), "is packed with gzip"),
         (b"\x1c\0\0\0TFL3" + bytes(90), "is a network of LiteRT"),
         (photo(), "is a photo"),
+        (b'{"module": "keras", "class_name": "Sequential"}', "is JSON that describes a network, without its weights"),
+        (b'{"format": "layers-model", "modelTopology": {}}', "is JSON that describes a network, without its weights"),
+        (b'{"error": "not found"}', "is JSON and not a weights file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # the bytes of an archive hold the time
 )
@@ -59,6 +62,30 @@ def test_a_file_of_another_kind_is_named_and_not_called_damaged(tmp_path, conten
         read_description(path)
     assert str(caught.value).startswith(f"{path}: {words}")
     assert "damaged?" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cp.ckpt.index", "is a checkpoint of TensorFlow; in Keras 2"),
+        ("cp.ckpt.data-00000-of-00001", "is a checkpoint of TensorFlow"),
+        ("saved_model.pb", "is a graph of TensorFlow"),
+        ("Mine.ONNX", "is a network of ONNX"),
+    ],
+)
+def test_files_that_no_beginning_tells_are_named_by_their_own_name(tmp_path, name, words):
+    path = tmp_path / name
+    path.write_bytes(b"\x08\x01\x12\xff" * 9)
+    with pytest.raises(UserError) as caught:
+        read_description(path)
+    assert str(caught.value).startswith(f"{path}: {words}")
+
+
+@pytest.mark.parametrize("given", ["cp.ckpt", ""], ids=["prefix", "folder"])
+def test_a_checkpoint_by_its_prefix_or_folder(tmp_path, given):
+    (tmp_path / "cp.ckpt.index").write_bytes(b"\0\0\x06")
+    with pytest.raises(UserError, match="is a checkpoint of TensorFlow"):
+        find_weights(tmp_path / given)
 
 
 def test_hdf5_is_read_and_what_is_nothing_known_is_left_to_it(tmp_path):
