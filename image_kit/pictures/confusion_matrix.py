@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from image_kit.pictures.figure import FAINT, MARGIN, new_figure, percent, save_figure
+from image_kit.pictures.figure import FAINT, MARGIN, in_own_style, new_figure, percent, save_figure
 from image_kit.pictures.lettering import (
     INK,
     PAPER,
@@ -27,6 +27,7 @@ COUNTED_CLASSES = 30  # a larger matrix has no room for numbers
 NAMED_CLASSES = 120  # a larger matrix names every second, third, ... class only
 
 
+@in_own_style
 def plot_confusion_matrix(confusion: np.ndarray, class_names: Sequence[str], path: Path | str, title: str) -> None:
     """Draw which class was taken for which. A cell is the darker, the larger its fraction of the row's images is.
 

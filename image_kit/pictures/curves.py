@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from image_kit.answering import wilson_interval
-from image_kit.pictures.figure import FAINT, TRAIN, VALIDATION, new_plot, percent, save_figure
+from image_kit.pictures.figure import FAINT, TRAIN, VALIDATION, in_own_style, new_plot, percent, save_figure
 from image_kit.pictures.lettering import HALO, INK, SMALL_SIZE, TEXT_SIZE, text_style
 
 
+@in_own_style
 def plot_curves(history: dict[str, list[float]], path: Path | str, title: str) -> None:
     """Plot accuracy and loss by epoch, with a ring around the best validation epoch of each.
 
@@ -38,6 +39,7 @@ def plot_curves(history: dict[str, list[float]], path: Path | str, title: str) -
     save_figure(figure, path)
 
 
+@in_own_style
 def plot_test_scores(scores: list[tuple[int, float]], total: int, path: Path | str, title: str) -> None:
     """Plot the test accuracy by the number of epochs trained, with Wilson's 95 % interval.
 

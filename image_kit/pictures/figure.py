@@ -4,8 +4,12 @@ Matplotlib's figures are used without pyplot, which would take longer to import,
 open figures.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,6 +23,19 @@ MARGIN = 0.25  # inches around everything
 # Blue and vermillion of M. Okabe and K. Ito's palette ("Color Universal Design", 2008), which people with any of the
 # common colour deficiencies can tell apart. The line styles differ as well.
 TRAIN, VALIDATION, FAINT = "#0072B2", "#D55E00", "#D9D9D9"
+Arguments = ParamSpec("Arguments")
+
+
+def in_own_style(draw: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Have a function draw alike whatever matplotlibrc or a program has set, such as LaTeX or images upside down."""
+
+    @wraps(draw)
+    def draw_in_own_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            draw(*args, **kwargs)
+
+    return draw_in_own_style
 
 
 def new_figure(width: float, height: float, heading: str) -> Figure:

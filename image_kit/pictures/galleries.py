@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_kit.pictures.figure import TRAIN, new_plot, save_figure
+from image_kit.pictures.figure import TRAIN, in_own_style, new_plot, save_figure
 from image_kit.pictures.lettering import MONO, SMALL_SIZE, TITLE_SIZE, text_style
 from image_kit.pictures.picture_grid import Captioned, Grid, save_grid
 
@@ -31,6 +31,7 @@ def plot_mosaic(images: np.ndarray, names: Sequence[str], path: Path | str, titl
     save_grid([pictures], Grid(columns, side=1.3, size=SMALL_SIZE), path, title)
 
 
+@in_own_style
 def plot_gallery(
     images: Sequence[np.ndarray], captions: Sequence[str], path: Path | str, title: str, empty: str = "No mistakes."
 ) -> None:

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
-from image_kit.pictures.figure import MARGIN, new_figure, save_figure
+from image_kit.pictures.figure import MARGIN, in_own_style, new_figure, save_figure
 from image_kit.pictures.lettering import DPI, LINE_HEIGHT, SANS, TITLE_SIZE, text_height, text_style, wrapped
 
 GAP, CAPTION_GAP = 0.12, 0.06  # inches: between images, above a caption
@@ -51,6 +51,7 @@ class Cell:
     frame: str | None
 
 
+@in_own_style
 def save_grid(rows: Sequence[Sequence[Captioned]], grid: Grid, path: Path | str, title: str = "") -> None:
     """Draw rows of images with captions. Heights follow from the captions, so that none is cut off.
 
