@@ -5,10 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-if sys.flags.safe_path:  # python -P and -I leave this folder out
+if getattr(sys.flags, "safe_path", False):  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import options, terminal as command_line
@@ -22,6 +19,9 @@ from image_kit.terminal import CommandLine, SomeMessages, say, show
 
 with own_modules(__file__):
     from presets import PRESETS, PREVIEW_AUGMENTATION
+
+import numpy as np  # after image_kit, which says in one line that it is missing
+from PIL import Image
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of a single photo; of each photo in a folder, a line on the sheet with the original

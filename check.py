@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-if sys.flags.safe_path:  # python -P and -I leave this folder out
+if getattr(sys.flags, "safe_path", False):  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import options

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-
-if sys.flags.safe_path:  # python -P and -I leave this folder out
+if getattr(sys.flags, "safe_path", False):  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import files as atomic, terminal as command_line
@@ -54,6 +52,8 @@ from image_kit.weights import RUNS, add_weights_options, fallback_from, find_wei
 
 with own_modules(__file__):
     from presets import PRESETS
+
+import numpy as np  # after image_kit, which says in one line that it is missing
 
 EVALUATIONS = Path("evaluations")
 ARRAY_PRESETS = [name for name, preset in PRESETS.items() if preset.dataset != "photos"]

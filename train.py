@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if sys.flags.safe_path:  # python -P and -I leave this folder out
+if getattr(sys.flags, "safe_path", False):  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from image_kit import options, terminal

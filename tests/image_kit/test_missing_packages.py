@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from image_kit.errors import COMMANDS
 from image_kit.photos import Preprocessing
 from image_kit.weights import Description, save_network
 from tests.conftest import ROOT
@@ -32,6 +33,22 @@ def run_without(run_python):
         return process.returncode, process.stdout, process.stderr
 
     return run
+
+
+@pytest.mark.parametrize("command", [f"{name}.py" for name in COMMANDS])
+def test_another_python_without_the_packages_is_one_line(run_python, command):
+    path = ROOT / "data" / command if command == "prepare.py" else ROOT / command
+    done = run_python("-S", str(path), "--help", PYTHONPATH=None)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{command}: error: the package ")
+    assert done.stderr.endswith(" -m pip install -r requirements.txt\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_program_that_uses_the_library_keeps_its_tracebacks(run_without):
+    status, _, errors = run_without(("PIL",), "import image_kit; image_kit.PhotoClassifier")
+    assert status == 1
+    assert errors.startswith("Traceback")
 
 
 @pytest.mark.parametrize("missing", ["tensorflow", "keras"])
