@@ -58,12 +58,15 @@ def main() -> None:
     # scipy and LiteRT take .4 s, which --help and a wrong option need not wait for.
     from image_kit.checks import check_folder, load_checked_photos, write_report, write_tables
     from image_kit.features import load_backbone
+    from image_kit.photos import note_nearly_black
 
     kept = "" if args.no_cache else "The features computed so far are kept. Go on with the same command."
     with telling_how_to_go_on(lambda: kept):
         reading, checking = partial(progress, label="reading"), partial(progress, label="checking")
         backbone, keeps = load_backbone(args.backbone), not args.no_cache
         photos = load_checked_photos(args.folder, backbone, keeps, reading, args.groups, args.sample_bits)
+        for note in note_nearly_black(photos.paths, args.sample_bits):
+            say(note)
         check = check_folder(photos, checking)
     numbered = CHECKS / args.folder.resolve().name
     try:

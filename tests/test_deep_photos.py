@@ -37,11 +37,15 @@ def test_what_is_shown_of_deep_photos_is_as_bright_as_they_are(tmp_path, run_com
     write_deep_photos(tmp_path / "new", {"cats": 2, "dogs": 0}, seed=1)  # the other way round: mistakes are shown
     process = run_command(tmp_path, "train.py", "photos", "--run", "deep", *BRIGHT)
     assert process.returncode == 0, process.stderr
-    process = run_command(tmp_path, "check.py", "new", *BRIGHT)
+    process = run_command(tmp_path, "check.py", "new")
+    assert "use samples up to" in process.stderr
+    assert "give --sample-bits 12" in process.stderr
+    process = run_command(tmp_path, "check.py", "new", *BRIGHT, "--output", "checks/bright")
     assert process.returncode in (0, 1), process.stderr
+    assert "nearly black" not in process.stderr
     process = run_command(tmp_path, "evaluate.py", "new")
     assert process.returncode == 0, process.stderr
-    for page in (*tmp_path.glob("checks/*/report.html"), *tmp_path.glob("evaluations/*/report.html")):
+    for page in (tmp_path / "checks/bright/report.html", *tmp_path.glob("evaluations/*/report.html")):
         shown = brightest_of_page(page)
         assert shown, page
         assert min(shown) > 235, page  # 4,015 of 4,095 is 250 of 255; a JPEG blurs colours

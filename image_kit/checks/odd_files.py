@@ -56,7 +56,8 @@ def _judge(file: str, facts: FileFacts, index: int) -> list[Finding]:
         )
 
     if spread < PLAIN_BELOW:
-        note(0.99, f"It is of a single colour: its pixels differ by {spread:.1f} of 255 grey levels.", "Drop it.")
+        drop = "Drop it." if header.bits <= 8 else "Give --sample-bits if its samples have fewer, or drop it."
+        note(0.99, f"It is of a single colour: its pixels differ by {spread:.1f} of 255 grey levels.", drop)
     elif missing >= MISSING_FROM:
         note(
             0.97,

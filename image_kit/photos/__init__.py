@@ -10,7 +10,7 @@ if TYPE_CHECKING:
         FULL_BITS as FULL_BITS,
         read_deep_header as read_deep_header,
     )
-    from image_kit.photos.deep_samples import (
+    from image_kit.photos.deep_notes import (
         note_nearly_black as note_nearly_black,
     )
     from image_kit.photos.folder_notes import (
@@ -84,7 +84,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "deep_headers": "FEWEST_BITS FULL_BITS read_deep_header",
-        "deep_samples": "note_nearly_black",
+        "deep_notes": "note_nearly_black",
         "folder_notes": "note_other_files",
         "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",

@@ -26,7 +26,8 @@ FILL_ORDER, STRIP_BYTES, MAX_SAMPLE, PLANAR, SAMPLE_FORMAT, SMIN_SAMPLE, SMAX_SA
 EXTRA_SAMPLES, ASSOCIATED, UNASSOCIATED = 338, 1, 2  # the two kinds are alpha; others, such as infrared, are not
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # kinds of PHOTOMETRIC that are read here
 _PLANAR = "channels of more than 8 bits, each stored on its own, in a way that cannot be read; save it as PNG"
-KINDS = {1: "u", 2: "i", 3: "f"}  # of SAMPLE_FORMAT, as NumPy names them
+SIGNED = 2
+KINDS = {1: "u", SIGNED: "i", 3: "f"}  # of SAMPLE_FORMAT, as NumPy names them
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,13 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
     with pillow_silenced():
         tags.load(file)
     photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
-    if max(_numbers(tags.get(BITS, 1))) <= 8:
+    bits = int(max(_numbers(tags.get(BITS, 1))))
+    if bits <= 8 and _numbers(tags.get(SAMPLE_FORMAT, 1))[0] != SIGNED:
         return None
     strips = _read_strips(tags)
     refusal = _PLANAR if tags.get(PLANAR, 1) == 2 and not strips else ""
+    if bits <= 8:  # Pillow would read -1 as 255
+        refusal = "samples with a sign of 8 bits, which cannot be read; save it as PNG"
     if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         if tags.get(PLANAR, 1) == 1:
             return None
@@ -140,7 +144,7 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
         int(tags.get(ORIENTATION, 1)) if strips else 1,  # OpenCV turns a TIFF upright itself
         smallest if is_range else 0.0,
         strips,
-        bits=int(max(_numbers(tags[BITS]))),
+        bits=bits,
         channels=int(_numbers(tags.get(CHANNELS, 1))[0]),
         extra=tuple(map(int, _numbers(tags.get(EXTRA_SAMPLES, ())))),
         refusal=refusal,
@@ -148,7 +152,7 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
 
 
 def _read_strips(tags: "ImageFileDirectory_v2") -> Strips | None:
-    bits, planar = set(_numbers(tags[BITS])), tags.get(PLANAR, 1) == 2
+    bits, planar = set(_numbers(tags.get(BITS, 1))), tags.get(PLANAR, 1) == 2
     is_plain = tags.get(COMPRESSION, 1) == tags.get(FILL_ORDER, 1) == 1 and STRIPS in tags
     is_plain = is_plain and len(bits) == 1 and bits <= {16, 32, 64}
     if not is_plain:

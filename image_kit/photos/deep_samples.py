@@ -5,11 +5,8 @@ What the file says itself decides (sBIT in PNG, SMaxSampleValue or MaxSampleValu
 the user gave, then the kind of number: 65,535 is the largest of 16 bits.
 """
 
-import contextlib
 import math
 import threading
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -20,14 +17,12 @@ from image_kit.photos.deep_headers import (
     UNASSOCIATED,
     DeepHeader,
     Strips,
-    read_deep_header,
 )
-from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
+from image_kit.photos.photo_files import PhotoError
 
 LARGEST_FLOATS = (1.0, 255.0, 65535.0)  # what floats reach, in files of different programs
 BEYOND_WHITE = 1.25  # times white: what resampling with a sharp filter makes of the edges in floats
 ROWS = 256  # at once
-CHECKED_FILES, CHECKED_PIXELS, NEARLY_BLACK_BITS = 20, 10**8, 14
 _logging = threading.Lock()
 
 
@@ -42,10 +37,8 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
     Returns:
         None if OpenCV does not read this kind of file.
     """
-    if header.refusal:
-        raise PhotoError(header.refusal)
-    samples = _join_strips(data, header, header.strips) if header.strips else _decode(data)
-    if samples is None or samples.dtype == np.uint8:
+    samples = read_samples(data, header)
+    if samples is None:
         return None
     samples = samples.reshape(*samples.shape[:2], -1)
     colours, alpha, is_multiplied = _find_alpha(header, samples.shape[2])
@@ -63,6 +56,14 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
         channels = 255 - channels
     channels = np.repeat(channels, 3, axis=2) if channels.shape[2] == 1 else channels
     return Image.fromarray(np.ascontiguousarray(np.concatenate([channels, alpha_of_all], axis=2)))
+
+
+def read_samples(data: bytes, header: DeepHeader) -> np.ndarray | None:
+    """The samples as they are stored, (height, width) or (height, width, channels); else as `read_deep`."""
+    if header.refusal:
+        raise PhotoError(header.refusal)
+    samples = _join_strips(data, header, header.strips) if header.strips else _decode(data)
+    return None if samples is None or samples.dtype == np.uint8 else samples
 
 
 def _find_alpha(header: DeepHeader, channels: int) -> tuple[int, list[int], bool]:
@@ -165,36 +166,3 @@ def to_eight_bits(samples: np.ndarray, largest: float, smallest: float = 0.0) ->
         with np.errstate(over="ignore"):
             eight[start : start + ROWS] = np.clip(np.rint((rows - smallest) * factor), 0, 255)
     return eight
-
-
-def note_nearly_black(paths: Sequence[Path], bits: int) -> list[str]:
-    """A line for the user if photos of 16 bits use a part of their samples only and nobody has said which; else none.
-
-    About CHECKED_FILES of them are read.
-    """
-    some = [path for path in paths if path.suffix.lower() in (".png", ".tif", ".tiff")]
-    some = some[:: max(1, len(some) // CHECKED_FILES)]  # of all classes
-    deep = []
-    for path in some:
-        with contextlib.suppress(OSError, PhotoError):  # who reads the photos says so
-            refuse_other_than_files(path)
-            header = read_deep_header(path)
-            if header and header.width * header.height <= CHECKED_PIXELS:
-                deep.append((path, header))
-    if bits != FULL_BITS or any(header.largest for _, header in deep):
-        return []
-    reached = 0
-    for path, _ in deep:
-        with contextlib.suppress(OSError):
-            samples = _decode(path.read_bytes())
-            if samples is not None:
-                if samples.dtype != np.uint16:
-                    return []
-                reached = max(reached, int(samples.max(initial=0)))
-    if not 255 < reached < 2**NEARLY_BLACK_BITS:
-        return []
-    used = next(each for each in (10, 12, 14) if reached < 2**each)
-    return [
-        f"photos of 16 bits, such as {deep[0][0]}, use samples up to {reached:,} of 65,535, so they are nearly black; "
-        f"if their camera has {used} bits, give --sample-bits {used}"
-    ]

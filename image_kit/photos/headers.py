@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from image_kit.photos.deep_headers import DeepHeader, read_deep_header
-from image_kit.photos.metadata import without_metadata
+from image_kit.photos.metadata import jpeg_frame, without_metadata
 from image_kit.photos.opening import open_header, without_pillows_limit
 from image_kit.photos.silence import pillow_silenced
 
@@ -19,7 +19,6 @@ _TABLE_SUM = 3688
 _FAMILIES = {"MPO": "JPEG", "DIB": "BMP"}  # formats that share the suffixes of another
 _DEEP_MODES = {"1": 1, "I": 32, "F": 32}
 _BITS_PER_SAMPLE = 258  # a tag of TIFF
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG; the three are no frames
 _TURNED_SIDEWAYS = frozenset((5, 6, 7, 8))  # values of EXIF orientation
 
 
@@ -102,12 +101,7 @@ def _count_frames(image: Image.Image) -> int:
 
 def jpeg_bits(data: bytes) -> int:
     """Bits of a sample of a JPEG, from its frame header; 0 if there is none. Pillow decodes those of 8 bits only."""
-    at = 2
-    while data[:2] == b"\xff\xd8" and at + 4 < len(data) and data[at] == 0xFF:
-        if data[at + 1] in _FRAME_MARKERS:
-            return data[at + 4]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return 0
+    return jpeg_frame(data)[1]
 
 
 def _read_exif(image: Image.Image) -> dict[int, object]:

@@ -8,6 +8,8 @@ PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 KEPT_CHUNKS = (b"tRNS", b"eXIf", b"sBIT")
 EXIF, ADOBE, COMMENT, SCAN = 0xE1, 0xEE, 0xFE, 0xDA  # markers of a JPEG; Adobe's says which colours it has
 APPLICATIONS = range(0xE0, 0xF0)
+# Of a frame, which says the size and the bits of a sample: those of JPEG but for three that are no frames; JPEG-LS.
+FRAMES, LOSSLESS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}, 0xF7
 SHORTEST_ADOBE = 2 + 12  # bytes, with those of the length
 
 
@@ -42,3 +44,25 @@ def _without_segments(data: bytes) -> bytes:
             kept.append(data[place : place + 2 + length])
         place += 2 + length
     return b"".join(kept) + data[place:]
+
+
+def name_frame(data: bytes) -> str | None:
+    """What a JPEG is whose frame Pillow does not read; None for another file.
+
+    Args:
+        data: the file, or so much of it that its frame is there.
+    """
+    marker, bits = jpeg_frame(data)
+    if marker == LOSSLESS:
+        return "a JPEG-LS image, which cannot be read; save it as PNG"
+    return f"a JPEG of {bits} bits a sample, which cannot be read; save it as PNG" if bits > 8 else None
+
+
+def jpeg_frame(data: bytes) -> tuple[int, int]:
+    """Marker and bits of a sample of a JPEG, from the header of its frame; 0 and 0 if there is none."""
+    at = 2
+    while data[:2] == JPEG[:2] and at + 4 < len(data) and data[at] == 0xFF:
+        if data[at + 1] in FRAMES or data[at + 1] == LOSSLESS:
+            return data[at + 1], data[at + 4]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0, 0

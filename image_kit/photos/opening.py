@@ -16,7 +16,7 @@ from image_kit.photos.decoding_memory import DECODERS_BYTES, PILLOW_BYTES, memor
 from image_kit.photos.deep_headers import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep_header
 from image_kit.photos.deep_samples import find_largest, read_deep, to_eight_bits
 from image_kit.photos.heic import is_heic, read_heic
-from image_kit.photos.metadata import JPEG, without_metadata
+from image_kit.photos.metadata import JPEG, name_frame, without_metadata
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
@@ -28,6 +28,7 @@ MAX_PIXELS = 200_000_000
 MAX_SAMPLE_BYTES = 4 * MAX_PIXELS  # of deeper samples, which NumPy holds
 DEEP_RESULT_BYTES = 12  # of a pixel: the samples of 8 bits, in NumPy, in Pillow, and as RGB
 WHOLE_DECODERS = ("WEBP", "AVIF", "JPEG2000", "HEIF", "GIF")  # which hold the image a second time
+MOST_METADATA = 2**24  # bytes in which a JPEG says what it is
 BLENDED_ROWS = 256  # at once: transparency takes three more images
 # What Pillow opens but must not decode: it hands drawings to another program, such as Ghostscript, which a stranger's
 # file must not reach; it decodes icons of macOS into any amount of memory (16 GB for a file of its own tests); the
@@ -160,6 +161,8 @@ def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
     except FileNotFoundError:
         raise PhotoError("no such file") from None
     except Image.UnidentifiedImageError:
+        if frame := name_frame(_read_start(source, MOST_METADATA)):
+            raise PhotoError(frame) from None
         kind = name_other_kind(_read_start(source))
         if not kind and _read_start(source).startswith(TIFFS):
             raise PhotoError("a TIFF of a kind that cannot be read, or damaged; save it as PNG or JPEG") from None
@@ -171,11 +174,11 @@ def _failing_as_photo_error(source: Path | str | bytes = b"") -> Iterator[None]:
         raise PhotoError(str(error) or type(error).__name__) from None
 
 
-def _read_start(source: Path | str | bytes) -> bytes:
+def _read_start(source: Path | str | bytes, length: int = START) -> bytes:
     if isinstance(source, bytes):
-        return source[:START]
+        return source[:length]
     with open(source, "rb") as file:
-        return file.read(START)
+        return file.read(length)
 
 
 def open_header(source: Path | str | bytes, formats: tuple[str, ...] | None = None) -> ImageFile.ImageFile:

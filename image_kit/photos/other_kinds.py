@@ -15,7 +15,6 @@ BEGINNINGS = (
     (b"\xff\x0a", "a JPEG XL image, which cannot be read; save it as JPEG or PNG"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL image, which cannot be read; save it as JPEG or PNG"),
     (b"II\xbc\x01", "a JPEG XR image, which cannot be read; save it as JPEG or PNG"),
-    (b"\xff\xd8\xff\xf7", "a JPEG-LS image, which cannot be read; save it as PNG"),
     (b"BPG\xfb", "a BPG image, which cannot be read; save it as JPEG or PNG"),
     (b"FLIF", "a FLIF image, which cannot be read; save it as PNG"),
     (b"v/1\x01", "an OpenEXR image, which cannot be read; save it as PNG"),

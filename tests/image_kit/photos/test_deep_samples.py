@@ -202,8 +202,43 @@ def test_photos_that_are_nearly_black_are_noted_with_the_option(tmp_path):
     assert note_nearly_black(dark, 12) == []
     assert note_nearly_black([write("stated.png", png(scaled(GREY, 4_095), 12))], 16) == []
     assert note_nearly_black([write("full.png", png(scaled(GREY, 65_535))), *dark], 16) == []
-    assert note_nearly_black([write("float.tif", tiff(scaled(GREY, 4_095, "f4")))], 16) == []
     assert note_nearly_black([write("broken.png", b"")], 16) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (tiff(scaled(GREY, 4_095, "f4")), ["up to 4,095 of 65,535, so they are nearly black", "--sample-bits 12"]),
+        (tiff(scaled(GREY, 4_095, "u4")), ["up to 4,095 of 65,535, so they are nearly black", "--sample-bits 12"]),
+        (pgm(scaled(GREY, 1_023), 65_535), ["up to 1,023 of 65,535, so they are nearly black", "--sample-bits 10"]),
+        (tiff(scaled(GREY, 255)), ["up to 255 of 65,535, so they are nearly black", "; save them with the range"]),
+        (tiff(scaled(GREY, 4_095), {PHOTOMETRIC: ("H", 0)}), ["so they are nearly white", "--sample-bits 12"]),
+        # Hounsfield units, as numbers with a sign and as ImageJ keeps them; a mean of 0.
+        (
+            tiff((scaled(GREY, 4_095, "f4") - 1_024).astype("i2")),
+            ["from -1,024 to 3,071, and all below 0 is black; save"],
+        ),
+        (tiff(scaled(GREY, 4_095, "f4") - 1_024), ["from -1,024 to 3,071, and all below 0 is black; save them"]),
+        (tiff(scaled(GREY, 4_095) + np.uint16(31_744)), ["from 31,744 to 35,839 alone, so they are nearly one grey"]),
+        (tiff(scaled(GREY, 2, "f4") - 1), ["from -1 to 1, and all below 0 is black; save them with the range"]),
+        (tiff(scaled(GREY, 0.3, "f4")), []),
+        (tiff(scaled(GREY, 65_535)), []),
+        (tiff(GREY), []),
+    ],
+)
+def test_what_samples_mean_is_asked_for_whatever_their_kind(tmp_path, data, said):
+    path = tmp_path / ("a.pgm" if data.startswith(b"P5") else "a.tif")
+    path.write_bytes(data)
+    notes = note_nearly_black([path], 16)
+    assert len(notes) == bool(said)
+    assert all(each in notes[0] for each in said)
+
+
+def test_samples_of_8_bits_with_a_sign_are_not_taken_for_others():
+    data = tiff((GREY.astype(int) - 128).astype("i1"))
+    with pytest.raises(PhotoError, match=r"^samples with a sign of 8 bits, which cannot be read; save it as PNG$"):
+        open_photo(data)
+    assert is_image(data)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")

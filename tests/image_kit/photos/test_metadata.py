@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_kit.photos import open_photo, read_header
+from image_kit.photos import PhotoError, open_photo, read_header
 from image_kit.photos.metadata import without_metadata
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -47,3 +47,14 @@ def test_of_a_jpeg(marker, body):
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n\0\0"])
 def test_other_and_short_files_stay_as_they_are(data):
     assert without_metadata(data) == data
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"), [(4, 12, "a JPEG of 12 bits a sample, which"), (1, 0xF7, "a JPEG-LS image, which")]
+)
+def test_a_frame_that_cannot_be_read_is_no_damage(place, value, said):
+    """As X-ray equipment saves it; before the frame, there may be any amount of metadata."""
+    data = bytearray(encoded(TALL, "JPEG", icc_profile=bytes(2_000)))
+    data[data.index(b"\xff\xc0") + place] = value
+    with pytest.raises(PhotoError, match=f"^{said} cannot be read; save it as PNG$"):
+        open_photo(bytes(data))
