@@ -144,6 +144,8 @@ def convert_image(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Ima
         PhotoError: its file is damaged or truncated, which Pillow finds when it decodes the pixels.
     """
     with _failing_as_photo_error(), pillow_silenced():
+        if getattr(image, "tile", None) and image.fp is None:  # type: ignore[attr-defined]
+            raise PhotoError("its file was closed before its pixels were read; call image.load() before that")
         image.load()
         upright = image
         with contextlib.suppress(Exception):  # as in _turn_upright

@@ -80,7 +80,7 @@ def name_other_folder(path: Path) -> str | None:
     """What a folder is that was given as a run, or as weights by their prefix, and is neither; None if not known."""
     if (path / "saved_model.pb").is_file():
         return f"is a SavedModel of TensorFlow; {OF_TENSORFLOW}"
-    is_checkpoint = path.with_name(f"{path.name}.index").is_file() or any(path.glob("*.index"))
+    is_checkpoint = Path(f"{path}.index").is_file() or any(path.glob("*.index"))
     return f"is {CHECKPOINT}" if is_checkpoint else None
 
 

@@ -76,6 +76,16 @@ def test_the_orientation_is_applied_once(orientation):
     np.testing.assert_array_equal(seen(np.asarray(upright)), expected)
 
 
+def test_an_image_whose_file_is_closed_is_named(tmp_path):
+    (tmp_path / "a.png").write_bytes(saved(Image.new("RGB", (8, 8))))
+    with Image.open(tmp_path / "a.png") as image:
+        pass
+    assert "call image.load() before that" in to_source(image, "photo", COLOUR).error
+    with Image.open(tmp_path / "a.png") as image:
+        image.load()
+    assert seen(image).shape == (16, 20, 3)
+
+
 def test_each_frame_of_an_animation_is_a_photo():
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     frames = [Image.new("RGB", (8, 8), colour) for colour in colours]

@@ -1,6 +1,7 @@
 import gzip
 import io
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -81,11 +82,17 @@ def test_files_that_no_beginning_tells_are_named_by_their_own_name(tmp_path, nam
     assert str(caught.value).startswith(f"{path}: {words}")
 
 
-@pytest.mark.parametrize("given", ["cp.ckpt", ""], ids=["prefix", "folder"])
-def test_a_checkpoint_by_its_prefix_or_folder(tmp_path, given):
+@pytest.mark.parametrize("name", ["cp.ckpt", ""], ids=["prefix", "folder"])
+def test_a_checkpoint_by_its_prefix_or_folder(tmp_path, name):
     (tmp_path / "cp.ckpt.index").write_bytes(b"\0\0\x06")
     with pytest.raises(UserError, match="is a checkpoint of TensorFlow"):
-        find_weights(tmp_path / given)
+        find_weights(tmp_path / name)
+
+
+def test_a_folder_of_nothing_known_is_looked_into_for_its_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", "..", "/"):
+        assert find_weights(Path(folder)) == Path(folder) / "best.weights.h5"
 
 
 def test_hdf5_is_read_and_what_is_nothing_known_is_left_to_it(tmp_path):
