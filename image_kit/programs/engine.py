@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from image_kit.answering import Classifier, load_classifier
 from image_kit.errors import UserError
-from image_kit.weights import Fallback
+from image_kit.weights import Description, Fallback
 
 if TYPE_CHECKING:
     from image_kit.features import HeadClassifier  # imports h5py, .1 s that answers need not wait for
@@ -26,10 +26,11 @@ class Engine:
     Args:
         weights: as for `load_classifier`.
         fallback: likewise.
+        description: of the network that the parent process has loaded from the file, which another may have replaced.
     """
 
-    def __init__(self, weights: Path, fallback: Fallback | None):
-        self._weights, self._fallback = weights, fallback
+    def __init__(self, weights: Path, fallback: Fallback | None, description: Description | None = None):
+        self._weights, self._fallback, self._description = weights, fallback, description
         self._lock = threading.Lock()
         self._network: Classifier | None = None
         self._backbone: HeadClassifier | None = None
@@ -47,7 +48,10 @@ class Engine:
         """
         with self._alone():
             if self._network is None:
-                self._network = load_classifier(self._weights, self._fallback)
+                network = load_classifier(self._weights, self._fallback)
+                if self._description not in (None, network.description):
+                    raise UserError(f"{self._weights}: was replaced by another network; load it again in each process")
+                self._network = network
             yield self._network
 
     def backbone(self) -> "HeadClassifier":

@@ -178,7 +178,8 @@ class PhotoClassifier(Classifier):
                     f"{self._weights}: answered by TensorFlow, which does not work in a forked process; "
                     'use multiprocessing.get_context("spawn")'
                 )
-            engine = self._engines.setdefault(os.getpid(), Engine(self._weights, self._fallback))
+            mine = Engine(self._weights, self._fallback, self.description)
+            engine = self._engines.setdefault(os.getpid(), mine)
         return engine
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -110,6 +111,17 @@ def test_a_forked_process_in_which_tensorflow_would_answer_says_so(bare_weights,
         process = os.getpid()
         monkeypatch.setattr(os, "getpid", lambda: process + 1)
         with pytest.raises(UserError, match=r"does not work in a forked process; use .*get_context\(\"spawn\"\)$"):
+            classifier.predict(Image.new("L", (8, 8)))
+
+
+def test_a_forked_process_does_not_mix_two_networks(head_run, bare_weights, tmp_path, monkeypatch):
+    path = shutil.copy(head_run / "best.weights.h5", tmp_path / "a.weights.h5")
+    with image_kit.load(path) as classifier:
+        assert classifier.predict(Image.new("L", (8, 8))).label
+        shutil.copy(bare_weights, path)
+        process = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: process + 1)
+        with pytest.raises(UserError, match="was replaced by another network; load it again"):
             classifier.predict(Image.new("L", (8, 8)))
 
 
