@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import export
 from image_kit import terminal
@@ -131,6 +132,15 @@ def test_the_reader_answers_the_examples_as_predict_does(exported, tmp_path, nam
     classifier = load_classifier(exported.parent / "best.weights.h5")
     images = np.stack([classifier.preprocessing.photo(file) for file in files])
     np.testing.assert_allclose(expected, classifier.probabilities(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx"])
+def test_the_reader_names_samples_that_pillow_would_clip(exported, tmp_path, name):
+    Image.fromarray(np.full((9, 9), 4_000, np.uint16)).save(tmp_path / "x-ray.png")
+    command = [sys.executable, exported / f"reader_{name}.py", exported / f"mine.{name}", "x-ray.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("x-ray.png: more than 8 bits a sample; save it with 8")
 
 
 def test_exports_are_not_replaced_without_force(exported, run_export, refused):
