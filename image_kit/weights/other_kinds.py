@@ -93,6 +93,8 @@ def _name_text(start: bytes) -> str | None:
         return "is a web page, such as a login or an error, and not the file itself; download it again"
     if start.startswith(b"{") and any(mark in start for mark in NETWORKS):
         return f"is JSON that describes a network, without its weights; give those, or {SAVE_WEIGHTS}"
+    if start.startswith(b"{") and b'"weight_map"' in start:
+        return f"is the index of weights in several files; {SAVE_WEIGHTS}"
     if start.startswith((b"{", b"[")) and start.isascii():
         return "is JSON and not a weights file; if it was downloaded, it may be an error message: get it again"
     return None

@@ -52,6 +52,7 @@ def photo():
         (photo(), "is a photo"),
         (b'{"module": "keras", "class_name": "Sequential"}', "is JSON that describes a network, without its weights"),
         (b'{"format": "layers-model", "modelTopology": {}}', "is JSON that describes a network, without its weights"),
+        (b'{"metadata": {}, "weight_map": {}}', "is the index of weights in several files; in Keras, load it"),
         (b'{"error": "not found"}', "is JSON and not a weights file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # the bytes of an archive hold the time
