@@ -44,6 +44,8 @@ def load_keras_file(path: Path) -> Backbone:
         UserError: the file is missing, damaged, not safe to read, or not usable as a backbone.
     """
     if not is_file(path):
+        if path.is_dir():
+            raise UserError(f"--backbone {path}: is a folder; save the model as one file: model.save('my.keras')")
         raise UserError(f"--backbone {path}: there is no such file")
     try:
         network, weights, image_size = _read_own(path) or _read_foreign(path)
@@ -82,7 +84,10 @@ def _read_foreign(path: Path) -> tuple[Network, Weights, tuple[int, int]]:
     weights = weights[: len(network)]
     if network[0]["class"] == "Rescaling":
         return *rescale_input(network, weights, 255.0, 0.0), image_size
-    say(f"{path}: does not begin with a Rescaling layer, so it is taken for a network of images on 0..1.")
+    say(
+        f"{path}: does not begin with a Rescaling layer, so it is taken for a network of images on 0..1. If it takes "
+        "others, save it with a Rescaling of pixels 0..255 to those as its first layer."
+    )
     return network, weights, image_size
 
 

@@ -191,6 +191,12 @@ def test_a_model_of_keras_2_inside_another(transfer, save):
     )
 
 
+def test_a_folder_is_called_so(tmp_path):
+    (tmp_path / "model.keras").mkdir()
+    with pytest.raises(UserError, match=r"model\.keras: is a folder; save the model as one file"):
+        load_backbone(str(tmp_path / "model.keras"))
+
+
 def test_settings_that_older_versions_did_not_have_and_a_sequential_without_a_name(save):
     stack = [
         layers.Rescaling(1 / 255),
