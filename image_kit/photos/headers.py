@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from image_kit.photos.deep_headers import DeepHeader, read_deep_header
 from image_kit.photos.metadata import jpeg_frame, without_metadata
@@ -18,7 +18,7 @@ from image_kit.photos.silence import pillow_silenced
 _TABLE_SUM = 3688
 _FAMILIES = {"MPO": "JPEG", "DIB": "BMP"}  # formats that share the suffixes of another
 _DEEP_MODES = {"1": 1, "I": 32, "F": 32}
-_BITS_PER_SAMPLE = 258  # a tag of TIFF
+_WIDTH, _HEIGHT, _BITS_PER_SAMPLE = 256, 257, 258  # tags of TIFF; the first two as it is stored
 _TURNED_SIDEWAYS = frozenset((5, 6, 7, 8))  # values of EXIF orientation
 
 
@@ -71,6 +71,8 @@ def _read_pillows_header(data: bytes) -> PhotoHeader:
         claimed_orientation = tags.get(ExifTags.Base.Orientation)
         orientation = next((known for known in range(2, 9) if known == claimed_orientation), 1)
         stored = image.size
+        if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size Pillow gives upright since version 11
+            stored = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
         width, height = stored[::-1] if orientation in _TURNED_SIDEWAYS else stored
         claimed = tags.get(ExifTags.Base.ExifImageWidth), tags.get(ExifTags.Base.ExifImageHeight)
         return PhotoHeader(

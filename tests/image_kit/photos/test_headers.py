@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from image_kit.photos import fits_suffix, read_header
+from image_kit.photos import fits_suffix, open_photo, read_header
 
 pytest_plugins = ["tests.fixtures.checked_sets"]
 
@@ -31,6 +31,17 @@ def test_times_and_cameras_are_read(picture, tmp_path):
     picture(0).save(tmp_path / "a.jpg", exif=exif)
     header = read_header((tmp_path / "a.jpg").read_bytes())
     assert (header.camera, header.taken) == ("Maker Model", 24 * 3600 + 5)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (96, 72)), (3, (96, 72)), (6, (72, 96)), (8, (72, 96))])
+def test_the_size_is_that_of_the_upright_photo(kind, orientation, size, picture, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    picture(0).save(tmp_path / "a", kind, exif=exif)
+    header = read_header((tmp_path / "a").read_bytes())
+    assert (header.width, header.height, header.was_turned) == (*size, False)
+    assert open_photo(tmp_path / "a").size == size
 
 
 @pytest.mark.parametrize(
