@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image
 
 from image_kit.photos.deep_headers import DeepHeader, read_deep_header
 from image_kit.photos.metadata import jpeg_frame, without_metadata
@@ -70,9 +70,8 @@ def _read_pillows_header(data: bytes) -> PhotoHeader:
         tags = _read_exif(image)
         claimed_orientation = tags.get(ExifTags.Base.Orientation)
         orientation = next((known for known in range(2, 9) if known == claimed_orientation), 1)
-        stored = image.size
-        if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size Pillow gives upright since version 11
-            stored = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+        of_tiff = getattr(image, "tag_v2", {})  # since version 11 Pillow gives the size of a TIFF upright
+        stored = of_tiff.get(_WIDTH, image.width), of_tiff.get(_HEIGHT, image.height)
         width, height = stored[::-1] if orientation in _TURNED_SIDEWAYS else stored
         claimed = tags.get(ExifTags.Base.ExifImageWidth), tags.get(ExifTags.Base.ExifImageHeight)
         return PhotoHeader(
