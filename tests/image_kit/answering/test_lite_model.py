@@ -1,6 +1,7 @@
 """model.tflite: written from Keras, read without it, and the same answers."""
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -161,6 +162,18 @@ def test_cut_foreign_damaged_and_missing_files_give_one_line(made, tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("changes", [{6: b"\xff"}, {8: b"\0\x08", 46: b"\xff"}])
+def test_members_that_zipfile_cannot_read_give_one_line(made, tmp_path, changes):
+    """It raises NotImplementedError for a version of the format to come, UnicodeDecodeError for a name."""
+    content = bytearray((made[0] / "model.tflite").read_bytes())
+    entry = content.index(b"PK\1\2")
+    for place, value in changes.items():
+        content[entry + place : entry + place + len(value)] = value
+    (tmp_path / "model.tflite").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.tflite: [^\n]+$"):
+        lite_model.read(tmp_path / "model.tflite")
+
+
 @pytest.mark.parametrize("members", [{}, {"labels.txt": "cat\ndog\n"}])
 def test_nobody_is_told_to_delete_the_network_of_another_program(made, tmp_path, members):
     """As Teachable Machine exports it, with a list of labels or without."""
@@ -207,6 +220,14 @@ def test_a_network_that_would_take_too_much_memory_is_refused(made, monkeypatch,
     with pytest.raises(UserError, match=r"can run \(its tensors would need \d+,\d+ bytes, more than 10,000\)"):
         LiteClassifier.load(made[0] / "model.tflite")
     assert capfd.readouterr().err == ""
+
+
+def test_what_a_network_may_take_depends_on_the_file_and_the_image(made, monkeypatch):
+    path = made[0] / "model.tflite"
+    images = math.prod(DESCRIPTION.preprocessing.image_shape) * 4
+    monkeypatch.setattr(lite_classifier, "LEAST_BYTES", -4 * path.stat().st_size - 2_000 * images + 12_345)
+    with pytest.raises(UserError, match=r" bytes, more than 12,345\)"):
+        LiteClassifier.load(path)
 
 
 def test_a_failed_export_leaves_the_old_file(made, tmp_path):
