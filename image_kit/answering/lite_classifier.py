@@ -17,9 +17,9 @@ from image_kit.retries import read_again
 
 OUTPUTS, FEATURES = "output_0", "output_1"  # Keras's names for a model's two outputs
 MAX_BYTES = 4 * 2**30  # a flatbuffer has at most 2 GiB of weights; as much again for the layers' outputs
-# A small file must not take that much: 256 MiB, four times the file (its weights, from 8 bits), and 2,000 images. All
+# A small file must not take that much: 128 MiB, four times the file (its weights, from 8 bits), and 2,000 images. All
 # layers of Keras's ResNet50 together have 247 times the values of an image, those of its EfficientNetB7 969 times.
-LEAST_BYTES, FILE_TIMES, IMAGE_TIMES = 2**28, 4, 2_000
+LEAST_BYTES, FILE_TIMES, IMAGE_TIMES = 2**27, 4, 2_000
 
 
 class LiteClassifier(Classifier):
@@ -51,7 +51,7 @@ class LiteClassifier(Classifier):
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
                 self._input = _find_input(self._runner, model)
-            except (ValueError, RuntimeError, KeyError, IndexError) as error:
+            except (ValueError, RuntimeError, KeyError, IndexError, TypeError) as error:
                 raise UserError(
                     f"{model.path}: contains no network that LiteRT can run ({first_line(error)})"
                 ) from None
@@ -80,7 +80,7 @@ class LiteClassifier(Classifier):
         """See `Classifier.run`."""
         try:
             outputs = self._runner(**{self._input: batch})
-        except (ValueError, RuntimeError, TypeError) as error:  # a forged network may load and still fail to run
+        except (ValueError, RuntimeError) as error:  # a forged network may load and still fail to run
             raise UserError(
                 f"{self._path}: its network cannot be run ({first_line(error)}); use another file"
             ) from None

@@ -1,15 +1,17 @@
 """model.tflite: written from Keras, read without it, and the same answers."""
 
+import hashlib
 import json
-import math
 import os
 import shutil
 import sys
 import zipfile
 from dataclasses import replace
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import models
 from image_kit.answering import lite_classifier, lite_export, lite_model
@@ -109,18 +111,28 @@ def test_answers_that_are_nan_are_an_error(tmp_path):
         LiteClassifier.load(tmp_path / "model.tflite").probabilities(np.zeros((1, 8, 8, 1), np.uint8))
 
 
-def rewritten(source, target, **members):
-    """A copy of a model.tflite with other members in its archive."""
-    content, bare = source.read_bytes(), lite_model.read(source)
+def rewritten(source, target, change=None, **members):
+    """A copy of a model.tflite with other members in its archive, or with a network that is changed and confirmed."""
     with zipfile.ZipFile(source) as archive:
-        length = json.loads(archive.read("origin.json"))["flatbuffer_bytes"]
         values = {name.removesuffix(".json"): json.loads(archive.read(name)) for name in archive.namelist()}
-    assert bare.head == "logits"
-    target.write_bytes(content[:length])
+    network = source.read_bytes()[: values["origin"]["flatbuffer_bytes"]]
+    if change:
+        network = changed(network, change)
+        digest = hashlib.sha256(network).hexdigest()
+        values["origin"] |= {"flatbuffer_bytes": len(network), "flatbuffer_sha256": digest}
+    target.write_bytes(network)
     with zipfile.ZipFile(target, "a") as archive:
         for name, value in values.items():
             archive.writestr(f"{name}.json", json.dumps(value | members.get(name, {})))
     return target
+
+
+def changed(network, change):
+    """A flatbuffer as `change` leaves its ModelT."""
+    model, builder = schema.ModelT.InitFromPackedBuf(network, 0), flatbuffers.Builder()
+    change(model)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 @pytest.mark.parametrize(
@@ -222,12 +234,23 @@ def test_a_network_that_would_take_too_much_memory_is_refused(made, monkeypatch,
     assert capfd.readouterr().err == ""
 
 
-def test_what_a_network_may_take_depends_on_the_file_and_the_image(made, monkeypatch):
-    path = made[0] / "model.tflite"
-    images = math.prod(DESCRIPTION.preprocessing.image_shape) * 4
-    monkeypatch.setattr(lite_classifier, "LEAST_BYTES", -4 * path.stat().st_size - 2_000 * images + 12_345)
-    with pytest.raises(UserError, match=r" bytes, more than 12,345\)"):
-        LiteClassifier.load(path)
+def test_a_small_network_may_not_take_much_memory(made, tmp_path):
+    def enlarge(model):
+        graph = model.subgraphs[0]
+        output = graph.tensors[graph.operators[0].outputs[0]]
+        output.shape, output.shapeSignature = np.array([2**26, 1], np.int32), None  # 268 MB
+
+    assert LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "same.tflite", lambda model: None))
+    with pytest.raises(UserError, match=r"would need 26\d,\d+,\d+ bytes, more than 15\d,"):
+        LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "large.tflite", enlarge))
+
+
+def test_an_output_that_is_no_tensor_is_refused(made, tmp_path):
+    def lose(model):
+        model.signatureDefs[0].outputs[0].tensorIndex = 2**32 - 250  # beyond what LiteRT takes: a TypeError
+
+    with pytest.raises(UserError, match="contains no network that LiteRT can run"):
+        LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "model.tflite", lose))
 
 
 def test_a_failed_export_leaves_the_old_file(made, tmp_path):
