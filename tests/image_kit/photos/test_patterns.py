@@ -13,6 +13,7 @@ PARTS = ("a", "*", "**", "?", "*.jpg", "x[[]1]", ".*", "[ab]", "link", "..", "b*
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
+    tmp_path = tmp_path / "in/side"  # "../.." are not the folders of other tests
     for name in ("a/1.jpg", "a/b/2.jpg", "a/b/c/3.jpg", "a/.h/4.jpg", "a/.5.jpg", "a/x[1]/6.jpg", "a/b.jpg/7.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
