@@ -273,7 +273,9 @@ def test_a_data_set_for_detection_is_told(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["@Transcode", "@SynoResource", "$Extend", "$WinREAgent", "MSOCache", "_gsdata_", "[Originals]"])
+@pytest.mark.parametrize(
+    "name", ["@Transcode", "@SynoResource", "$Extend", "$WinREAgent", "MSOCache", "_gsdata_", "[Originals]"]
+)
 def test_more_folders_of_systems(tmp_path, name):
     assert scan_folder(tree(tmp_path, *pairs("."), f"{name}/0.jpg", f"cats/{name}/0.jpg")).class_names == (
         "cats",
