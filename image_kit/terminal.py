@@ -22,6 +22,7 @@ from image_kit.errors import (
     name_shortage,
     naming_missing_packages,
 )
+from image_kit.interruption import raise_again
 from image_kit.leftovers import stop_gathering
 from image_kit.notebooks import file_of, own_modules, without_backend
 
@@ -200,6 +201,7 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     _prepare_streams()
     try:
+        raise_again()
         with naming_missing_packages(), without_backend(), own_modules(file_of(main)):
             main()
         sys.stdout.flush()
