@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -51,6 +51,7 @@ def apply_findings(
     first = 0 if photos.parts[0] is None else 1  # a part comes before the class: train/cats/1.jpg
     names = {path: file_name(path.relative_to(folder).as_posix()) for path in photos.paths}
     _check_accepted(accepted, folder, set(names.values()), photos.class_names)
+    _refuse_same_names(accepted, folder, names)
     wanted = [path for path in photos.paths if names[path] not in accepted.dropped]
     root = os.path.realpath(folder)
     kept = [path for path in wanted if _is_to_copy(path, root)]
@@ -94,6 +95,16 @@ def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_nam
         if class_name not in class_names:
             known = ", ".join(class_names[:5]) + ", ..." * (len(class_names) > 5)
             raise UserError(f"{file}: cannot move to {class_name!r}, which is no class of {folder} ({known})")
+
+
+def _refuse_same_names(accepted: Accepted, folder: Path, names: Mapping[Path, str]) -> None:
+    """Raise UserError if an accepted row means two photos, such as with accents in one letter and in two."""
+    first: dict[str, Path] = {}
+    for path, name in names.items():
+        other = first.setdefault(name, path)
+        if other != path and (name in accepted.dropped or name in accepted.moved):
+            one, two = (ascii(each.relative_to(folder).as_posix()) for each in (other, path))
+            raise UserError(f"{folder}: {one} and {two} are one name in a table; rename one, and check again")
 
 
 def _check_folders(folder: Path, output: Path) -> None:
