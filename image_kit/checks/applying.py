@@ -5,12 +5,11 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
 from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
 from image_kit.files import free_paths, new_folder
-from image_kit.photos import PhotoError, is_image, read_file, scan_folder
+from image_kit.photos import PhotoError, class_name, folder_name, is_image, read_file, scan_folder
 from image_kit.tables import file_name, refuse_other_text, tell_apart
 
 
@@ -60,8 +59,8 @@ def apply_findings(
         for path in show_progress(sorted(kept, key=lambda path: names[path] in accepted.moved)):
             parts = list(path.relative_to(folder).parts)
             if names[path] in accepted.moved:
-                spelled = [normalize("NFC", part) for part in parts]
-                parts[spelled.index(photos.class_names[label_of[path]], first)] = accepted.moved[names[path]]
+                place = [*map(class_name, parts)].index(photos.class_names[label_of[path]], first)
+                parts[place] = folder_name(accepted.moved[names[path]])
             target = unfinished.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, _free(target))
@@ -91,10 +90,10 @@ def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_nam
         if file not in files:
             was = "it was moved or deleted since the check, so check again"
             raise UserError(f"{tell_apart(file, files)}: is not in {folder}; {was}")
-    for file, class_name in accepted.moved.items():
-        if class_name not in class_names:
+    for file, new in accepted.moved.items():
+        if new not in class_names:
             known = ", ".join(class_names[:5]) + ", ..." * (len(class_names) > 5)
-            raise UserError(f"{file}: cannot move to {class_name!r}, which is no class of {folder} ({known})")
+            raise UserError(f"{file}: cannot move to {new!r}, which is no class of {folder} ({known})")
 
 
 def _refuse_same_names(accepted: Accepted, folder: Path, names: Mapping[Path, str]) -> None:

@@ -108,6 +108,13 @@ def class_name(folder_name: str) -> str:
     return class_spelling(folder_name)
 
 
+def folder_name(class_name: str) -> str:
+    """The inverse of `class_name`: how to call a class's folder, whatever the locale says."""
+    if sys.platform == "win32":
+        return class_name
+    return os.fsdecode(class_name.encode("utf-8", "surrogateescape"))
+
+
 def class_spelling(name: str) -> str:
     """The class that a run's name means, which is text whatever the locale says.
 
