@@ -15,8 +15,11 @@ def end_without_traceback() -> None:
 
     A notebook that runs a command in its own process is not ended: it was started for something else.
     """
-    script = getattr(sys, "argv", [""])[0]
-    is_command = script in sys.orig_argv and Path(script).resolve().parent in (ROOT, ROOT / "data")
+    script = (getattr(sys, "argv", None) or [""])[0]  # a program that embeds Python may have none
+    try:
+        is_command = script in sys.orig_argv and Path(script).resolve().parent in (ROOT, ROOT / "data")
+    except OSError:  # the current folder is gone
+        return
     if is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored on purpose
         signal.signal(signal.SIGINT, _end)
 

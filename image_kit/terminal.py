@@ -106,7 +106,8 @@ class CommandLine(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message on stderr, and exit with status 2."""
-        super().error(visible(message))
+        rest = len(message) - MOST_LETTERS  # of the names that a shell has made of photos/*
+        super().error(visible(message[:MOST_LETTERS]) + (f" and {rest:,} more letters" if rest > 0 else ""))
 
 
 def visible(text: str, keep: str = "\n\t") -> str:

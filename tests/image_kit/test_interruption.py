@@ -24,9 +24,10 @@ def test_a_command_that_still_imports_ends_without_a_traceback(tmp_path, run_pyt
 def test_other_programs_keep_their_handling(monkeypatch):
     """A notebook runs a command with its arguments, but was started with others."""
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py")])
-    interruption.end_without_traceback()
-    assert signal.getsignal(signal.SIGINT) is before
+    for arguments in ([], [str(ROOT / "train.py")]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        interruption.end_without_traceback()
+        assert signal.getsignal(signal.SIGINT) is before
     monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(ROOT / "train.py")])
     try:
         interruption.end_without_traceback()
