@@ -5,9 +5,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 if sys.flags.safe_path:  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -19,6 +16,10 @@ from image_kit.photos import PhotoError, list_photos, note_nearly_black, open_ph
 from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
+
+# isort: split
+import numpy as np  # after image_kit, which first sees to Ctrl-C
+from PIL import Image
 
 with own_modules(__file__):
     from presets import PRESETS, PREVIEW_AUGMENTATION

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-
 if sys.flags.safe_path:  # python -P and -I leave this folder out
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -51,6 +49,9 @@ from image_kit.retries import is_folder, is_there
 from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
+
+# isort: split
+import numpy as np  # after image_kit, which first sees to Ctrl-C
 
 with own_modules(__file__):
     from presets import PRESETS
