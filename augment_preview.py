@@ -17,11 +17,12 @@ from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
 
+# isort: split
+import numpy as np  # after image_kit, which first sees to Ctrl-C and to missing packages
+from PIL import Image
+
 with own_modules(__file__):
     from presets import PRESETS, PREVIEW_AUGMENTATION
-
-import numpy as np  # after image_kit, which says in one line that it is missing
-from PIL import Image
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos
 COUNTS = (20, 6)  # transforms of a single photo; of each photo in a folder, a line on the sheet with the original

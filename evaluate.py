@@ -50,10 +50,11 @@ from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
 
+# isort: split
+import numpy as np  # after image_kit, which first sees to Ctrl-C and to missing packages
+
 with own_modules(__file__):
     from presets import PRESETS
-
-import numpy as np  # after image_kit, which says in one line that it is missing
 
 EVALUATIONS = Path("evaluations")
 ARRAY_PRESETS = [name for name, preset in PRESETS.items() if preset.dataset != "photos"]

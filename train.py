@@ -230,7 +230,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
         tensorboard=args.tensorboard,
         score_each_epoch=args.score_each_epoch,
         profile=args.profile,
-        groups=str(args.groups.resolve()) if args.groups else None,
+        groups=str(args.groups.absolute()) if args.groups else None,
         keep_features=not args.no_cache,
     )
 

@@ -9,6 +9,7 @@ true features. predict.py, which keeps nothing, is asked about fewer photos.
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from common import ROOT
 from image_kit import cache_folder
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PRESET = "elephants_cars"  # its network is trained on pixels, of which a quarter of the free memory is filled
+PRESET = "elephants_cars"  # its network is trained on pixels, of which few fit into the memory that is kept for them
+TRAINED_SECONDS = 120  # of an epoch of hours, which is then stopped
 COMMANDS = {  # by name: the command, and the start of the line that it writes when its work begins
     "train": ("train.py known --run head", "Writing to"),
     "check": ("check.py known --output checked", ""),
@@ -88,7 +90,7 @@ def measure(command: list[str], folder: Path, waits_for: str, stops: bool) -> To
     Args:
         command: the file's name and arguments.
         waits_for: the command has started when it writes a line that starts so; empty: it is not waited for.
-        stops: whether it is ended then.
+        stops: whether it is ended TRAINED_SECONDS after that.
 
     Raises:
         subprocess.CalledProcessError: it fails.
@@ -105,7 +107,7 @@ def measure(command: list[str], folder: Path, waits_for: str, stops: bool) -> To
             if waits_for and start is None and line.startswith(waits_for):
                 start = cpu_seconds(process.pid)
                 if stops:
-                    process.terminate()
+                    threading.Timer(TRAINED_SECONDS, process.terminate).start()
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1) and not (stops and start):  # 1: check.py has found something

@@ -11,19 +11,27 @@ MAX_JSON = 2**27  # bytes; the largest, metrics.json of 1,000 classes with their
 MAX_DIGITS = 300
 
 
-@read_again
 def read_json(path: Path | str) -> Any:
-    """The value in a JSON file that anybody may have written; see `parse_json`.
+    """The value in a JSON file that anybody may have written; see `read_text` and `parse_json` for what they raise."""
+    return parse_json(read_text(path))
+
+
+@read_again
+def read_text(path: Path | str) -> str:
+    """A text that anybody may have written, without the byte order mark of some editors.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it has more than MAX_JSON bytes, or is not such a text.
+        ValueError: it has more than MAX_JSON bytes, or is not UTF-8.
     """
     with open(path, "rb") as file:
         data = file.read(MAX_JSON + 1)
     if len(data) > MAX_JSON:
         raise ValueError(f"it has more than {MAX_JSON:,} bytes")
-    return parse_json(data.decode("utf-8"))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8; an editor may have saved it in another encoding") from None
 
 
 def parse_json(text: str) -> Any:

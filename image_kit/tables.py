@@ -78,6 +78,16 @@ def cell_of_name(name: str) -> str:
     return f"./{name}" if name.startswith(FORMULAS) and name != STDIN else name
 
 
+def cell_of_class(name: str) -> str:
+    """The same for the name of a class, except that a number such as -1 is a class of its own and no harm."""
+    return name if re.fullmatch(r"[+-]\d+(\.\d+)?", name) else cell_of_name(name)
+
+
+def encoding_for(names: Iterable[str]) -> str:
+    """UTF-8; with a byte order mark if there are letters that Excel would take for others without it."""
+    return "utf-8" if all(name.isascii() for name in names) else UTF8
+
+
 def visible_spelling(name: str) -> str:
     """The same for names that differ only in capitals, in spaces or dots at the end, or in what is invisible."""
     letters = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc"))

@@ -22,6 +22,7 @@ from image_kit.errors import (
     name_shortage,
     naming_missing_packages,
 )
+from image_kit.interruption import raise_again
 from image_kit.leftovers import stop_gathering
 from image_kit.notebooks import file_of, own_modules, without_backend
 
@@ -105,7 +106,8 @@ class CommandLine(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message on stderr, and exit with status 2."""
-        super().error(visible(message))
+        rest = len(message) - MOST_LETTERS  # of the names that a shell has made of photos/*
+        super().error(visible(message[:MOST_LETTERS]) + (f" and {rest:,} more letters" if rest > 0 else ""))
 
 
 def visible(text: str, keep: str = "\n\t") -> str:
@@ -200,6 +202,7 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     _prepare_streams()
     try:
+        raise_again()
         with naming_missing_packages(), without_backend(), own_modules(file_of(main)):
             main()
         sys.stdout.flush()

@@ -66,3 +66,13 @@ def test_a_preview_counts_what_it_cannot_read(many, run_command):
     said = run_command(many, "augment_preview.py", "broken/cats", "--count", "2").stderr
     assert is_short(said), said
     assert "more cannot be read; check.py lists them all\n" in said
+
+
+def test_names_that_a_shell_has_made_of_a_pattern(tmp_path, fit_here):
+    """As `train.py photos/*` instead of `train.py photos`."""
+    status, _, err = fit_here(tmp_path, *(f"photos/class {number:04}" for number in range(2_000)))
+    message = err.splitlines()[-1]
+    assert status == 2
+    assert message.startswith("train.py: error: unrecognized arguments: photos/class 0001 photos/class 0002 ")
+    assert message.endswith(" more letters")
+    assert is_short(message)

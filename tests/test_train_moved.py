@@ -1,7 +1,9 @@
 """A run of a head that is not complete, whose groups or backbone have moved: found by --resume, and told by content."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,15 @@ def test_a_run_that_has_none_is_given_none(heads, tmp_path, refused_here):
     settings["recipe"]["backbone"] = ""
     (tmp_path / "runs/head/settings.json").write_text(json.dumps(settings))
     refused_here(tmp_path, "--groups: is for the preset pretrained", *resume)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="pipes have no names here")
+def test_groups_may_come_from_a_pipe(tmp_path, coloured_photos, fit_here):
+    """As a shell's <(command) gives them: its name leads nowhere once it is resolved."""
+    coloured_photos(tmp_path / "photos", {"cats": 4, "dogs": 4})
+    reading, writing = os.pipe()
+    with open(writing, "w", encoding="utf-8") as table:
+        table.writelines(f"{name}/{number:03}.jpg,{number % 2}\n" for name in ("cats", "dogs") for number in range(4))
+    status, _, err = fit_here(tmp_path, "photos", "--groups", f"/dev/fd/{reading}")
+    os.close(reading)
+    assert (status, "groups: 2;" in err) == (0, True), err

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from image_kit.tables import cell_of_name
+from image_kit.tables import cell_of_class, cell_of_name
 from image_kit.terminal import print_json, visible
 
 TABLE_CLASSES = 3  # the most classes in a row of the table
@@ -120,7 +120,8 @@ def write_csv(answers: Iterable[Answer], out: TextIO | None) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
     for each in answers:
-        values = each.as_dict() | {"path": cell_of_name(each.path)}
+        label = each.label and cell_of_class(each.label)
+        values = each.as_dict() | {"path": cell_of_name(each.path), "label": label}
         writer.writerow(map(_cell, values.values()))
         out.flush()
 

@@ -11,7 +11,7 @@ import numpy as np
 from image_kit.answering.comparison import Overall, Pair, cochran_q, compare_pairs
 from image_kit.answering.scores import Scores, score
 from image_kit.errors import UserError
-from image_kit.tables import cell_of_name
+from image_kit.tables import cell_of_class, cell_of_name, encoding_for
 from image_kit.text_table import table
 
 
@@ -168,10 +168,11 @@ def write_differences(path: Path, compared: ComparedRuns) -> None:
         OSError: the file cannot be written.
     """
     # Names of files that are not valid UTF-8 are written byte for byte.
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    encoding = encoding_for([*compared.scores[0].class_names, *(photo.image for photo in compared.differing)])
+    with open(path, "w", newline="", encoding=encoding, errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "label", *(column for run in compared.runs for column in (run, f"p({run})"))])
         for photo in compared.differing:
             pairs = zip(photo.answers, photo.probabilities, strict=True)
-            cells = (cell for answer, p in pairs for cell in (answer, f"{p:.6f}"))
-            writer.writerow([cell_of_name(photo.image), photo.label, *cells])
+            cells = (cell for answer, p in pairs for cell in (cell_of_class(answer), f"{p:.6f}"))
+            writer.writerow([cell_of_name(photo.image), cell_of_class(photo.label), *cells])

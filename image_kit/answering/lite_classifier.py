@@ -17,6 +17,9 @@ from image_kit.retries import read_again
 
 OUTPUTS, FEATURES = "output_0", "output_1"  # Keras's names for a model's two outputs
 MAX_BYTES = 4 * 2**30  # a flatbuffer has at most 2 GiB of weights; as much again for the layers' outputs
+# A small file must not take that much: 128 MiB, four times the file (its weights, from 8 bits), and 2,000 images. All
+# layers of Keras's ResNet50 together have 247 times the values of an image, those of its EfficientNetB7 969 times.
+LEAST_BYTES, FILE_TIMES, IMAGE_TIMES = 2**27, 4, 2_000
 
 
 class LiteClassifier(Classifier):
@@ -42,12 +45,13 @@ class LiteClassifier(Classifier):
             lite_trial.refuse_unsafe(model.path, model.flatbuffer_sha256)
         with native_stderr_held_back():  # LiteRT prints which kernels it uses, and warnings
             try:
-                interpreter = Interpreter(**source_of(model.path), num_threads=cpu_cores())
-                refuse_large_tensors(interpreter)
+                source = source_of(model.path)
+                interpreter = Interpreter(**source, num_threads=cpu_cores())
+                refuse_large_tensors(interpreter, len(source["model_content"]))
                 interpreter.allocate_tensors()
                 self._runner = interpreter.get_signature_runner()
                 self._input = _find_input(self._runner, model)
-            except (ValueError, RuntimeError, KeyError, IndexError) as error:
+            except (ValueError, RuntimeError, KeyError, IndexError, TypeError) as error:
                 raise UserError(
                     f"{model.path}: contains no network that LiteRT can run ({first_line(error)})"
                 ) from None
@@ -88,12 +92,23 @@ def source_of(path: Path) -> dict[str, Any]:
     return {"model_content": read_again(Path.read_bytes)(path)}
 
 
-def refuse_large_tensors(interpreter: Interpreter) -> None:
-    """Raise ValueError if the network's tensors for one image would need more than MAX_BYTES."""
-    tensors = interpreter.get_tensor_details()
-    total = sum(np.dtype(each["dtype"]).itemsize * math.prod(map(int, each["shape"])) for each in tensors)
-    if total > MAX_BYTES:
-        raise ValueError(f"its tensors would need {total:,} bytes, more than {MAX_BYTES:,}")
+def refuse_large_tensors(interpreter: Interpreter, file_bytes: int) -> None:
+    """Raise ValueError if the network's tensors for one image would need too much for a file and images of this size.
+
+    Args:
+        interpreter: before `allocate_tensors`.
+        file_bytes: of the flatbuffer and what follows it.
+    """
+    most = LEAST_BYTES + FILE_TIMES * file_bytes + IMAGE_TIMES * sum(map(_size, interpreter.get_input_details()))
+    most = min(most, MAX_BYTES)
+    total = sum(map(_size, interpreter.get_tensor_details()))
+    if total > most:
+        raise ValueError(f"its tensors would need {total:,} bytes, more than {most:,}")
+
+
+def _size(tensor: dict[str, Any]) -> int:
+    """Bytes of a tensor."""
+    return np.dtype(tensor["dtype"]).itemsize * math.prod(map(int, tensor["shape"]))
 
 
 def _find_input(runner, model: LiteModel) -> str:

@@ -126,7 +126,7 @@ def _is_described(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return DESCRIPTION in archive.namelist()
-    except zipfile.BadZipFile:
+    except Exception:  # see `read`
         return False
 
 

@@ -47,7 +47,7 @@ class LiteNetwork:
         self._free: queue.LifoQueue[tuple[Interpreter, int] | None] = queue.LifoQueue()
         with native_stderr_held_back():  # LiteRT prints which kernels it uses
             interpreters = [Interpreter(**source, num_threads=1) for _ in range(cpu_cores())]
-            refuse_large_tensors(interpreters[0])
+            refuse_large_tensors(interpreters[0], len(source["model_content"]))
             interpreters[0].allocate_tensors()  # the first time, it prints more
         self._count = len(interpreters)
         for interpreter in interpreters:

@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.datasets import ImageSet
 from image_kit.files import replacing
-from image_kit.tables import cell_of_name
+from image_kit.tables import cell_of_class, cell_of_name, encoding_for
 from image_kit.terminal import progress
 
 
@@ -25,9 +25,10 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         OSError: the file cannot be written.
     """
     # Names of files that are not valid UTF-8 are written byte for byte.
+    encoding = encoding_for([*images.names, *class_names])
     with (
         replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        open(temporary, "w", newline="", encoding=encoding, errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(["image", "label", "predicted", "probability", *(f"p({name})" for name in class_names)])
@@ -35,4 +36,5 @@ def write_predictions(path: Path, probabilities: np.ndarray, images: ImageSet, c
         for name, label, row in progress(rows, len(probabilities), "writing answers"):
             best = row.argmax()
             values = [f"{value:.6f}" for value in row.tolist()]  # NumPy's own numbers take 1.4 times as long
-            writer.writerow([cell_of_name(name), class_names[label], class_names[best], values[best], *values])
+            classes = cell_of_class(class_names[label]), cell_of_class(class_names[best])
+            writer.writerow([cell_of_name(name), *classes, values[best], *values])

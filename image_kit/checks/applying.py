@@ -2,15 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
 from image_kit.checks.findings_file import Accepted
 from image_kit.errors import UserError
 from image_kit.files import free_paths, new_folder
-from image_kit.photos import PhotoError, is_image, read_file, scan_folder
+from image_kit.photos import PhotoError, class_name, folder_name, is_image, read_file, scan_folder
 from image_kit.tables import file_name, refuse_other_text, tell_apart
 
 
@@ -51,6 +50,7 @@ def apply_findings(
     first = 0 if photos.parts[0] is None else 1  # a part comes before the class: train/cats/1.jpg
     names = {path: file_name(path.relative_to(folder).as_posix()) for path in photos.paths}
     _check_accepted(accepted, folder, set(names.values()), photos.class_names)
+    _refuse_same_names(accepted, folder, names)
     wanted = [path for path in photos.paths if names[path] not in accepted.dropped]
     root = os.path.realpath(folder)
     kept = [path for path in wanted if _is_to_copy(path, root)]
@@ -59,8 +59,8 @@ def apply_findings(
         for path in show_progress(sorted(kept, key=lambda path: names[path] in accepted.moved)):
             parts = list(path.relative_to(folder).parts)
             if names[path] in accepted.moved:
-                spelled = [normalize("NFC", part) for part in parts]
-                parts[spelled.index(photos.class_names[label_of[path]], first)] = accepted.moved[names[path]]
+                place = [*map(class_name, parts)].index(photos.class_names[label_of[path]], first)
+                parts[place] = folder_name(accepted.moved[names[path]])
             target = unfinished.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, _free(target))
@@ -90,10 +90,20 @@ def _check_accepted(accepted: Accepted, folder: Path, files: set[str], class_nam
         if file not in files:
             was = "it was moved or deleted since the check, so check again"
             raise UserError(f"{tell_apart(file, files)}: is not in {folder}; {was}")
-    for file, class_name in accepted.moved.items():
-        if class_name not in class_names:
+    for file, new in accepted.moved.items():
+        if new not in class_names:
             known = ", ".join(class_names[:5]) + ", ..." * (len(class_names) > 5)
-            raise UserError(f"{file}: cannot move to {class_name!r}, which is no class of {folder} ({known})")
+            raise UserError(f"{file}: cannot move to {new!r}, which is no class of {folder} ({known})")
+
+
+def _refuse_same_names(accepted: Accepted, folder: Path, names: Mapping[Path, str]) -> None:
+    """Raise UserError if an accepted row means two photos, such as with accents in one letter and in two."""
+    first: dict[str, Path] = {}
+    for path, name in names.items():
+        other = first.setdefault(name, path)
+        if other != path and (name in accepted.dropped or name in accepted.moved):
+            one, two = (ascii(each.relative_to(folder).as_posix()) for each in (other, path))
+            raise UserError(f"{folder}: {one} and {two} are one name in a table; rename one, and check again")
 
 
 def _check_folders(folder: Path, output: Path) -> None:

@@ -156,8 +156,8 @@ def _move(unfinished: Path, output: Path, record: Callable[[], None]) -> None:
         for number, path in enumerate(beside):
             target = output.parent / path.relative_to(unfinished)
             if not target.parent.exists():
+                undo.callback(_remove_empty, target.parent)  # also if the disk fails when it has been made
                 durable.make_folder(target.parent)
-                undo.callback(_remove_empty, target.parent)
             _restore(target, unfinished / f"{number}.before", undo)
             path.replace(target)
         for folder in {output.parent / path.relative_to(unfinished).parent for path in beside}:

@@ -12,7 +12,17 @@ from pathlib import Path
 from image_kit.errors import UserError, describe_os_error
 from image_kit.files import write_new
 from image_kit.leftovers import remove_leftovers
-from image_kit.photos import PARTS, PhotoError, content_hash, list_classes, open_photo, part_of_name, read_file
+from image_kit.photos import (
+    PARTS,
+    PhotoError,
+    class_name,
+    content_hash,
+    folder_name,
+    list_classes,
+    open_photo,
+    part_of_name,
+    read_file,
+)
 from image_kit.retries import is_folder, is_there, read_again
 from image_kit.terminal import SomeMessages, name_some, progress
 from image_kit.threads import threads
@@ -118,7 +128,7 @@ def _find_unique(hash_by_path: dict[Path, str], source: Path) -> tuple[dict[str,
     unique: dict[str, dict[str, Path]] = {name: {} for name in list_classes(source)}
     first: dict[str, tuple[str, Path]] = {}
     for path, digest in hash_by_path.items():
-        name = path.relative_to(source).parts[0]
+        name = class_name(path.relative_to(source).parts[0])
         other, other_path = first.setdefault(digest, (name, path))
         if other != name:
             raise UserError(f"{other_path} and {path}: the same photo in two classes; delete it from one of them")
@@ -175,7 +185,7 @@ def _plan_copies(
             file_name = _free_name(path, digest, taken)
             if digest not in part_by_hash:
                 continue
-            folder = output / part_by_hash[digest] / name
+            folder = output / part_by_hash[digest] / folder_name(name)
             for other in there.get(digest, ()):
                 if folder not in other.parents:
                     advice = "give another --output, or the settings that made this one"

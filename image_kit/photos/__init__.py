@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     )
     from image_kit.photos.part_names import (
         PARTS as PARTS,
+        class_name as class_name,
         class_spelling as class_spelling,
+        folder_name as folder_name,
         part_of_name as part_of_name,
         quote_unknown as quote_unknown,
     )
@@ -92,7 +94,7 @@ __getattr__ = lazy_names(
         "look_alikes": "ALIKE_BELOW SIGNATURE_VALUES UNIFORM_BELOW Signatures find_look_alikes",
         "memory": "tune_memory",
         "opening": "convert_image is_image open_photo",
-        "part_names": "PARTS class_spelling part_of_name quote_unknown",
+        "part_names": "PARTS class_name class_spelling folder_name part_of_name quote_unknown",
         "parts": "assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from image_kit.photos.part_names import parts_of_names
+from image_kit.photos.part_names import are_divisions, parts_of_names
 from image_kit.photos.photo_files import is_hidden
-from image_kit.photos.walking import walk
+from image_kit.photos.walking import is_passed_over, walk
 from image_kit.terminal import name_some
 
 IN_ICLOUD = ".icloud"  # .IMG_1.jpg.icloud stands for a photo that macOS has moved to Apple's servers
@@ -16,7 +16,7 @@ IN_ICLOUD = ".icloud"  # .IMG_1.jpg.icloud stands for a photo that macOS has mov
 def note_other_files(folder: Path, paths: Sequence[Path], empty: Sequence[str] = ()) -> list[str]:
     """Notes for the user on what below `folder` is not used; no note if there is nothing.
 
-    Such files have another type, are not in a class folder, or belong to the system or another program.
+    Such files have another type, are not in a class folder, or belong to the system or a program, such as this kit.
 
     Args:
         folder: the folder of photos.
@@ -28,8 +28,9 @@ def note_other_files(folder: Path, paths: Sequence[Path], empty: Sequence[str] =
     systems: Counter[str] = Counter()
     in_icloud = 0
     for where, folders, names in walk(folder, on_error=lambda _: None):  # these are notes only
-        systems.update(name for name in folders if is_hidden(Path(name)))
-        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+        passed_over = {name for name in folders if is_passed_over(Path(where, name))}
+        systems.update(passed_over)
+        folders[:] = [name for name in folders if name not in passed_over]
         in_icloud += sum(name.endswith(IN_ICLOUD) for name in names)
         spelled = "" if where == "." else str(Path(where))  # as the paths are, without ./
         for name in names:
@@ -45,34 +46,42 @@ def note_other_files(folder: Path, paths: Sequence[Path], empty: Sequence[str] =
         notes.append(f"files ignored, since they are not photos in a class folder: {counts.total()} ({kinds})")
     if systems:
         kinds = _most_frequent(systems)
-        notes.append(f"folders of the system and of other programs, passed over: {systems.total()} ({kinds})")
+        notes.append(f"folders of the system and of programs, passed over: {systems.total()} ({kinds})")
     return notes
 
 
 def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
-    """A note if all classes have the same folders in them: color/cats/, gray/cats/. Then these may be the classes."""
+    """A note if what is taken for classes may be none: all have the same folders in them (color/cats/, gray/cats/).
+
+    Or all have names as divisions of a data set have (images_001/, images_002/).
+    """
     inside: dict[str, set[str]] = defaultdict(set)
     start = len(str(folder / "x")) - 1  # Path.relative_to would take a second for 100,000 photos
     for path in paths:
         top, *below = path[start:].split(os.sep)
-        inside[top].add(below[0] if len(below) > 1 else "")
-    same = sorted(next(iter(inside.values()), ()))
-    if len(inside) < 2 or len(same) < 2 or "" in same or parts_of_names(inside):
-        return []
-    if any(set(same) != each for each in inside.values()):
+        inside[top].add(os.sep.join(below[:-1]))
+    if len(inside) < 2 or parts_of_names(inside):
         return []
     one, other = sorted(inside)[:2]
-    return [
-        f"{one}/ and {other}/ are taken for classes, and all classes have the same folders in them "
-        f"({name_some(same)}); if these are your classes, give {folder / one}, or name the folders train/ and test/"
-    ]
+    taken = f"{one}/ and {other}/ are taken for classes"
+    starts = {top: os.path.commonpath(below) for top, below in inside.items()}  # images/ of siteA/images/cats/
+    names = {top: {each[len(starts[top]) :].strip(os.sep).split(os.sep)[0] for each in inside[top]} for top in inside}
+    same = sorted(names[one])
+    if len(same) > 1 and "" not in same and all(each == names[one] for each in names.values()):
+        return [
+            f"{taken}, and all classes have the same folders in them ({name_some(same)}); if these are "
+            f"your classes, give {folder / one / starts[one]}, or name the folders train/ and test/"
+        ]
+    if are_divisions(inside):
+        return [f"{taken}; if they are only divisions of the photos, make a folder for each class instead"]
+    return []
 
 
 def describe_other_files(folder: Path) -> str:
     """What a folder has instead of photos, for an error: " (files in it: 2 .zip, 1 .csv)"; empty if there is none."""
     counts: Counter[str] = Counter()
-    for _, folders, names in walk(folder, on_error=lambda _: None):
-        folders[:] = [name for name in folders if not is_hidden(Path(name))]
+    for where, folders, names in walk(folder, on_error=lambda _: None):
+        folders[:] = [name for name in folders if not is_passed_over(Path(where, name))]
         counts.update(Path(name).suffix.lower() or "without suffix" for name in names if not is_hidden(Path(name)))
     return f" (files in it: {_most_frequent(counts)})" if counts else ""
 

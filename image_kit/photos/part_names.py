@@ -13,9 +13,15 @@ from image_kit.tables import tell_apart, visible_spelling
 
 # The project's name for each part of a data set -> the words that people use for it.
 PART_NAMES = {
-    "train": ("train", "training", "trainingsdaten", "entrainement", "apprentissage", "entrenamiento", "addestramento"),
-    "validation": ("validation", "val", "valid", "dev", "validierung", "validierungsdaten", "validacion"),
-    "test": ("test", "testing", "testdaten", "prueba", "pruebas"),
+    "train": (
+        *("train", "training", "trainingsdaten", "entrainement", "apprentissage", "entrenamiento", "addestramento"),
+        *("treino", "treinamento", "обучение", "训练", "训练集", "訓練", "学習"),
+    ),
+    "validation": (
+        *("validation", "val", "valid", "dev", "validierung", "validierungsdaten", "validacion", "validacao"),
+        *("validazione", "валидация", "验证", "验证集", "検証"),
+    ),
+    "test": ("test", "testing", "testdaten", "prueba", "pruebas", "teste", "тест", "测试", "测试集", "テスト"),
 }
 PARTS = tuple(PART_NAMES)
 # Words that people add: train_img, training_set, seg_train, test-data, "Train Images".
@@ -30,6 +36,7 @@ DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subse
 # Folders for detection and segmentation: photos, and beside them what was marked in each.
 PHOTOS_OF_MASKS = ("image", "images", "img", "imgs", "jpegimages", "rgb")
 MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "gt", "matte")  # beginnings of words
+CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -73,16 +80,22 @@ def is_unlabelled_name(name: str) -> bool:
 
 
 def is_division_name(name: str) -> bool:
-    """Whether a folder has a name as divisions of a data set have: fold1, batch_2, bounding_box_train."""
+    """Whether a folder has a name as divisions of a data set have: fold1, images_002, bounding_box_train."""
     words = _words(name)
     known = {word for each in PART_NAMES.values() for word in each}
-    return bool(known.intersection(words)) or (words[:1] != [] and words[-1] in DIVISIONS and name[-1:].isdecimal())
+    is_divided = words[:1] != [] and (words[-1] in DIVISIONS or set(words) <= {*FILLERS})
+    return bool(known.intersection(words)) or (is_divided and name[-1:].isdecimal())
+
+
+def are_divisions(names: Iterable[str]) -> bool:
+    """Whether all folders have names of divisions or of a camera's folders, which say nothing of what is on photos."""
+    return all(is_division_name(name) or CAMERAS_FOLDER.fullmatch(name) for name in names)
 
 
 def _words(name: str) -> list[str]:
     """Words in lower case, without numbers and accents."""
     letters = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    return [word for word in re.split(r"[\W_\d]+", letters.lower()) if word]
+    return [word.lower() for word in re.split(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])", letters) if word]  # trainA: train, a
 
 
 def class_name(folder_name: str) -> str:
@@ -93,6 +106,13 @@ def class_name(folder_name: str) -> str:
     if sys.platform != "win32":  # where names are text
         folder_name = os.fsencode(folder_name).decode("utf-8", "surrogateescape")
     return class_spelling(folder_name)
+
+
+def folder_name(class_name: str) -> str:
+    """The inverse of `class_name`: how to call a class's folder, whatever the locale says."""
+    if sys.platform == "win32":
+        return class_name
+    return os.fsdecode(class_name.encode("utf-8", "surrogateescape"))
 
 
 def class_spelling(name: str) -> str:

@@ -30,7 +30,7 @@ PROGRAMS_FILES |= {
     "windows.old",
 }
 PROGRAMS_FILES |= {"dfsrprivate", "thevolumesettingsfolder", "onedrivetemp", "ipod photo cache", "nksc_param", "thmbnl"}
-PROGRAMS_FILES |= {"_svn", "_vti_cnf"}
+PROGRAMS_FILES |= {"_svn", "_vti_cnf", "[originals]", "trashbox"}
 PROGRAMS_BEGINNINGS = (".", "~$", "@gmt-", "@synofinder")  # also locks of Office, and versions that Samba shows
 # Folders of photo programs, with previews, and of Time Machine.
 PROGRAMS_SUFFIXES = (
@@ -39,6 +39,7 @@ PROGRAMS_SUFFIXES = (
 )
 # Folders of the kit's own results, and a file in them; they have pictures, and lie in the photos of who works there.
 OWN_RESULTS = {"runs": "**/settings.json", "evaluations": "*/predictions.csv", "checks": "*/check.json"}
+OWN_RESULTS |= {"predictions": "answers-*.png", "preview": "contact_sheet_*.png"}
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
 MAX_BYTES = 2 * 10**9  # of a file: more than the largest photo that is decoded has without compression

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from image_kit.errors import UserError, name_disk_failure
-from image_kit.photos.photo_files import is_hidden, is_photo_name
+from image_kit.photos.photo_files import has_own_results, is_hidden, is_photo_name
 from image_kit.retries import read_again
 from image_kit.terminal import counting
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored.
+    """Every photo at any depth below `folder`, sorted; hidden files and folders are ignored, and results of the kit.
 
     Links to folders are followed. One that is reached a second time or contains `folder`, as in a circle, is skipped.
 
@@ -32,15 +32,20 @@ def photos_below(folder: Path, count: Callable[[], object]) -> list[Path]:
             folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
+        folders[:] = sorted(name for name in folders if not is_passed_over(Path(where, name)))
         found += [Path(where, name) for name in names if is_photo_name(Path(name))]
     return sorted(found)
+
+
+def is_passed_over(folder: Path) -> bool:
+    """Whether a folder inside another one is the system's, another program's, or holds results of the kit."""
+    return is_hidden(folder) or has_own_results(folder)
 
 
 def refuse_unreadable(error: OSError) -> None:
     """Raise a UserError about a folder that cannot be read."""
     why = name_disk_failure(error) or error.strerror
-    raise UserError(f"{error.filename}: cannot be read ({why}); photos in it would be lost") from error
+    raise UserError(f"{error.filename}: cannot be read ({why}); make it readable, or its photos are lost") from error
 
 
 def walk(

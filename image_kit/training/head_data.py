@@ -216,7 +216,9 @@ def _keys(groups: np.ndarray, names: Sequence[str] | None, hashes: Sequence[str 
 
     So a group stays in its part when photos are added, unless they are near copies of it.
     """
-    own = list(hashes) if names is None else [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    own = list(hashes)
+    if names is not None:  # which a table of another encoding has as bytes
+        own = [hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest() for name in names]
     smallest: dict[int, str] = {}
     for group, key, digest in zip(groups.tolist(), own, hashes, strict=True):
         if digest is not None and key is not None:

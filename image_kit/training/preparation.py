@@ -112,7 +112,7 @@ def find_inputs(settings: Settings, run: Path, groups: Path | None, backbone: st
                 f"python train.py --resume {run} {option} FILE"
             )
     recipe = replace(settings.recipe, backbone=chosen)
-    return replace(settings, recipe=recipe, groups=str(groups.resolve()) if groups else None)
+    return replace(settings, recipe=recipe, groups=str(groups.absolute()) if groups else None)
 
 
 def is_backbone_file(backbone: str) -> bool:

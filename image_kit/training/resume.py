@@ -7,6 +7,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.retries import is_file
+from image_kit.terminal import name_some
 from image_kit.training.run_folder import HISTORY, RunFolder
 from image_kit.training.same_photos import refuse_changed_photos
 from image_kit.weights import BEST, LAST, Description, read_description, verify_checksum
@@ -53,9 +54,9 @@ def _check_nothing_changed(
 ) -> None:
     refuse_changed_photos(folder.path, folder.file(LAST), fingerprints, names)
     if (before.class_names, before.preprocessing) != (now.class_names, now.preprocessing):
-        raise UserError(
-            f"--resume: the photos have changed since {folder.path} began; put them back, or start a new run"
-        )
+        changed = f"--resume: the photos have changed since {folder.path} began; put them back, or start a new run"
+        renamed = sorted({*before.class_names} ^ {*now.class_names})
+        raise UserError(f"{changed} (classes only then or only now: {name_some(renamed)})" if renamed else changed)
     if before.network is not None and before.network != now.network:
         raise UserError(
             f"--resume: the network {now.model} has changed since {folder.path} began; undo the change, or start a new "

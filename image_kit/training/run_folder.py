@@ -11,7 +11,7 @@ from pathlib import Path
 
 from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
-from image_kit.json_files import read_json
+from image_kit.json_files import read_json, read_text
 from image_kit.recipe import Recipe
 from image_kit.retries import is_there, read_again
 from image_kit.terminal import say
@@ -102,9 +102,11 @@ class RunFolder:
 
     def read_settings(self, text: str | None = None) -> Settings:
         """The settings in settings.json, or in a text with the same form. Raises UserError if they are damaged."""
-        if text is None:
-            text = read_again(Path.read_bytes)(self.file(SETTINGS)).decode("utf-8")
-        return Settings.from_json(text, self.file(SETTINGS))
+        path = self.file(SETTINGS)
+        try:
+            return Settings.from_json(read_text(path) if text is None else text, path)
+        except ValueError as error:
+            raise UserError(f"{path}: damaged ({error}); this run cannot be resumed") from None
 
     def refuse_to_resume(self, before: Recipe, now: Recipe) -> None:
         """Raise UserError if this run is complete, or cannot have the epochs that it is asked for.

@@ -1,5 +1,6 @@
 """Tables that name photos by bytes that are no UTF-8."""
 
+import codecs
 import csv
 import os
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from image_kit.answering.answers import Answer, write_csv
+from image_kit.answering.compared_runs import RunAnswers, compare_runs, write_differences
 from image_kit.answering.predictions import write_predictions
 from image_kit.checks import apply_findings, films, read_accepted
 from image_kit.checks.findings import Finding
@@ -16,7 +18,7 @@ from image_kit.checks.findings_file import write_findings
 from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
 from image_kit.features import read_groups
-from image_kit.tables import cell_of_name, file_name
+from image_kit.tables import cell_of_class, cell_of_name, file_name
 from tests.fixtures.checked import checked
 
 
@@ -58,10 +60,11 @@ def test_a_name_is_no_formula_in_a_spreadsheet_and_is_found_again(tmp_path):
     photos = replace(photos, files=names)
     films.write_groups(tmp_path / "groups.csv", photos, np.zeros(len(names), int))
     probabilities, labels = np.full((len(names), 2), 0.5), np.zeros(len(names), np.int32)
-    write_predictions(tmp_path / "predictions.csv", probabilities, ImageSet(np.zeros(1), labels, names), ("a", "b"))
+    images = ImageSet(np.zeros(1), labels, names)
+    write_predictions(tmp_path / "predictions.csv", probabilities, images, ("=1+1", "b"))
     with open(tmp_path / "answers.csv", "w", encoding="utf-8", newline="") as file:
-        write_csv([Answer(name, "a", 0.5) for name in names], file)
-    written = {"findings.csv": (0, 4), "groups.csv": (0, 1), "predictions.csv": (0,), "answers.csv": (0,)}
+        write_csv([Answer(name, "@a", 0.5) for name in names], file)
+    written = {"findings.csv": (0, 4), "groups.csv": (0, 1), "predictions.csv": (0, 1, 2), "answers.csv": (0, 1)}
     for name, columns in written.items():
         cells = first_cells(tmp_path / name, *columns)
         assert len(cells) == len(columns) * len(names)
@@ -71,3 +74,20 @@ def test_a_name_is_no_formula_in_a_spreadsheet_and_is_found_again(tmp_path):
     assert read_accepted(tmp_path / "findings.csv").dropped == frozenset(map(file_name, names))
     groups = read_groups(tmp_path / "groups.csv", "photos", [Path("photos", name) for name in names])
     assert len(set(groups)) == 1
+
+
+def test_a_class_that_is_a_number_stays_one_and_other_formulas_do_not():
+    assert [cell_of_class(name) for name in ("-1", "+0.5", "-1+1", "=1")] == ["-1", "+0.5", "./-1+1", "./=1"]
+
+
+@pytest.mark.parametrize(("name", "class_name"), [("K\xf6ln.jpg", "a"), ("1.jpg", "\u732b"), ("1.jpg", "a")])
+def test_excel_reads_names_with_other_letters(tmp_path, name, class_name):
+    """Without a byte order mark it takes UTF-8 for the system's code page."""
+    images = ImageSet(np.zeros(1), np.zeros(1, np.int32), [name])
+    write_predictions(tmp_path / "predictions.csv", np.full((1, 2), 0.5), images, (class_name, "b"))
+    answers = {run: RunAnswers([name], np.zeros(1, int), np.eye(2)[[run]], (class_name, "b")) for run in (0, 1)}
+    write_differences(tmp_path / "differences.csv", compare_runs(answers))
+    for file in ("predictions.csv", "differences.csv"):
+        data = (tmp_path / file).read_bytes()
+        assert data.startswith(codecs.BOM_UTF8) != data.isascii()
+        assert first_cells(tmp_path / file, 0) == [name]

@@ -1,5 +1,6 @@
 """model.tflite: written from Keras, read without it, and the same answers."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,8 +8,10 @@ import sys
 import zipfile
 from dataclasses import replace
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import models
 from image_kit.answering import lite_classifier, lite_export, lite_model
@@ -108,18 +111,28 @@ def test_answers_that_are_nan_are_an_error(tmp_path):
         LiteClassifier.load(tmp_path / "model.tflite").probabilities(np.zeros((1, 8, 8, 1), np.uint8))
 
 
-def rewritten(source, target, **members):
-    """A copy of a model.tflite with other members in its archive."""
-    content, bare = source.read_bytes(), lite_model.read(source)
+def rewritten(source, target, change=None, **members):
+    """A copy of a model.tflite with other members in its archive, or with a network that is changed and confirmed."""
     with zipfile.ZipFile(source) as archive:
-        length = json.loads(archive.read("origin.json"))["flatbuffer_bytes"]
         values = {name.removesuffix(".json"): json.loads(archive.read(name)) for name in archive.namelist()}
-    assert bare.head == "logits"
-    target.write_bytes(content[:length])
+    network = source.read_bytes()[: values["origin"]["flatbuffer_bytes"]]
+    if change:
+        network = changed(network, change)
+        digest = hashlib.sha256(network).hexdigest()
+        values["origin"] |= {"flatbuffer_bytes": len(network), "flatbuffer_sha256": digest}
+    target.write_bytes(network)
     with zipfile.ZipFile(target, "a") as archive:
         for name, value in values.items():
             archive.writestr(f"{name}.json", json.dumps(value | members.get(name, {})))
     return target
+
+
+def changed(network, change):
+    """A flatbuffer as `change` leaves its ModelT."""
+    model, builder = schema.ModelT.InitFromPackedBuf(network, 0), flatbuffers.Builder()
+    change(model)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 @pytest.mark.parametrize(
@@ -159,6 +172,18 @@ def test_cut_foreign_damaged_and_missing_files_give_one_line(made, tmp_path):
         with pytest.raises(UserError, match=rf"{name}\.tflite: (not a model|no such file)") as caught:
             LiteClassifier.load(tmp_path / f"{name}.tflite")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{6: b"\xff"}, {8: b"\0\x08", 46: b"\xff"}])
+def test_members_that_zipfile_cannot_read_give_one_line(made, tmp_path, changes):
+    """It raises NotImplementedError for a version of the format to come, UnicodeDecodeError for a name."""
+    content = bytearray((made[0] / "model.tflite").read_bytes())
+    entry = content.index(b"PK\1\2")
+    for place, value in changes.items():
+        content[entry + place : entry + place + len(value)] = value
+    (tmp_path / "model.tflite").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.tflite: [^\n]+$"):
+        lite_model.read(tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize("members", [{}, {"labels.txt": "cat\ndog\n"}])
@@ -207,6 +232,25 @@ def test_a_network_that_would_take_too_much_memory_is_refused(made, monkeypatch,
     with pytest.raises(UserError, match=r"can run \(its tensors would need \d+,\d+ bytes, more than 10,000\)"):
         LiteClassifier.load(made[0] / "model.tflite")
     assert capfd.readouterr().err == ""
+
+
+def test_a_small_network_may_not_take_much_memory(made, tmp_path):
+    def enlarge(model):
+        graph = model.subgraphs[0]
+        output = graph.tensors[graph.operators[0].outputs[0]]
+        output.shape, output.shapeSignature = np.array([2**26, 1], np.int32), None  # 268 MB
+
+    assert LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "same.tflite", lambda model: None))
+    with pytest.raises(UserError, match=r"would need 26\d,\d+,\d+ bytes, more than 15\d,"):
+        LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "large.tflite", enlarge))
+
+
+def test_an_output_that_is_no_tensor_is_refused(made, tmp_path):
+    def lose(model):
+        model.signatureDefs[0].outputs[0].tensorIndex = 2**32 - 250  # beyond what LiteRT takes: a TypeError
+
+    with pytest.raises(UserError, match="contains no network that LiteRT can run"):
+        LiteClassifier.load(rewritten(made[0] / "model.tflite", tmp_path / "model.tflite", lose))
 
 
 def test_a_failed_export_leaves_the_old_file(made, tmp_path):

@@ -106,3 +106,16 @@ def test_links_are_copied_as_photos_and_nothing_private_or_endless_is(folder, tm
     assert done == Cleaned(copied=len(photos), moved=1, dropped=0, left_out=left_out)
     (tmp_path / "new/dogs/hard.jpg").write_text("changed", encoding="utf-8")
     assert (folder / "dogs/1.jpg").read_text(encoding="utf-8") == "dogs/1.jpg"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="these are one name there")
+@pytest.mark.parametrize("action", [{"dropped": ["cats/\xe9.jpg"]}, {"moved": {"cats/\xe9.jpg": "dogs"}}])
+def test_a_row_that_means_two_photos_is_refused(folder, tmp_path, action):
+    """Both would be dropped, also where each is the only copy of the other."""
+    for name in ("\xe9.jpg", "e\u0301.jpg"):
+        (folder / "cats" / name).write_text(name, encoding="utf-8")
+    row = accepted(*action.get("dropped", ()), **action.get("moved", {}))
+    with pytest.raises(UserError, match=r"'cats/e\\u0301\.jpg' and 'cats/\\xe9\.jpg' are one name in a table; rename"):
+        apply_findings(row, folder, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert apply_findings(accepted("dogs/3.jpg"), folder, tmp_path / "new").copied == 5

@@ -1,7 +1,10 @@
 """Where an export's files go."""
 
+import errno
+
 import pytest
 
+from image_kit import durable
 from image_kit.errors import UserError
 from image_kit.exports import FORMATS, refuse_existing
 from image_kit.exports.exporting import _move
@@ -50,6 +53,28 @@ def test_a_network_that_cannot_be_put_there_leaves_what_belongs_to_the_others(tm
     with pytest.raises(FileNotFoundError):  # the network is missing
         _move(new, exports / "model.tflite", lambda: (exports / "export.json").write_text("new"))
     assert {path.name: path.read_text() for path in exports.iterdir()} == before
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_disk_that_fails_when_a_file_is_there_leaves_nothing(tmp_path, monkeypatch, failing):
+    """One after another: examples/ is made, and the files in it and beside it have their names."""
+    new, sync, calls = tmp_path / "unfinished", durable.sync, []
+    (new / "examples").mkdir(parents=True)
+    for name in ("classes.json", "examples/grey.png", "model.tflite"):
+        (new / name).touch()
+    (tmp_path / "exports").mkdir()
+
+    def fail(path):
+        if tmp_path / "exports" in (path, path.parent):
+            calls.append(path)
+        if len(calls) == failing:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        sync(path)
+
+    monkeypatch.setattr(durable, "sync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        _move(new, tmp_path / "exports/model.tflite", lambda: None)
+    assert list((tmp_path / "exports").iterdir()) == []
 
 
 def test_what_a_killed_export_left_is_removed_by_one_that_finds_all_in_place(tmp_path):

@@ -198,3 +198,29 @@ def test_what_a_killed_split_left_in_a_complete_set_is_removed_by_the_next(tmp_p
     _remove_once.cache_clear()  # as in a new process
     split_photos(tmp_path / "photos", tmp_path / "set", (1, 1, 0), FRACTIONS)
     assert sorted((tmp_path / "set").rglob("*")) == complete
+
+
+SPLIT = """
+import sys
+from pathlib import Path
+from image_kit.photo_sets.split import FRACTIONS, split_photos
+print(ascii(split_photos(Path(sys.argv[1]), Path(sys.argv[2]), None, FRACTIONS).counts))
+"""
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_accents_in_class_names_as_macos_stores_them_and_in_every_locale(tmp_path, run_python, locale):
+    """Two folders, with an accent in one letter and in two, are one class."""
+    for number in range(24):
+        name = "dogs" if number % 2 else ("v\xf6gel", "vo\u0308gel")[number // 2 % 2]
+        (tmp_path / "source" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name / f"{number if number % 2 else number // 4}.png").write_bytes(PHOTOS[number])
+    for _ in range(2):  # the second copies nothing
+        process = run_python(
+            *("-c", SPLIT, str(tmp_path / "source"), str(tmp_path / "set")),
+            **{"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        )
+        sizes = "{'train': 8, 'validation': 2, 'test': 2}"
+        assert process.stdout == f"{{'dogs': {sizes}, 'v\\xf6gel': {sizes}}}\n", process.stderr
+    assert sorted(path.name for path in (tmp_path / "set/train").iterdir()) == ["dogs", "v\xf6gel"]
+    assert sum(path.is_file() for path in (tmp_path / "set").rglob("*")) == 24

@@ -32,7 +32,7 @@ def test_folders_of_systems_are_passed_over_and_counted(tmp_path):
     found = scan_folder(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", *systems))
     assert (found.class_names, len(found.paths)) == (("cats", "dogs"), 2)
     (note,) = note_other_files(tmp_path, found.paths)
-    assert note.startswith("folders of the system and of other programs, passed over: 8 (1 #recycle, ")
+    assert note.startswith("folders of the system and of programs, passed over: 8 (1 #recycle, ")
     assert note_other_files(tree(tmp_path / "clean", "a/0.jpg"), [tmp_path / "clean/a/0.jpg"]) == []
 
 
@@ -59,6 +59,35 @@ def test_the_same_folders_in_all_classes_are_asked_about(tmp_path, monkeypatch, 
     assert f"give {tmp_path / names[0]}" in note
     monkeypatch.chdir(tmp_path)
     assert notes_of(Path(".")) == [note.replace(str(tmp_path / names[0]), names[0])]
+
+
+@pytest.mark.parametrize("inner", ["train", "images", "a/b"])
+def test_the_same_folders_further_below_are_asked_about(tmp_path, inner):
+    tree(tmp_path, *(f"{site}/{inner}/{label}/0.jpg" for site in ("site_a", "site_b") for label in ("cats", "dogs")))
+    (note,) = notes_of(tmp_path)
+    assert f"(cats, dogs); if these are your classes, give {tmp_path / 'site_a' / inner}, or name" in note
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("HAM10000_images_part_1", "HAM10000_images_part_2"),
+        ("images_001/images", "images_002/images"),
+        ("part1", "part2"),
+    ]
+    + [("100CANON", "101CANON"), ("100_PANA", "101_PANA")],
+)
+def test_divisions_that_hold_photos_are_asked_about(tmp_path, names):
+    one, other = (name.split("/")[0] for name in names)
+    (note,) = notes_of(tree(tmp_path, *(f"{name}/0.jpg" for name in names)))
+    assert note.startswith(f"{one}/ and {other}/ are taken for classes; if they are only divisions")
+
+
+def test_results_of_the_kit_are_passed_over_and_counted(tmp_path):
+    tree(
+        tmp_path, "cats/0.jpg", "dogs/0.jpg", "runs/a/settings.json", "runs/a/curves.png", "preview/contact_sheet_1.png"
+    )
+    assert notes_of(tmp_path) == ["folders of the system and of programs, passed over: 2 (1 preview, 1 runs)"]
 
 
 def test_other_folders_in_classes_and_parts_are_not_asked_about(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from image_kit.errors import UserError
 from image_kit.photos.folder_notes import note_other_files
 from image_kit.photos.folders import find_test_folder, list_classes, scan_folder
+from image_kit.photos.walking import list_photos
 
 TRAIN_NAMES = ("train", "training", "training_set", "train_img")
 VALIDATION_NAMES = ("validation", "val", "valid", "validation_set", "dev")
@@ -272,7 +273,9 @@ def test_a_data_set_for_detection_is_told(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["@Transcode", "@SynoResource", "$Extend", "$WinREAgent", "MSOCache", "_gsdata_"])
+@pytest.mark.parametrize(
+    "name", ["@Transcode", "@SynoResource", "$Extend", "$WinREAgent", "MSOCache", "_gsdata_", "[Originals]"]
+)
 def test_more_folders_of_systems(tmp_path, name):
     assert scan_folder(tree(tmp_path, *pairs("."), f"{name}/0.jpg", f"cats/{name}/0.jpg")).class_names == (
         "cats",
@@ -295,6 +298,10 @@ def test_a_class_that_only_looks_like_a_folder_of_the_system(tmp_path, name):
         ("entra\u00eenement", "test"),
         ("entrai\u0302nement", "test"),
         ("entrenamiento", "prueba"),
+        ("treinamento", "teste"),
+        ("\u8bad\u7ec3\u96c6", "\u6d4b\u8bd5\u96c6"),
+        ("\u5b66\u7fd2", "\u30c6\u30b9\u30c8"),
+        ("petsTrain", "petsTest"),
     ],
 )
 def test_more_names_of_parts(tmp_path, train, test):
@@ -312,6 +319,7 @@ def test_a_test_part_without_classes_is_no_class(tmp_path):
 def test_nested_parts_without_classes_are_told(tmp_path):
     tree(tmp_path, "train/train/cat.0.jpg", "test1/test1/1.jpg")
     refused(tmp_path, "test1/ and train/ look like parts", "without a folder for each class")
+    refused(tree(tmp_path / "gan", "trainA/0.jpg", "trainB/0.jpg", "testA/0.jpg", "testB/0.jpg"), "look like parts")
 
 
 def test_folders_without_photos_beside_the_parts_do_no_harm(tmp_path):
@@ -357,7 +365,11 @@ def test_a_class_without_photos_is_named(tmp_path):
 def test_results_of_the_kit_among_the_photos_are_no_class(tmp_path):
     """As after `train.py .` in the folder of photos."""
     files = ("runs/photos-1/settings.json", "runs/photos-1/curves.png", "evaluations/a/predictions.csv")
-    tree(tmp_path, *pairs("."), *files, "evaluations/a/mistakes.png", "checks/a/check.json", "checks/a/x.png")
+    files += ("evaluations/a/mistakes.png", "checks/a/check.json", "checks/a/x.png", "predictions/answers-2.png")
+    files += ("preview/contact_sheet_1.png", "preview/cat_1.jpeg")
+    tree(tmp_path, *pairs("."), *files)
     assert scan_folder(tmp_path).class_names == ("cats", "dogs")
-    tree(tmp_path / "other", *pairs("."), "runs/0.jpg", "checks/0.jpg", "evaluations/0.jpg")
-    assert scan_folder(tmp_path / "other").class_names == ("cats", "checks", "dogs", "evaluations", "runs")
+    assert {photo.parent.name for photo in list_photos(tmp_path)} == {"cats", "dogs"}
+    assert len(list_photos(tmp_path / "preview")) == 2
+    names = ("cats", "checks", "dogs", "evaluations", "predictions", "preview", "runs")
+    assert scan_folder(tree(tmp_path / "other", *(f"{name}/0.jpg" for name in names))).class_names == names

@@ -80,7 +80,8 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, re
     request.getfixturevalue("without_roots_rights")
     refused, other = find_photos(["deep", "b.jpg"])
     assert refused == PhotoSource(
-        "deep", error="deep/er: cannot be read (Permission denied); photos in it would be lost"
+        "deep",
+        error="deep/er: cannot be read (Permission denied); make it readable, or its photos are lost",
     )
     assert other == file("b.jpg")
 

@@ -53,8 +53,9 @@ def test_a_run_is_not_resumed_on_other_photos(photos, change):
     else:
         (photos / "train/cats/000.jpg").rename(photos / "test/cats/new.jpg")
     before = run.file(LAST).read_bytes()
-    with pytest.raises(UserError, match="--resume: the photos have changed since runs/run began"):
+    with pytest.raises(UserError, match="--resume: the photos have changed since runs/run began") as refused:
         run_it(RunFolder.open(run.path), photos, replace(RECIPE, epochs=3))
+    assert ("only then or only now: cats, zebras)" in str(refused.value)) == (change == "rename a class")
     assert run.file(LAST).read_bytes() == before
 
 

@@ -94,6 +94,18 @@ def test_settings_of_photos_without_a_folder_are_damaged():
         RunFolder.open(run.path).read_settings()
 
 
+def test_settings_that_an_editor_has_saved_in_another_encoding():
+    run = RunFolder.create("a", "a")
+    settings = Settings("K\xf6ln", without_description(PRESETS["pretrained"]), folder="K\xf6ln")
+    run.write_settings(settings)
+    text = run.file("settings.json").read_text(encoding="utf-8")
+    run.file("settings.json").write_text(text, encoding="utf-8-sig")
+    assert run.read_settings() == settings
+    run.file("settings.json").write_text(text, encoding="cp1252")
+    with pytest.raises(UserError, match=r"settings\.json: damaged \(it is not UTF-8; an editor may"):
+        run.read_settings()
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"name": "x", "recipe": {"model": 1}}'])
 def test_damaged_settings_are_a_user_error(damage):
     run = RunFolder.create("a", "a")

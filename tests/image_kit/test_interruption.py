@@ -1,0 +1,38 @@
+"""Ctrl-C before a command has begun."""
+
+import signal
+import sys
+
+import pytest
+
+from image_kit import interruption
+from tests.conftest import ROOT
+
+COMMANDS = ("train.py", "evaluate.py", "predict.py", "check.py", "export.py", "augment_preview.py", "data/prepare.py")
+# Instead of NumPy, the first large package that each command imports.
+CODE = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there")
+@pytest.mark.parametrize("script", COMMANDS)
+def test_a_command_that_still_imports_ends_without_a_traceback(tmp_path, run_python, script):
+    (tmp_path / "numpy.py").write_text(CODE)
+    process = run_python(str(ROOT / script), "--help", PYTHONPATH=str(tmp_path))
+    assert (process.returncode, process.stdout, process.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_other_programs_keep_their_handling(monkeypatch):
+    """A notebook runs a command with its arguments, but was started with others."""
+    before = signal.getsignal(signal.SIGINT)
+    for arguments in ([], [str(ROOT / "train.py")]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        interruption.end_without_traceback()
+        assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(ROOT / "train.py")])
+    try:
+        interruption.end_without_traceback()
+        assert signal.getsignal(signal.SIGINT) is not before
+        interruption.raise_again()
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
