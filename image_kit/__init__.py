@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit.errors import UserError as UserError, naming_missing_packages
-from image_kit.interruption import end_without_traceback
 from image_kit.lazy import lazy_names
+from image_kit.starting import end_without_traceback
 
 end_without_traceback()
 if TYPE_CHECKING:

@@ -5,10 +5,7 @@ import errno
 import io
 import os
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
 
 _LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # as str.splitlines() knows them
 
@@ -121,9 +118,8 @@ def describe_os_error(error: OSError) -> str:
     return name_disk_failure(error) or (f"{said}; {way_out}" if way_out else said)
 
 
-COMMANDS = ("augment_preview", "check", "evaluate", "export", "predict", "prepare", "train")
 # Import name -> name on PyPI, where they differ.
-_DISTRIBUTIONS = {
+DISTRIBUTIONS = {
     "PIL": "pillow",
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
@@ -143,43 +139,15 @@ def naming_missing_packages(wanted: str = "") -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package in ("", "image_kit"):  # an error in our own code
             raise
-        install = _DISTRIBUTIONS.get(package, package)
+        install = DISTRIBUTIONS.get(package, package)
         needs = f"needs the package {package}, which is not installed; run: pip install {install}"
         raise UserError(f"{wanted}: {needs}" if wanted else needs) from error
     except ImportError as error:  # a library of the system is missing, or versions do not belong together
         package = (error.name or _raised_in(error)).partition(".")[0]
         if package in ("", "image_kit", "__main__") or name_shortage(error):
             raise
-        repair = f"pip install --force-reinstall {_DISTRIBUTIONS.get(package, package)}"
+        repair = f"pip install --force-reinstall {DISTRIBUTIONS.get(package, package)}"
         raise UserError(f"the package {package} cannot be loaded ({first_line(error)}); run: {repair}") from error
-
-
-def _name_missing_package(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """In place of a traceback where a command's own imports fail: most often another Python was called by mistake."""
-    missing = error.__cause__ or error
-    package = (missing.name or "").partition(".")[0] if isinstance(missing, ModuleNotFoundError) else ""
-    if package in ("", "image_kit"):  # an error in our own code
-        sys.__excepthook__(kind, error, traceback)
-        return
-    print(
-        f"{Path(sys.argv[0]).name}: error: the package {_DISTRIBUTIONS.get(package, package)} is not installed for "
-        f"{sys.executable}; call the Python of the kit's environment, such as .venv/bin/python, or run: "
-        f"{sys.executable} -m pip install -r requirements.txt",
-        file=sys.stderr,
-    )
-    sys.exit(2)
-
-
-def _is_command(file: str | None) -> bool:
-    """Whether a program is one of the kit's own commands, which need not be asked whether they want the hook."""
-    if not file or Path(file).stem not in COMMANDS:
-        return False
-    folder = Path(__file__).resolve().parent.parent
-    return Path(file).resolve().parent in (folder, folder / "data")
-
-
-if _is_command(getattr(sys.modules["__main__"], "__file__", None)) and sys.excepthook is sys.__excepthook__:
-    sys.excepthook = _name_missing_package
 
 
 def _raised_in(error: Exception) -> str:

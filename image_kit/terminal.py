@@ -22,9 +22,9 @@ from image_kit.errors import (
     name_shortage,
     naming_missing_packages,
 )
-from image_kit.interruption import raise_again
 from image_kit.leftovers import stop_gathering
 from image_kit.notebooks import file_of, own_modules, without_backend
+from image_kit.starting import has_begun
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -202,7 +202,7 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     _prepare_streams()
     try:
-        raise_again()
+        has_begun()
         with naming_missing_packages(), without_backend(), own_modules(file_of(main)):
             main()
         sys.stdout.flush()

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from image_kit.errors import COMMANDS
 from image_kit.photos import Preprocessing
+from image_kit.starting import COMMANDS
 from image_kit.weights import Description, save_network
 from tests.conftest import ROOT
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from image_kit import interruption
+from image_kit import starting
 from tests.conftest import ROOT
 
 COMMANDS = ("train.py", "evaluate.py", "predict.py", "check.py", "export.py", "augment_preview.py", "data/prepare.py")
@@ -22,17 +22,22 @@ def test_a_command_that_still_imports_ends_without_a_traceback(tmp_path, run_pyt
 
 
 def test_other_programs_keep_their_handling(monkeypatch):
-    """A notebook runs a command with its arguments, but was started with others."""
+    """A notebook runs a command with its arguments, but was started with others; a user's program is beside them."""
     before = signal.getsignal(signal.SIGINT)
-    for arguments in ([], [str(ROOT / "train.py")]):
+    mine = str(ROOT / "mine.py")
+    for arguments, started in (([], []), ([str(ROOT / "train.py")], ["notebook"]), ([mine], [mine]), (["-c"], ["-c"])):
         monkeypatch.setattr(sys, "argv", arguments)
-        interruption.end_without_traceback()
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, *started])
+        starting.end_without_traceback()
         assert signal.getsignal(signal.SIGINT) is before
+        assert sys.excepthook is not starting._name_missing_package
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py")])
     monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(ROOT / "train.py")])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # is as before after the test
     try:
-        interruption.end_without_traceback()
+        starting.end_without_traceback()
         assert signal.getsignal(signal.SIGINT) is not before
-        interruption.raise_again()
+        starting.has_begun()
         assert signal.getsignal(signal.SIGINT) is before
     finally:
         signal.signal(signal.SIGINT, before)
