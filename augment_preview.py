@@ -21,7 +21,7 @@ from image_kit.terminal import CommandLine, SomeMessages, say, show
 import numpy as np  # after image_kit, which first sees to Ctrl-C and to missing packages
 from PIL import Image
 
-with own_modules(__file__):
+with own_modules():
     from presets import PRESETS, PREVIEW_AUGMENTATION
 
 LONGEST_SIDE = 640  # pixels, the size of the tutorial's photos

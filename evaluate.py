@@ -53,7 +53,7 @@ from image_kit.weights import RUNS, add_weights_options, fallback_from, find_wei
 # isort: split
 import numpy as np  # after image_kit, which first sees to Ctrl-C and to missing packages
 
-with own_modules(__file__):
+with own_modules():
     from presets import PRESETS
 
 EVALUATIONS = Path("evaluations")

@@ -25,7 +25,7 @@ from image_kit.terminal import CommandLine, SomeMessages, is_terminal, progress,
 from image_kit.trust import COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from image_kit.weights import add_weights_options, fallback_from, find_weights
 
-with own_modules(__file__):
+with own_modules():
     from presets import PRESETS
 
 PREDICTIONS = Path("predictions")

@@ -38,7 +38,7 @@ from image_kit.training import (
 )
 from image_kit.weights import BEST
 
-with own_modules(__file__):
+with own_modules():
     from presets import DEMO_EPOCHS, PRESETS, print_presets
 
 if TYPE_CHECKING:  # imports TensorFlow

@@ -5,8 +5,17 @@
 Importing it changes nothing in the program: no environment variable, no random seed, no setting of Keras or OpenCV.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if sys.version_info < (3, 11):  # noqa: UP036  macOS's own Python; the modules below would end in a traceback
+    print(
+        f"the kit needs Python 3.11 to 3.13, and {sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}; "
+        "call the Python of the kit's environment, such as .venv/bin/python",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 from image_kit.errors import UserError as UserError, naming_missing_packages
 from image_kit.lazy import lazy_names

@@ -6,41 +6,29 @@ These are modules that are called as those beside the commands, presets.py and m
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]  # of the commands
 NAMES = ("models", "presets")
 
 
 @contextlib.contextmanager
-def own_modules(command: str) -> Iterator[None]:
-    """Let imports in the body find the modules beside a command, and afterwards those of the program again.
-
-    Args:
-        command: the file of the command; "" for one that has none, and then nothing changes.
-    """
-    folder = Path(command).resolve().parent if command else None
+def own_modules() -> Iterator[None]:
+    """Let imports in the body find the modules beside the commands, and afterwards those of the program again."""
     before = {name: sys.modules.get(name) for name in NAMES}
-    foreign = [name for name, module in before.items() if module and folder and not _is_in(folder, module)]
-    for name in foreign:
+    for name in [name for name, module in before.items() if module and not _is_ours(module)]:
         del sys.modules[name]
-    if folder:
-        sys.path.insert(0, str(folder))
+    sys.path.insert(0, str(ROOT))
     try:
         yield
     finally:
-        if folder:
-            sys.path.remove(str(folder))
-        for name in NAMES if folder else ():
+        sys.path.remove(str(ROOT))
+        for name in NAMES:
             if module := before[name]:
                 sys.modules[name] = module
             else:
                 sys.modules.pop(name, None)
-
-
-def file_of(main: Callable[[], object]) -> str:
-    """The file of a command, for `own_modules`; "" if there is none."""
-    return getattr(main, "__globals__", {}).get("__file__") or ""
 
 
 @contextlib.contextmanager
@@ -61,5 +49,5 @@ def without_backend() -> Iterator[None]:
                     matplotlib.rcParams["backend"] = backend
 
 
-def _is_in(folder: Path, module: object) -> bool:
-    return Path(getattr(module, "__file__", None) or "").resolve().parent == folder
+def _is_ours(module: object) -> bool:
+    return Path(getattr(module, "__file__", None) or "").resolve().parent == ROOT

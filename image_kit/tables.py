@@ -79,8 +79,11 @@ def cell_of_name(name: str) -> str:
 
 
 def cell_of_class(name: str) -> str:
-    """The same for the name of a class, except that a number such as -1 is a class of its own and no harm."""
-    return name if re.fullmatch(r"[+-]\d+(\.\d+)?", name) else cell_of_name(name)
+    """The same for the name of a class, which programs compare: only a formula that could do harm becomes a text.
+
+    Such a one calls a function, a program or another file. Spreadsheets take what begins with an apostrophe for a text.
+    """
+    return f"'{name}" if name.startswith(FORMULAS) and re.search(r"[(|!]", name) else name
 
 
 def encoding_for(names: Iterable[str]) -> str:

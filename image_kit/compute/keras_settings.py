@@ -12,7 +12,7 @@ from image_kit.errors import UserError
 # What Keras, and an older one inside TensorFlow, accept in keras.json; on others both end while they are imported.
 ACCEPTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "floatx": (lambda value: value in ("float16", "float32", "float64"), "float16, float32 or float64"),
-    "epsilon": (lambda value: isinstance(value, float), "a number such as 1e-07"),
+    "epsilon": (lambda value: isinstance(value, float), "a number with a point or an exponent, such as 1e-07"),
     "image_data_format": (lambda value: value in ("channels_last", "channels_first"), "channels_last or _first"),
 }
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # which would end a training early without a word

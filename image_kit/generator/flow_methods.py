@@ -28,8 +28,8 @@ class FlowMethods:
     shuffled_split: with `subset`, draw the validation images at random from every class, decided by `seed` (which
         both subsets must share), instead of taking the first ones.
     cache: for photos: how many bytes of decoded images (uint8) are kept. "auto" is a quarter of the free memory, less
-        what other iterators of this process use, but 2 GB of it where the photos do not fit; False keeps none. Photos
-        that do not fit are decoded each time, one batch ahead.
+        what other iterators of this process use, but 1.5 GB of it if not even half of the photos fit; False keeps none.
+        Photos that do not fit are decoded each time, one batch ahead.
     on_bad_file: "skip" leaves out files that cannot be read, see `FileIterator`; "raise" raises a PhotoError.
     workers, use_multiprocessing, max_queue_size: as in keras.utils.PyDataset. One worker is best, because all cores
         make each batch.

@@ -126,11 +126,13 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
     if bits <= 8 and _numbers(tags.get(SAMPLE_FORMAT, 1))[0] != SIGNED:
         return None
     strips = _read_strips(tags)
-    refusal = _PLANAR if tags.get(PLANAR, 1) == 2 and not strips else ""
+    channels = int(_numbers(tags.get(CHANNELS, 1))[0])
+    are_apart = tags.get(PLANAR, 1) == 2 and channels > 1
+    refusal = _PLANAR if are_apart and not strips else ""
     if bits <= 8:  # Pillow would read -1 as 255
         refusal = "samples with a sign of 8 bits, which cannot be read; save it as PNG"
     if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
-        if tags.get(PLANAR, 1) == 1:
+        if not are_apart:
             return None
         refusal = _PLANAR  # Pillow would take the parts for whole pixels
     largest = float(max(_numbers(tags.get(SMAX_SAMPLE) or tags.get(MAX_SAMPLE) or 0)))
@@ -145,7 +147,7 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
         smallest if is_range else 0.0,
         strips,
         bits=bits,
-        channels=int(_numbers(tags.get(CHANNELS, 1))[0]),
+        channels=channels,
         extra=tuple(map(int, _numbers(tags.get(EXTRA_SAMPLES, ())))),
         refusal=refusal,
     )

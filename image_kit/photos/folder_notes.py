@@ -69,8 +69,8 @@ def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
     same = sorted(names[one])
     if len(same) > 1 and "" not in same and all(each == names[one] for each in names.values()):
         return [
-            f"{taken}, and all classes have the same folders in them ({name_some(same)}); if these are "
-            f"your classes, give {folder / one / starts[one]}, or name the folders train/ and test/"
+            f"{taken}, and all classes have the same folders in them ({name_some(same)}); if {same[0]} and {same[1]} "
+            f"are your classes, put all photos of each into one folder, or give one part: {folder / one / starts[one]}"
         ]
     if are_divisions(inside):
         return [f"{taken}; if they are only divisions of the photos, make a folder for each class instead"]

@@ -14,7 +14,16 @@ from image_kit.tables import tell_apart, visible_spelling
 # The project's name for each part of a data set -> the words that people use for it.
 PART_NAMES = {
     "train": (
-        *("train", "training", "trainingsdaten", "entrainement", "apprentissage", "entrenamiento", "addestramento"),
+        *(
+            "train",
+            "training",
+            "trainings",
+            "trainingsdaten",
+            "entrainement",
+            "apprentissage",
+            "entrenamiento",
+            "addestramento",
+        ),
         *("treino", "treinamento", "обучение", "训练", "训练集", "訓練", "学習"),
     ),
     "validation": (
@@ -35,7 +44,7 @@ UNLABELLED = ("pred", "predict", "prediction", "predictions", "unlabelled", "unl
 DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subset")
 # Folders for detection and segmentation: photos, and beside them what was marked in each.
 PHOTOS_OF_MASKS = ("image", "images", "img", "imgs", "jpegimages", "rgb")
-MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "gt", "matte")  # beginnings of words
+MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "matte")  # beginnings of words
 CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
@@ -70,7 +79,8 @@ def are_photos_and_masks(names: Iterable[str]) -> bool:
     """Whether folders hold photos and what was marked in them, and are no classes: images, masks."""
     photos = {name for name in names if name.lower() in PHOTOS_OF_MASKS}
     others = set(names) - photos
-    return bool(photos and others) and all(any(word.startswith(MASKS) for word in _words(name)) for name in others)
+    marked = (any(word.startswith(MASKS) or word == "gt" for word in _words(name)) for name in others)
+    return bool(photos and others) and all(marked)
 
 
 def is_unlabelled_name(name: str) -> bool:

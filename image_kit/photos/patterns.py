@@ -5,7 +5,9 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from image_kit.photos.photo_files import is_hidden_name
 from image_kit.photos.walking import read_folder
 from image_kit.retries import is_folder, read_again
 
@@ -13,7 +15,8 @@ _SEPARATORS = f"[{re.escape(os.sep + (os.altsep or ''))}]+"
 
 
 def expand(folder: str, pattern: str, on_error: Callable[[OSError], object]) -> Iterator[str]:
-    """The files and folders that match a pattern: `**` is any number of folders, hidden ones not among them.
+    """The files and folders that match a pattern: `**` is any number of folders, and patterns match
+    nothing that is hidden or belongs to the system, as when a folder is given.
 
     Args:
         folder: where the pattern begins, whatever letters are in its name; "" for the current folder.
@@ -41,16 +44,16 @@ def _expand(folder: str, parts: list[str], on_error: Callable[[OSError], object]
     folders, links, files = _asked(_read, folder, on_error) or ([], set(), [])
     if part != "**":
         names = folders if rest else folders + files
-        chosen = [name for name in fnmatch.filter(names, part) if name[0] != "." or part[0] == "."]
+        chosen = [name for name in fnmatch.filter(names, part) if part[0] == "." or not is_hidden_name(name)]
         for name in chosen:
             yield from _expand(os.path.join(folder, name), rest, on_error)
         return
     yield from _expand(folder, rest, on_error)
     if not rest:
-        yield from (os.path.join(folder, name) for name in files if name[0] != ".")
+        yield from (os.path.join(folder, name) for name in files if not is_hidden_name(name))
     for name in folders:
         path = os.path.join(folder, name)
-        if name[0] != "." and not (name in links and _is_circle(path)):
+        if not is_hidden_name(name) and not (name in links and _is_circle(path)):
             yield from _expand(path, parts, on_error)
 
 
@@ -76,5 +79,5 @@ def _read(folder: str) -> tuple[list[str], set[str], list[str]]:
 
 def _is_circle(link: str) -> bool:
     """Whether a link leads to a folder that contains it."""
-    target = os.path.realpath(link)
-    return os.path.commonpath([target, os.path.realpath(os.path.dirname(link))]) == target
+    parent = Path(os.path.realpath(os.path.dirname(link)))
+    return Path(os.path.realpath(link)) in (parent, *parent.parents)

@@ -30,7 +30,7 @@ PROGRAMS_FILES |= {
     "windows.old",
 }
 PROGRAMS_FILES |= {"dfsrprivate", "thevolumesettingsfolder", "onedrivetemp", "ipod photo cache", "nksc_param", "thmbnl"}
-PROGRAMS_FILES |= {"_svn", "_vti_cnf", "[originals]", "trashbox"}
+PROGRAMS_FILES |= {"_svn", "_vti_cnf", "[originals]"}
 PROGRAMS_BEGINNINGS = (".", "~$", "@gmt-", "@synofinder")  # also locks of Office, and versions that Samba shows
 # Folders of photo programs, with previews, and of Time Machine.
 PROGRAMS_SUFFIXES = (
@@ -111,4 +111,4 @@ def refuse_other_than_files(path: Path | str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise PhotoError("not a file")
     if status.st_size > MAX_BYTES:
-        raise PhotoError(f"a file of {status.st_size:,} bytes, more than {MAX_BYTES:,}")
+        raise PhotoError(f"a file of {status.st_size:,} bytes, of which at most {MAX_BYTES:,} are read")

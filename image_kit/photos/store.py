@@ -21,8 +21,8 @@ from image_kit.threads import threads
 
 # Of the free memory, for all stores of a process together: the rest is for the network and other programs.
 CACHE_FRACTION = 1 / 4
-# Of that, what stores take together whose photos do not all fit. Most photos are decoded each time then, and more
-# memory saves little: of 100,000 photos at 300x300, 27 GB, 6 GB leave 78 % to be decoded and 1.5 GB 94 %.
+# Of that, what stores take together if not even half of their photos fit. Most photos are decoded each time then, and
+# more memory saves little: of 100,000 photos at 300x300, 27 GB, 6 GB leave 78 % to be decoded and 1.5 GB 94 %.
 INCOMPLETE_BYTES = 1_500_000_000
 
 
@@ -50,7 +50,7 @@ class PhotoStore:
         paths: the photo files.
         preprocessing: turns each file into an array.
         budget: bytes of memory for decoded photos. By default the stores of a process share a quarter of the free
-            memory, and INCOMPLETE_BYTES of it where their photos do not fit.
+            memory, and INCOMPLETE_BYTES of it if not even half of their photos fit.
 
     Attributes:
         image_shape: of one photo.
@@ -85,7 +85,7 @@ class PhotoStore:
             return left
         gc.collect()  # Keras's iterators refer to themselves: one that is no longer used may still hold a cache
         left = _left_for_caches()
-        return left if needed <= left else min(left, max(0, INCOMPLETE_BYTES - _reserved()))
+        return left if needed <= 2 * left else min(left, max(0, INCOMPLETE_BYTES - _reserved()))
 
     def __len__(self) -> int:
         return len(self.paths)

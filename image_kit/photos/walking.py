@@ -45,7 +45,9 @@ def is_passed_over(folder: Path) -> bool:
 def refuse_unreadable(error: OSError) -> None:
     """Raise a UserError about a folder that cannot be read."""
     why = name_disk_failure(error) or error.strerror
-    raise UserError(f"{error.filename}: cannot be read ({why}); make it readable, or its photos are lost") from error
+    raise UserError(
+        f"{error.filename}: cannot be read ({why}); make it readable, or move it out of the folder"
+    ) from error
 
 
 def walk(

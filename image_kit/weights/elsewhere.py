@@ -10,6 +10,7 @@ rows in another order of the image would load without a word, and answer wrongly
 
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,12 +31,8 @@ MODELS = ("Functional", "Model", "Sequential")
 # They compute nothing after training, or what an activation computes as well.
 WITHOUT_EFFECT = {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"}
 PLAIN_ACTIVATIONS = {"ReLU": "relu", "Softmax": "softmax"}
-MAY_DIFFER = {
-    "activation",
-    "data_format",
-    "axis",
-    "momentum",
-}  # settings that are compared otherwise, or decide nothing
+# Settings that are compared otherwise, or decide nothing.
+MAY_DIFFER = {"activation", "data_format", "axis", "momentum"}
 WATCHED = {snake_case(name) for name in ALLOWED_LAYERS.keys() - WITHOUT_EFFECT - PLAIN_ACTIVATIONS.keys()}
 WATCHED = WATCHED - {"activation", "flatten"} | {"normalization"}
 SAVE_AGAIN = "load the whole model in Keras 2 with its backend tensorflow, and save it again"
@@ -43,12 +40,17 @@ SAVE_AGAIN = "load the whole model in Keras 2 with its backend tensorflow, and s
 
 def check_elsewhere(file: h5py.File, network: Network) -> None:
     """Raise ValueError if an open weights file says that it belongs to another network, or is in another order."""
-    if text := file.attrs.get("model_config"):
-        _compare([*_steps(_layers_of(json.loads(text)))], [*_steps(network)])
-    names, weighted = _names_of(file)
     known = {snake_case(layer["class"]) for layer in network}
+    if text := file.attrs.get("model_config"):
+        theirs = [*_steps(_layers_of(json.loads(text)))]
+        if theirs and _scales_as_the_kit(theirs[0]):
+            del theirs[0]
+            known.add("rescaling")
+        _compare(theirs, [*_steps(network)])
+    names, weighted = _names_of(file)
     if strange := next((name for name in names if _kind(name) in WATCHED - known), None):
-        raise ValueError(f"which has no layer like {strange} of the file")
+        hint = "; the whole model says what it does: model.save('my_model.h5')" if _kind(strange) == "rescaling" else ""
+        raise ValueError(f"which has no layer like {strange} of the file{hint}")
     ours = Counter(snake_case(layer["class"]) for layer in network)
     if more := [kind for kind, count in Counter(map(_kind, weighted)).items() if count > ours[kind]]:
         raise ValueError(f"which has fewer layers of the kind {more[0]}")
@@ -79,6 +81,13 @@ def _steps(network: Iterable[dict[str, Any]]) -> Iterator[Step]:
             yield "Activation", {"of": activation}
 
 
+def _scales_as_the_kit(step: Step) -> bool:
+    """Whether a step makes 0..1 of pixels, which the kit has done already, as all tutorials do."""
+    kind, settings = step
+    scale, offset = settings.get("scale"), settings.get("offset") or 0
+    return kind == "Rescaling" and offset == 0 and isinstance(scale, float) and math.isclose(scale, 1 / 255)
+
+
 def _compare(theirs: list[Step], ours: list[Step]) -> None:
     for steps in (theirs, ours):  # the kit makes probabilities of logits anyway
         if steps[-1:] == [("Activation", {"of": "softmax"})]:
@@ -87,7 +96,7 @@ def _compare(theirs: list[Step], ours: list[Step]) -> None:
         ours.pop()
     for their, our in itertools.zip_longest(theirs, ours):
         if their is None or our is None or their[0] != our[0] or (our[0] == "Activation" and their != our):
-            raise ValueError(f"which has {_name(our)} where the file has {_name(their)}")
+            raise ValueError(f"which {_name(our)} where the file {_name(their)}")
         for key in our[1].keys() & their[1].keys() - MAY_DIFFER:
             mine, other = our[1][key], their[1][key]
             if _plain(mine) != _plain(other) and other is not None:
@@ -96,8 +105,10 @@ def _compare(theirs: list[Step], ours: list[Step]) -> None:
 
 def _name(step: Step | None) -> str:
     if step is None:
-        return "its end"
-    return f"the activation {str(step[1]['of'])[:40]}" if step[0] == "Activation" else f"a {step[0][:40]}"
+        return "ends"
+    kind = step[0][:40]
+    article = "an" if kind[:1] in tuple("AEIO") else "a"
+    return f"has the activation {str(step[1]['of'])[:40]}" if kind == "Activation" else f"has {article} {kind}"
 
 
 def _plain(value: Any) -> Any:

@@ -97,7 +97,8 @@ def _load_from_elsewhere(model: keras.Model, path: Path) -> None:
         check_elsewhere(file, network_of(model))
         _load_any_layout(model, path)
         if put_in_order(model, file):
-            say(f"{path}: is of Theano, so its kernels are turned; it is taken for images whose channels come last.")
+            turned = "was written by Theano, so its kernels are turned"
+            say(f"{path}: {turned}; it is taken for images whose channels come last.")
 
 
 def _load_any_layout(model: keras.Model, path: Path) -> None:

@@ -21,6 +21,15 @@ def test_a_command_that_still_imports_ends_without_a_traceback(tmp_path, run_pyt
     assert (process.returncode, process.stdout, process.stderr) == (130, "", "Interrupted.\n")
 
 
+@pytest.mark.parametrize("version", [(3, 9, 6), (3, 10, 2)])
+def test_an_older_python_is_named(tmp_path, run_script, version):
+    code = f"import sys\nsys.version_info = {version}\nsys.argv = ['train.py', '--list']\nimport train\n"
+    process = run_script(tmp_path, code)
+    said = f"the kit needs Python 3.11 to 3.13, and {sys.executable} is {version[0]}.{version[1]}; call the Python of "
+    assert process.returncode == 2
+    assert process.stderr == f"{said}the kit's environment, such as .venv/bin/python\n"
+
+
 def test_other_programs_keep_their_handling(monkeypatch):
     """A notebook runs a command with its arguments, but was started with others; a user's program is beside them."""
     before = signal.getsignal(signal.SIGINT)

@@ -33,8 +33,11 @@ print(keras.config.backend(), keras.config.max_epochs(), keras.config.max_steps_
             '{"floatx": "bfloat16"}',
             "floatx must be float16, float32 or float64 for Keras to start",
         ),
-        ('{"epsilon": "1e-7"}', "epsilon must be a number such as 1e-07 for Keras to start, received '1e-7'"),
-        ('{"epsilon": 1}', "epsilon must be a number such as 1e-07"),
+        (
+            '{"epsilon": "1e-7"}',
+            "epsilon must be a number with a point or an exponent, such as 1e-07 for Keras to start, received '1e-7'",
+        ),
+        ('{"epsilon": 1}', "epsilon must be a number with a point or an exponent, such as 1e-07"),
         ('{"image_data_format": "th"}', "image_data_format must be channels_last or _first"),
         ('{"image_data_format": ["channels_last"]}', "image_data_format must be channels_last or _first"),
         ('{"image_dim_ordering": "th", "epsilon": 1e-07, "floatx": "float32", "backend": "theano"}', "fits"),

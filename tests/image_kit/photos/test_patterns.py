@@ -31,6 +31,15 @@ def test_patterns_match_what_glob_matches(tree):
             assert {os.path.normpath(path) for path in expand("", pattern, pytest.fail)} == wanted, pattern
 
 
+def test_folders_of_the_system_match_no_pattern(tree):
+    (tree / "lost+found").mkdir()
+    (tree / "@eaDir").mkdir()
+    (tree / "@eaDir/thumb.jpg").touch()
+    for pattern in ("**/thumb.jpg", "*/thumb.jpg", "lost*", "**/lost+found"):
+        assert list(expand("", pattern, pytest.fail)) == [name for name in ("lost+found",) if pattern.endswith(name)]
+    assert list(expand("", "@eaDir/*.jpg", pytest.fail)) == [os.path.join("@eaDir", "thumb.jpg")]  # asked for by name
+
+
 def test_a_circle_of_links_is_gone_through_once(tree):
     (tree / "a/b/circle").symlink_to("..")
     found = list(expand("a", "**/2.jpg", pytest.fail))

@@ -81,7 +81,7 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_the_others_count(here, re
     refused, other = find_photos(["deep", "b.jpg"])
     assert refused == PhotoSource(
         "deep",
-        error="deep/er: cannot be read (Permission denied); make it readable, or its photos are lost",
+        error="deep/er: cannot be read (Permission denied); make it readable, or move it out of the folder",
     )
     assert other == file("b.jpg")
 

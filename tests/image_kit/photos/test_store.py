@@ -74,8 +74,9 @@ def test_stores_whose_photos_do_not_fit_take_a_bounded_part_together(paths, monk
     fits, larger = loaded(paths), loaded(paths)
     assert [len(store._cache) for store in (fits, larger)] == [6, 0]
     del fits
-    assert len(loaded([*paths, *paths])._cache) == 4
-    more = [loaded([*paths, *paths]) for _ in range(2)]
+    assert len(loaded([*paths, *paths])._cache) == 7  # more than half
+    assert len(loaded([*paths, *paths, *paths])._cache) == 4
+    more = [loaded([*paths, *paths, *paths]) for _ in range(2)]
     assert [len(store._cache) for store in more] == [4, 0]
     del larger
 

@@ -43,7 +43,7 @@ def test_each_name_is_counted(tree):
 
 def test_a_folder_that_cannot_be_read_is_refused_or_given_to_the_caller(tree):
     with pytest.raises(
-        UserError, match=r"missing: cannot be read \(No such file or directory\); make it readable, or its"
+        UserError, match=r"missing: cannot be read \(No such file or directory\); make it readable, or move it"
     ):
         list(walk(tree / "missing"))
     errors = []

@@ -115,7 +115,9 @@ def test_of_weights_alone_by_theano_the_order_is_said(tmp_path, original, capsys
     write_keras_2(tmp_path / "a.h5", original, "theano", turned)
     check_alike(tmp_path / "a.h5", original)
     said = capsys.readouterr().err
-    assert f"{tmp_path / 'a.h5'}: is of Theano, so its kernels are turned; it is taken for images whose " in said
+    assert (
+        f"{tmp_path / 'a.h5'}: was written by Theano, so its kernels are turned; it is taken for images whose " in said
+    )
 
 
 def test_kernels_of_keras_1_are_named(tmp_path, original):
@@ -132,16 +134,25 @@ def test_the_same_network_written_differently_answers_alike(tmp_path, original, 
     check_alike(tmp_path / name, original)
 
 
+def test_a_whole_model_that_makes_0_to_1_of_pixels_itself_answers_alike(tmp_path, original):
+    """As the tutorials of Keras; the kit has done so before."""
+    model = chain(layers.Rescaling(1 / 255))
+    model.set_weights(original.get_weights())
+    model.save(tmp_path / "a.h5")
+    check_alike(tmp_path / "a.h5", original)
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
         (lambda: chain(activation="tanh"), "which has the activation relu where the file has the activation tanh"),
         (
             lambda: chain(pooling=layers.AveragePooling2D),
-            "a MaxPooling2D where the file has a AveragePooling2D",
+            "a MaxPooling2D where the file has an AveragePooling2D",
         ),
-        (lambda: chain(layers.Rescaling(1 / 255)), "which has a Conv2D where the file has a Rescaling"),
-        (lambda: chain(last="sigmoid"), "which has its end where the file has the activation sigmoid"),
+        (lambda: chain(layers.Rescaling(1 / 127.5)), "which has a Conv2D where the file has a Rescaling"),
+        (lambda: chain(layers.Rescaling(1 / 255, 0.5)), "which has a Conv2D where the file has a Rescaling"),
+        (lambda: chain(last="sigmoid"), "which ends where the file has the activation sigmoid"),
         (
             lambda: chain(middle=[layers.UnitNormalization()]),
             "has a Flatten where the file has a UnitNormalization",
@@ -159,7 +170,10 @@ def test_a_whole_model_of_another_network_with_the_same_arrays_is_refused(tmp_pa
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (lambda: chain(layers.Rescaling(1 / 255)), "which has no layer like rescaling of the file"),
+        (
+            lambda: chain(layers.Rescaling(1 / 255)),
+            "which has no layer like rescaling of the file; the whole model says",
+        ),
         (lambda: chain(layers.BatchNormalization()), "which has no layer like batch_normalization of the file"),
         (lambda: chain(middle=[layers.Conv2D(64, 3, padding="same")]), "which has fewer layers of the kind conv2d"),
         (lambda: chain(pooling=layers.AveragePooling2D), "which has no layer like average_pooling2d of the file"),
