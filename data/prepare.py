@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # since it is run as a script
 
+from image_kit.call import call
 from image_kit.checks import apply_findings, find_checked_folder, read_accepted
 from image_kit.errors import UserError
 from image_kit.photo_sets import (
@@ -203,7 +204,7 @@ def _pixabay(arguments: argparse.Namespace) -> None:
         result = download_photos(client, query, arguments.count, arguments.output)
         line = f"{result.class_name}: {result.photos} photos, {result.new} new, {result.left_out} left out"
         show(line)
-    say(f"next: python data/prepare.py split {arguments.output} --output FOLDER")
+    say(f"next: {call('data/prepare.py', 'split', arguments.output, '--output', 'FOLDER')}")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ def end_without_traceback() -> None:
     `has_begun` ends that for Ctrl-C. A notebook that runs a command in its own process was started for something else,
     and so was a program that stands beside the commands; they keep their handling.
     """
-    if not _is_command():
+    if not was_started():
         return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored on purpose
         signal.signal(signal.SIGINT, _end)
@@ -33,7 +33,8 @@ def has_begun() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _is_command() -> bool:
+def was_started() -> bool:
+    """Whether this process was started for a command of the kit."""
     script = (getattr(sys, "argv", None) or [""])[0]  # a program that embeds Python may have none
     if script not in sys.orig_argv or Path(script).stem not in COMMANDS:
         return False

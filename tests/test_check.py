@@ -47,6 +47,13 @@ def test_a_check_prints_a_screen_and_leaves_its_files(pets, checked):
     assert "contradiction" in {kind for kind, _ in found}
 
 
+def test_accuracy_stands_beside_the_share_of_the_largest_class(tmp_path, coloured_photos, run_command):
+    coloured_photos(tmp_path / "photos", {"cats": 60, "dogs": 3})
+    line, *_ = run_command(tmp_path, "check.py", "photos").stdout.splitlines()
+    assert line.startswith("photos: 63 photos of 2 classes; a classifier names ")
+    assert line.endswith("; always answering cats is 95.2 % correct")
+
+
 def test_what_is_accepted_makes_a_copy_in_which_it_is_not_found_again(pets, checked, run_command):
     table = pets / "checks/photos-1/findings.csv"
     rows = read_rows(table)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -92,9 +93,8 @@ def test_weights_without_calibration_say_so_and_give_no_set(trained, red, run_co
 def test_without_a_run_it_says_what_to_do(tmp_path, run_command):
     process = run_command(tmp_path, "predict.py", "photo.jpg")
     assert process.returncode == 2
-    message = (
-        "predict.py: error: --weights: no trained run below runs/; train one (python train.py) or give a weights file"
-    )
+    first = f"train one (python {shlex.quote(str(ROOT / 'train.py'))})"
+    message = f"predict.py: error: --weights: no trained run below runs/; {first} or give a weights file"
     assert process.stderr == f"{message}\n"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 MIB = 2**20
+TRAIN = f"python {shlex.quote(str(ROOT / 'train.py'))}"  # as it was called
 
 
 def run_limited(limit, value, command, *arguments, cwd):
@@ -50,7 +52,7 @@ def test_too_little_memory_is_one_line_and_loses_nothing(tmp_path, coloured_phot
         shortages = {f"train.py: error: {named}" for named in (errors.OUT_OF_MEMORY, errors.OUT_OF_THREADS)}
         assert (out, err.splitlines()[-1] in shortages) == ("", True), err
         if paths_below(tmp_path) != before:  # a run was begun: it goes on with what it has
-            assert err.splitlines()[-2] == "Go on with: python train.py --resume runs/small"
+            assert err.splitlines()[-2] == f"Go on with: {TRAIN} --resume runs/small"
             asked = ("train.py", "--resume", "runs/small")
     again = () if status == 0 else (asked,)
     for command in (*again, ("train.py", "photos", "--run", "undisturbed")):
@@ -81,7 +83,7 @@ def test_a_limit_on_the_size_of_files_is_one_line_and_loses_nothing(tmp_path, co
     assert (status, out) == (2, ""), err
     *_, way_on, said = err.splitlines()
     assert said.startswith("train.py: error: runs/limited/best.weights.h5: File too large; raise the limit")
-    assert way_on == "Go on with: python train.py --resume runs/limited"
+    assert way_on == f"Go on with: {TRAIN} --resume runs/limited"
     assert not [path for path in paths_below(tmp_path) if ".tmp-" in path or path.endswith(".h5")]
 
 

@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     )
     from image_kit.answering.scores import (
         Scores as Scores,
+        beside_guessing as beside_guessing,
         most_confident_mistakes as most_confident_mistakes,
         score as score,
         score_images as score_images,
@@ -118,6 +119,6 @@ __getattr__ = lazy_names(
         "lite_trial": "refuse_unsafe_network",
         "lite_writer": "Unsupported flatbuffer write_layers",
         "predictions": "write_predictions",
-        "scores": "Scores most_confident_mistakes score score_images wilson_interval",
+        "scores": "Scores beside_guessing most_confident_mistakes score score_images wilson_interval",
     },
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from image_kit.call import call
 from image_kit.errors import UserError, first_line, name_disk_failure
 from image_kit.retries import FileForZip, read_again
 from image_kit.trust import HEADS, Trust
@@ -83,7 +84,7 @@ def read(path: Path) -> LiteModel:
         UserError: no such file, not written by this kit, or damaged.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; give a .tflite or .h5 file, or train one: python train.py")
+        raise UserError(f"{path}: no such file; give a .tflite or .h5 file, or train one: {call('train.py')}")
     file = None
     try:
         with FileForZip(path) as file, zipfile.ZipFile(file) as archive:
@@ -117,7 +118,7 @@ def _name_reason(path: Path, error: Exception) -> str:
             return f"not a model.tflite: it {kind}{again}"
         if is_network and not _is_described(path):  # nobody should delete the only copy of another program's network
             error = ValueError("a network of LiteRT without this kit's description: made elsewhere, or cut short")
-            again = "; give the .weights.h5 of a run, or train one: python train.py"
+            again = f"; give the .weights.h5 of a run, or train one: {call('train.py')}"
     return f"not a model.tflite of this kit, or damaged ({first_line(error)}){again}"
 
 

@@ -51,6 +51,20 @@ def wilson_interval(correct: int, total: int, confidence: float = CONFIDENCE) ->
     return max(0.0, min(proportion, (centre - half) / scale)), min(1.0, max(proportion, (centre + half) / scale))
 
 
+def beside_guessing(interval: tuple[float, float], photos: np.ndarray, class_names: Sequence[str]) -> str:
+    """What to say after an accuracy that may be no better than always answering the most frequent class; else "".
+
+    Args:
+        interval: of the accuracy, 0..1.
+        photos: int (classes,), how many there are of each class.
+        class_names: in the same order.
+    """
+    most, total = int(photos.max()), int(photos.sum())
+    if most == total or interval[0] > most / total:
+        return ""
+    return f"; always answering {visible(class_names[int(photos.argmax())])} is {100 * most / total:.1f} % correct"
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """The result of one evaluation; made by `score`.
@@ -86,11 +100,7 @@ class Scores:
         percent = 100 * self.correct / self.total
         interval = f"{100 * CONFIDENCE:.0f} % interval {low:.1f} to {high:.1f}"
         sentence = f"{self.correct} of {self.total} correct: {percent:.1f} % ({interval})"
-        photos = self.confusion.sum(axis=1)
-        name, most = visible(self.class_names[photos.argmax()]), int(photos.max())
-        if most == self.total or self.interval[0] > most / self.total:
-            return sentence
-        return f"{sentence}; always answering {name} is {100 * most / self.total:.1f} % correct"
+        return sentence + beside_guessing(self.interval, self.confusion.sum(axis=1), self.class_names)
 
     def table(self) -> str:
         """One aligned line per class: class, photos, correct, recall, precision ("-" if undefined)."""

@@ -46,6 +46,11 @@ class CheckedPhotos:
     named_groups: list[str] | None = None
     sample_bits: int = FULL_BITS
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """How many photos each class has, int (classes,)."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
 
 def load_checked_photos(
     folder: Path,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from image_kit.answering import beside_guessing
 from image_kit.checks.balance import find_imbalance
 from image_kit.checks.check_page import write_page
 from image_kit.checks.checked_photos import CheckedPhotos
@@ -83,17 +84,17 @@ class FolderCheck:
         return (
             f"{checked}; a classifier names {100 * self.validated.accuracy:.0f} % of photos that it does not know "
             f"(95 % interval {100 * low:.0f} to {100 * high:.0f})"
+            + beside_guessing(self.validated.interval, self.photos.sizes, self.photos.class_names)
         )
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for a program."""
         photos, validated, curve = self.photos, self.validated, self.curve
-        counts = np.bincount(photos.labels, minlength=len(photos.class_names))
         return {
             "folder": str(photos.folder.resolve()),
             "photos": len(photos.paths),
             "unreadable": photos.unreadable,
-            "classes": dict(zip(photos.class_names, counts.tolist(), strict=True)),
+            "classes": dict(zip(photos.class_names, photos.sizes.tolist(), strict=True)),
             "groups": len(np.unique(self.groups)),
             "accuracy": validated and validated.accuracy,
             "interval": validated and list(validated.interval),

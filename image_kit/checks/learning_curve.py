@@ -69,10 +69,12 @@ def find_learning_curve(
         more: photos of each class to add; None: the largest round number that at most doubles them.
 
     Returns:
-        None if there are too few photos, or if the interval is so wide that it says nothing.
+        None if there are too few photos, if nearly all are of one class, or if the interval is so wide that it says
+        nothing.
     """
     now = len(labels) / len(np.unique(labels))
-    if len(labels) < FEWEST_PHOTOS or now < FEWEST_OF_CLASS:
+    is_guessing_enough = np.bincount(labels).max() >= ENOUGH * len(labels)
+    if len(labels) < FEWEST_PHOTOS or now < FEWEST_OF_CLASS or is_guessing_enough:
         return None
     if more is None:
         more = max(step for step in STEPS if step <= now)

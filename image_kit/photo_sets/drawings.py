@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from image_kit.call import call
 from image_kit.errors import UserError, describe_os_error
 from image_kit.files import new_folder
 from image_kit.photo_sets.drawn_things import CLUTTER, SUBJECTS, Colour, Pen, pick
@@ -124,7 +125,7 @@ def photos_or_drawings(photos: Path, demo: Path) -> tuple[Path, bool]:
     say(
         f"No photos in {photos}/, so this trains on DRAWINGS of elephants and cars in {demo}/.\n"
         f"For a real classifier put photos into {photos}/{{train,validation,test}}/{{elephants,cars}}/, "
-        "or see: python data/prepare.py --help"
+        f"or see: {call('data/prepare.py', '--help')}"
     )
     if not is_folder(demo):
         draw_demo(demo)

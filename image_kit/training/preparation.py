@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from image_kit.call import call
 from image_kit.compute import distribute
 from image_kit.datasets import Data, load_arrays, load_photos
 from image_kit.errors import UserError
@@ -85,7 +86,7 @@ def find_data(settings: Settings, run: Path, folder: str | None, data_dir: str |
         if not is_folder(path):
             raise UserError(
                 f"{path}: no such folder; give the one where the photos of {run} are now: "
-                f"python train.py FOLDER --resume {run}"
+                f"{call('train.py', 'FOLDER', '--resume', run)}"
             )
         return replace(settings, folder=str(path.resolve()))
     if data_dir and not is_folder(data_dir):
@@ -109,7 +110,7 @@ def find_inputs(settings: Settings, run: Path, groups: Path | None, backbone: st
         if path and not is_file(path):
             raise UserError(
                 f"{option} {path}: no such file; give the place where that of {run} is now: "
-                f"python train.py --resume {run} {option} FILE"
+                f"{call('train.py', '--resume', run, option, 'FILE')}"
             )
     recipe = replace(settings.recipe, backbone=chosen)
     return replace(settings, recipe=recipe, groups=str(groups.absolute()) if groups else None)
@@ -183,9 +184,10 @@ def _description_of_last(folder: RunFolder) -> Description | None:
 def how_to_go_on(run: "Run | HeadRun", distribution: "Distribution | None") -> str:
     """The message after Ctrl-C, or after another machine was lost."""
     folder = run.folder
+    go_on = f"Go on with: {call('train.py', '--resume', folder.path)}"
     if run.recipe.backbone:
-        return f"Go on with: python train.py --resume {folder.path}"
+        return go_on
     description = _description_of_last(folder)
     done = description.epoch if description else 0
     everywhere = " on every machine" if distribution and distribution.machines > 1 else ""
-    return f"Epochs complete and saved: {done}. Go on with: python train.py --resume {folder.path}{everywhere}"
+    return f"Epochs complete and saved: {done}. {go_on}{everywhere}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from image_kit.call import call
 from image_kit.errors import UserError, first_line
 from image_kit.files import fill_folder, new_folder, replacing, write_json
 from image_kit.json_files import read_json, read_text
@@ -155,7 +156,7 @@ class RunFolder:
         if not is_there(self.path):
             raise UserError(
                 f"{self.path}: was moved or removed during the training; if you have moved it, go on with: "
-                "python train.py --resume and its new place; otherwise train it anew"
+                f"{call('train.py', '--resume')} and its new place; otherwise train it anew"
             )
 
     def append_history(self, row: dict[str, float]) -> None:

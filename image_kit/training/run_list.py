@@ -1,11 +1,13 @@
 """All runs below a folder with what they were trained on and how good they are. It needs no TensorFlow."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from image_kit.call import call
 from image_kit.errors import describe_os_error
 from image_kit.files import shortened
 from image_kit.json_files import read_json
@@ -31,7 +33,7 @@ class ListedRun:
         preset: the preset or the folder that train.py was given.
         scored_on: the most telling of what was scored, see `read_run_scores`.
         accuracy: on these images, 0..1; of several seeds the mean.
-        interval: the 95 % interval that this number of images leaves; of several seeds at their mean.
+        interval: the 95 % interval that this number of images leaves; of several seeds the mean of theirs.
         images: how many were scored.
         seeds: how many; 1 for a single run.
         minutes: of training.
@@ -84,7 +86,7 @@ def describe_runs(folder: Path, as_json: bool) -> str:
     if as_json:
         return json.dumps([run.as_dict() for run in runs], indent=2) + "\n"
     if not runs:
-        say(f"There is no run below {folder}/ yet; train one: python train.py")
+        say(f"There is no run below {folder}/ yet; train one: {call('train.py')}")
         return ""
     return visible(tabulate_runs(runs)) + "\n"
 
@@ -119,7 +121,7 @@ def _read_run(path: Path) -> ListedRun:
     named = str(path), str(data), network, str(settings["name"])
     size = (path / BEST).stat().st_size / 1e6 if (path / BEST).exists() else None
     if (path / SUMMARY).exists():
-        return ListedRun(*named, **_read_seeds(_read_object(path / SUMMARY)), megabytes=size)
+        return ListedRun(*named, **_read_seeds(path), megabytes=size)
     if not (path / METRICS).exists():
         return ListedRun(*named, seeds=len(list(path.glob(f"seed-*/{SETTINGS}"))) or 1, megabytes=size)
     metrics = _read_object(path / METRICS)
@@ -135,13 +137,19 @@ def _read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_seeds(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _read_seeds(path: Path) -> dict[str, Any]:
+    summary = _read_object(path / SUMMARY)
     (scored_on, scores), *_ = summary["scores"].items()
     score = count_score(scores["mean"], scores["images"])
+    of_seeds = [
+        read_run_scores(_read_object(metrics))[scored_on].interval
+        for seed in summary["seeds"]
+        if (metrics := path / f"seed-{int(seed)}" / METRICS).exists()  # they are large, and may be deleted
+    ]
     return {
         "scored_on": scored_on,
         "accuracy": score.accuracy,
-        "interval": score.interval,
+        "interval": tuple(map(fmean, zip(*of_seeds, strict=True))) if of_seeds else score.interval,
         "images": score.images,
         "seeds": len(summary["seeds"]),
         "minutes": read_number(summary["minutes"]),

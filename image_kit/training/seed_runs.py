@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from image_kit.answering import LITE
+from image_kit.call import call
 from image_kit.errors import UserError
 from image_kit.features import t_quantile
 from image_kit.files import replacing, write_json
@@ -163,7 +164,8 @@ class SeedRuns:
         if self.path is None:
             return ""
         done = len(self.settings) - len(self.unfinished())
-        return f"Seeds complete: {done} of {len(self.settings)}. Go on with: python train.py --resume {self.path}"
+        go_on = call("train.py", "--resume", self.path)
+        return f"Seeds complete: {done} of {len(self.settings)}. Go on with: {go_on}"
 
     def summarize(self) -> SeedsSummary:
         """Read the scores of all runs; copy the weights of one of them into the folder, and write summary.json."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from image_kit.call import call
 from image_kit.errors import UserError, first_line, name_disk_failure
 from image_kit.photos import FEWEST_BITS, FULL_BITS, Preprocessing
 from image_kit.recipe import MAX_SIDE
@@ -127,7 +128,7 @@ def read_description(path: Path) -> Description | None:
     from image_kit.weights import hdf5_safety  # imports h5py
 
     if not path.is_file():
-        raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: python train.py")
+        raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: {call('train.py')}")
     if path.suffix == ".tflite":
         raise UserError(f"{path}: only predict.py reads it, without --explain; give the .weights.h5 it was made from")
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from image_kit.call import call
 from image_kit.errors import UserError
 from image_kit.named_networks import NamedNetworks
 from image_kit.photos import Preprocessing
@@ -55,7 +56,8 @@ class Fallback:
             if is_whole_model(path):
                 raise UserError(
                     f"{path}: is a whole model of Keras without the names of its classes; if its network is that of a "
-                    f"tutorial, {known}; any other can be a backbone: python train.py my_photos --backbone {path}"
+                    f"tutorial, {known}; any other can be a backbone: "
+                    f"{call('train.py', 'my_photos', '--backbone', path)}"
                 )
             raise UserError(f"{path}: does not say which network it belongs to; {known}")
         return self.describe_preset()

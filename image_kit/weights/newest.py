@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from image_kit.call import call
 from image_kit.errors import UserError
 from image_kit.json_files import read_json
 from image_kit.named_networks import NamedNetworks
@@ -56,7 +57,7 @@ def find_weights(given: Path | None = None, name: str | None = None) -> Path:
     if not found:
         of = f" of {name}" if name else ""
         raise UserError(
-            f"--weights: no trained run{of} below {RUNS}/; train one (python train.py) or give a weights file"
+            f"--weights: no trained run{of} below {RUNS}/; train one ({call('train.py')}) or give a weights file"
         )
     return max(found, key=_finished)
 

@@ -69,6 +69,15 @@ def test_where_all_is_right_more_photos_are_not_asked_for():
     assert curve.gaining_class is None
 
 
+def test_silent_where_nearly_all_photos_are_of_one_class():
+    """Accuracy cannot rise from what one answer to all of them is worth, whatever the network learns of the others."""
+    features, labels = blobs(300, distance=4)
+    kept = np.r_[np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:2]]
+    features, labels = features[kept].repeat(5, axis=0), labels[kept].repeat(5)
+    labels[np.flatnonzero(labels)[2:]] = 0
+    assert curve_of(features, labels) is None
+
+
 def test_parts_are_nested_and_have_their_share_of_each_class():
     labels = np.arange(160) % 4
     usable = np.arange(160) < 128

@@ -67,11 +67,24 @@ def test_seeds_are_one_entry_with_their_mean(write_run):
     scores = {"values": [0.8, 0.9], "images": 20, "mean": 0.85, "standard_deviation": 0.07, "interval": [0.2, 1]}
     summary = {"seeds": [3, 4], "chosen": 4, "minutes": 7, "scores": {"test": scores}}
     runs = write_run("five", NETWORK, summary=summary)
-    write_run("five/seed-3", NETWORK, metrics={"test": SCORES, "minutes_of_training": 1, **VALIDATED})
+    write_run("five/seed-3", NETWORK)
     ((five,), problems) = list_runs(runs)
     assert problems == []
     assert (five.seeds, five.accuracy, five.scored_on, five.images, five.minutes) == (2, 0.85, "test", 20, 7)
     assert five.interval == pytest.approx((0.640, 0.948), abs=1e-3)  # of 17 of 20, as of other runs; not of the mean
+
+
+def test_the_interval_of_seeds_is_that_of_a_run(write_run):
+    """Photos in groups, and heads that are asked in folds, leave a wider one than Wilson's of as many images."""
+    heads = {"cross_validation": SCORES, "test": None, "seconds": 30}
+    wider = heads | {"cross_validation": SCORES | {"interval": [0.5, 1]}}
+    scores = {"values": [0.9, 0.9], "images": 10, "mean": 0.9, "standard_deviation": 0, "interval": [0, 1]}
+    summary = {"seeds": [0, 1], "chosen": 0, "minutes": 7, "scores": {"cross-validation": scores}}
+    write_run("two", HEAD, "/far/pets", summary=summary)
+    write_run("two/seed-0", HEAD, "/far/pets", metrics=heads)
+    ((two,), problems) = list_runs(write_run("two/seed-1", HEAD, "/far/pets", metrics=wider).parent)
+    assert problems == []
+    assert two.interval == pytest.approx((0.55, 0.99))
 
 
 def test_unfinished_runs_come_last(write_run):
