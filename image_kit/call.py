@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from image_kit.starting import ROOT, was_started
+from image_kit.starting import was_started
 
 IS_WINDOWS = os.name == "nt"
 
@@ -20,9 +20,8 @@ def _folder() -> Path:
     """The kit's folder, as the command that runs was typed; the current one in a program of others."""
     if not was_started():
         return Path()
-    typed = Path(sys.argv[0]).parent
-    is_below = typed.resolve() == ROOT / "data"
-    return Path(os.path.normpath(typed / "..")) if is_below else typed
+    typed = Path(sys.argv[0])
+    return Path(os.path.normpath(typed.parent / "..")) if typed.stem == "prepare" else typed.parent  # data/prepare.py
 
 
 def _quoted(word: str | Path) -> str:
