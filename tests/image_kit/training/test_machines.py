@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_two_machines_train_as_one_and_outlive_the_loss_of_one(tmp_path, start, 
     done = len(rows_of(history))
     assert 2 <= done < 200
     *_, saved, error = err.splitlines()
-    assert saved == f"Epochs complete and saved: {done}. Go on with: python train.py --resume runs/cut on every machine"
+    go_on = shlex.join(["python", str(ROOT / "train.py"), "--resume", "runs/cut"])
+    assert saved == f"Epochs complete and saved: {done}. Go on with: {go_on} on every machine"
     assert error.startswith("train.py: error: another machine has stopped or cannot be reached, so this one stops too")
     assert "The batch of 7 is divided: 3 or 4 on each of 2 machines; learning rate unchanged: 0.0001." in err
     for chatter in ("E0000", "I0000", "W0000", "Traceback", "grpc"):
