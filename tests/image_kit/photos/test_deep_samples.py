@@ -140,6 +140,15 @@ def test_channels_on_their_own_that_cannot_be_read_are_named_everywhere(tmp_path
     assert note_nearly_black([tmp_path / "a.tif"], 16) == []
 
 
+def test_a_single_channel_on_its_own_is_read_compressed_too():
+    file = io.BytesIO()
+    grey = scaled(GREY, 65_535)
+    Image.fromarray(grey).save(file, "TIFF", compression="tiff_lzw", tiffinfo={284: 2})
+    with Image.open(io.BytesIO(file.getvalue())) as written:
+        assert written.tag_v2[284] == 2
+    check(file.getvalue(), GREY)
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_palette_of_8_bits_where_16_are_wanted(bits):
     places = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint8)

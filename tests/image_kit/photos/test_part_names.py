@@ -4,12 +4,20 @@ import sys
 
 import pytest
 
+from image_kit.photos.part_names import are_photos_and_masks, part_of_name
+
 CODE = """
 import sys
 from pathlib import Path
 from image_kit.photos import list_classes
 print(ascii(list(list_classes(Path(sys.argv[1])))))
 """
+
+
+def test_words_that_begin_alike_mean_something_else():
+    assert part_of_name("trainingsset") == part_of_name("Trainings-Set") == "train"
+    assert are_photos_and_masks(["img", "gt"])
+    assert not are_photos_and_masks(["img", "gtr"])  # a car
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")

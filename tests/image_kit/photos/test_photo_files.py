@@ -41,6 +41,7 @@ def test_names():
     ):
         assert is_hidden(Path("folder", name))
     assert not is_hidden(Path(".hidden", "cats"))
+    assert not is_hidden(Path("waste", "trashbox"))  # a thing that photos show
 
 
 def test_the_content_hash_is_sha_256():
