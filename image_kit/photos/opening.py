@@ -260,6 +260,8 @@ def _turn_upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     image = to_8_bits(image, sample_bits)
+    if image.mode == "La":  # grey that its alpha has multiplied, which Pillow converts to this mode alone
+        image = image.convert("LA")
     return _blend_with_white(image) if image.has_transparency_data else image.convert("RGB")
 
 
