@@ -1,5 +1,7 @@
 import gzip
 import io
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -107,6 +109,12 @@ def test_a_folder_without_its_best_weights_names_what_may_be_meant(tmp_path):
     )
     with pytest.raises(UserError, match=f"{said}$"):
         find_weights(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.devnull is no path there")
+def test_a_pipe_is_no_missing_file():
+    with pytest.raises(UserError, match=f"{os.devnull}: is a pipe or a device, not a file; save the weights in a file"):
+        read_description(Path(os.devnull))
 
 
 def test_hdf5_is_read_and_what_is_nothing_known_is_left_to_it(tmp_path):
