@@ -16,6 +16,7 @@ from image_kit.photos.part_names import (
     is_unlabelled_name,
     parts_of_names,
     quote_unknown,
+    refuse_divided_download,
     refuse_look_alike_names,
 )
 from image_kit.photos.photo_files import has_own_results, is_hidden_name, is_photo_name
@@ -114,6 +115,7 @@ def find_parts(folder: Path) -> dict[str, Path]:
             or its classes contain parts.
     """
     children = _sub_folders(folder)
+    refuse_divided_download(folder, (child.name for child in children))
     part_of = _parts_of(children)
     if part_of:
         children = [child for child in children if not is_unlabelled_name(child.name)]
@@ -136,9 +138,10 @@ def find_parts(folder: Path) -> dict[str, Path]:
     for child in (each for each in named if each not in flat):
         if part_of[child] in found:
             both = sorted((found[part_of[child]].name, child.name))
-            raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one of them")
+            raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one, or put all photos into one")
         found[part_of[child]] = named[child]
     if others := [child for child in children if child not in named or child in flat]:
+        _refuse_twice(folder, children)
         _refuse_mixed(folder, found, others)
     return found
 
@@ -176,11 +179,8 @@ def _innermost(folder: Path) -> Path:
     return _innermost(children[0]) if len(children) == 1 and not _has_photos(folder) else folder
 
 
-def _refuse_divisions(folder: Path, children: list[Path]) -> None:
-    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders.
-
-    Or if one contains the others once more, as flowers/ in flowers/.
-    """
+def _refuse_twice(folder: Path, children: list[Path]) -> None:
+    """Raise UserError if one of the folders contains the others once more, as flowers/ in flowers/."""
     names = {child.name for child in children}
     for child in children:
         if len(names) > 2 and names - {child.name} <= {each.name for each in _sub_folders(child)}:
@@ -189,6 +189,10 @@ def _refuse_divisions(folder: Path, children: list[Path]) -> None:
                 f"{folder}: contains {one}/ and {other}/, and {child.name}/ contains them once more, so all photos "
                 f"would count twice; give {child}, or move it away"
             )
+
+
+def _refuse_divisions(folder: Path, children: list[Path]) -> None:
+    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders."""
     if len(children) < 2 or not any(is_division_name(child.name) for child in children):
         return
     inside = [{each.name for each in _sub_folders(child)} for child in children]
@@ -258,10 +262,12 @@ def _list_labels(
         )
     if len(class_names) == 1:
         hint = _suggest_inner(folder / class_names[0])
-        if not hint and (empty := sorted(name for name in next(iter(listed.values())) if name not in class_names)):
-            hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
-        if not hint and class_names[0].lower() in DETECTION:
+        empty = sorted(name for name in next(iter(listed.values())) if name not in class_names)
+        is_marked = not empty or are_photos_and_masks([*class_names, *empty])
+        if not hint and is_marked and class_names[0].lower() in DETECTION:
             hint = ", as data sets for detection have it: make a folder for each class, and put the photos there"
+        elif not hint and empty:
+            hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []

@@ -46,6 +46,12 @@ DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subse
 PHOTOS_OF_MASKS = ("image", "images", "img", "imgs", "jpegimages", "rgb")
 MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "matte")  # beginnings of words
 CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
+# 2024, 2024-05, 2024_05_31, 20240531, Photos from 2024: as photos are put in order that nobody has classified.
+DATES_FOLDER = re.compile(r"(photos from )?(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d)?)?", re.IGNORECASE)
+# What Google Drive adds to a name if it divides a download: -20240531T101500Z-001, -20240531T101500Z-1-001.
+DOWNLOADS_END = re.compile(r"-\d{8}T\d{6}Z(-\d+){1,2}$")
+# What systems add to the name of a folder that is copied, downloaded or unpacked once more.
+COPYS_END = re.compile(r" (\(\d{1,2}\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$", re.IGNORECASE)
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -98,8 +104,21 @@ def is_division_name(name: str) -> bool:
 
 
 def are_divisions(names: Iterable[str]) -> bool:
-    """Whether all folders have names of divisions or of a camera's folders, which say nothing of what is on photos."""
-    return all(is_division_name(name) or CAMERAS_FOLDER.fullmatch(name) for name in names)
+    """Whether all names are those of divisions, of a camera's folders or dates, which do not say what photos show."""
+    return all(
+        is_division_name(name) or CAMERAS_FOLDER.fullmatch(name) or DATES_FOLDER.fullmatch(name) for name in names
+    )
+
+
+def refuse_divided_download(where: object, names: Iterable[str]) -> None:
+    """Raise UserError if two folders are what two archives of one download had in them."""
+    first: dict[str, str] = {}
+    for name in sorted(names):
+        if DOWNLOADS_END.search(name) and (other := first.setdefault(DOWNLOADS_END.sub("", name), name)) != name:
+            raise UserError(
+                f"{where}: {other}/ and {name}/ are one download in several archives; "
+                f"move what is in each of them into one folder, and give that"
+            )
 
 
 def _words(name: str) -> list[str]:
@@ -142,7 +161,10 @@ def quote_unknown(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:
-    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible."""
+    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible.
+
+    Or if one has the name of the other's copy: cats (1), cats - Copy.
+    """
     first: dict[str, str] = {}
     for name in names:
         other = first.setdefault(visible_spelling(name), name)
@@ -150,4 +172,11 @@ def refuse_look_alike_names(where: object, names: list[str]) -> None:
             raise UserError(
                 f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "
                 "end or invisible letters; give the two folders one name, or names that can be told apart"
+            )
+    for name in names:
+        other = first.get(visible_spelling(COPYS_END.sub("", name)), name)
+        if other != name:
+            raise UserError(
+                f"{where}: the class {name!r} has the name of a second copy of {other!r}; "
+                "put the photos of both into one folder, or give it another name"
             )

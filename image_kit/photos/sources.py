@@ -2,6 +2,7 @@
 
 import glob
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,12 +137,16 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _spelled(line: str) -> str:
-    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with."""
+    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with.
+
+    The same for accents that are one letter there and two here, as in a list from macOS.
+    """
     bare = line.strip()
-    if bare == line and bare[0] not in QUOTES:
+    if bare == line and bare[0] not in QUOTES and line.isascii():
         return line
     unquoted = bare[1:-1] if bare[0] in QUOTES and bare[0] == bare[-1] else bare
-    return next((each for each in (line, bare, unquoted) if each and _exists(each)), line)
+    spellings = [line, bare, unquoted, *(unicodedata.normalize(form, unquoted) for form in ("NFC", "NFD"))]
+    return next((each for each in spellings if each and _exists(each)), line)
 
 
 def _exists(argument: str) -> bool:

@@ -75,7 +75,8 @@ def test_the_same_folders_further_below_are_asked_about(tmp_path, inner):
         ("images_001/images", "images_002/images"),
         ("part1", "part2"),
     ]
-    + [("100CANON", "101CANON"), ("100_PANA", "101_PANA")],
+    + [("100CANON", "101CANON"), ("100_PANA", "101_PANA"), ("2024-05-31", "2024-06-01"), ("20240531", "20240601/a")]
+    + [("Photos from 2023", "Photos from 2024"), ("2023", "2024_05")],
 )
 def test_divisions_that_hold_photos_are_asked_about(tmp_path, names):
     one, other = (name.split("/")[0] for name in names)
