@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.tables import tell_apart, visible_spelling
@@ -27,7 +28,17 @@ PART_NAMES = {
         *("treino", "treinamento", "обучение", "训练", "训练集", "訓練", "学習"),
     ),
     "validation": (
-        *("validation", "val", "valid", "dev", "validierung", "validierungsdaten", "validacion", "validacao"),
+        *(
+            "validation",
+            "val",
+            "valid",
+            "validate",
+            "dev",
+            "validierung",
+            "validierungsdaten",
+            "validacion",
+            "validacao",
+        ),
         *("validazione", "валидация", "验证", "验证集", "検証"),
     ),
     "test": ("test", "testing", "testdaten", "prueba", "pruebas", "teste", "тест", "测试", "测试集", "テスト"),
@@ -87,6 +98,23 @@ def are_photos_and_masks(names: Iterable[str]) -> bool:
     others = set(names) - photos
     marked = (any(word.startswith(MASKS) or word == "gt" for word in _words(name)) for name in others)
     return bool(photos and others) and all(marked)
+
+
+def refuse_masks_inside(where: object, name: str, paths: Iterable[Path]) -> None:
+    """Raise UserError if the photos of a class lie beside what was marked in them, which would count as photos too."""
+    inner = {os.path.basename(os.path.dirname(path)) for path in paths}
+    if are_photos_and_masks(inner):
+        masks = min(each for each in inner if each.lower() not in PHOTOS_OF_MASKS)
+        raise UserError(
+            f"{where}: the class {name!r} has what was marked in its photos, in {masks}/, which would count as photos; "
+            f"move {masks}/ away, in all classes"
+        )
+
+
+def is_filler_name(name: str) -> bool:
+    """Whether a folder has a name that only says that there are photos: images, Data_set."""
+    words = _words(name)
+    return bool(words) and all(word in FILLERS for word in words)
 
 
 def is_unlabelled_name(name: str) -> bool:

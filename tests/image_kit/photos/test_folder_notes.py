@@ -84,6 +84,15 @@ def test_divisions_that_hold_photos_are_asked_about(tmp_path, names):
     assert note.startswith(f"{one}/ and {other}/ are taken for classes; if they are only divisions")
 
 
+def test_masks_beside_their_photos_are_asked_about(tmp_path):
+    tree(tmp_path, "a/x (1).png", "a/x (1)_mask.png", "a/x (1)_mask_1.png", "a/gas_mask.png", "b/y.jpg", "b/y_seg.PNG")
+    (note,) = notes_of(tree(tmp_path, "b/z-1.jpg", "b/a_mask/a.jpg"))
+    assert note == (
+        f"photos that may be masks of others, and count as photos: 3, such as {tmp_path / 'a/x (1)_mask.png'} beside "
+        f"{tmp_path / 'a/x (1).png'}; move them away if they are"
+    )
+
+
 def test_results_of_the_kit_are_passed_over_and_counted(tmp_path):
     tree(
         tmp_path, "cats/0.jpg", "dogs/0.jpg", "runs/a/settings.json", "runs/a/curves.png", "preview/contact_sheet_1.png"

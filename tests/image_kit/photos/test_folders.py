@@ -342,6 +342,20 @@ def test_masks_beside_their_photos_are_no_class(tmp_path, names):
     refused(tree(tmp_path, *names), "look like photos and what was marked in them", "make a folder for each class")
 
 
+@pytest.mark.parametrize("part", [".", "train"])
+def test_masks_inside_each_class_do_not_count_as_photos(tmp_path, part):
+    names = [f"{part}/{label}/{kind}/0.png" for label in ("covid", "normal") for kind in ("images", "masks")]
+    refused(tree(tmp_path, *names), "'covid' has what was marked in its photos, in masks/", "move masks/ away")
+    with pytest.raises(UserError, match="what was marked"):
+        list_classes(tmp_path / part)
+
+
+def test_parts_may_hold_their_classes_in_images(tmp_path):
+    found = scan_folder(tree(tmp_path, *pairs("data/Train/Images", "data/Validate", "data/Test/images")))
+    assert (found.class_names, Counter(found.parts)) == (("cats", "dogs"), {"train": 4, "validation": 4, "test": 4})
+    assert found.layout == "data/Train/Images/ data/Validate/ data/Test/images/"
+
+
 @pytest.mark.parametrize("names", [("mask", "no_mask"), ("images", "texts"), ("labels", "logos")])
 def test_classes_that_have_words_of_masks(tmp_path, names):
     assert scan_folder(tree(tmp_path, *(f"{name}/0.jpg" for name in names))).class_names == names
