@@ -63,6 +63,11 @@ DATES_FOLDER = re.compile(r"(photos from )?(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3
 DOWNLOADS_END = re.compile(r"-\d{8}T\d{6}Z(-\d+){1,2}$")
 # What systems add to the name of a folder that is copied, downloaded or unpacked once more.
 COPYS_END = re.compile(r" (\(\d{1,2}\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$", re.IGNORECASE)
+# Letters of Cyrillic and Greek that look like Latin ones.
+TWINS = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001
+    "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
+)
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -189,20 +194,21 @@ def quote_unknown(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:
-    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible.
+    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what cannot be seen.
 
     Or if one has the name of the other's copy: cats (1), cats - Copy.
     """
     first: dict[str, str] = {}
     for name in names:
-        other = first.setdefault(visible_spelling(name), name)
+        other = first.setdefault(visible_spelling(name.translate(TWINS)), name)
         if other != name:
             raise UserError(
                 f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "
-                "end or invisible letters; give the two folders one name, or names that can be told apart"
+                "end, invisible letters or those of another script; give the two folders one name, or names that can "
+                "be told apart"
             )
     for name in names:
-        other = first.get(visible_spelling(COPYS_END.sub("", name)), name)
+        other = first.get(visible_spelling(COPYS_END.sub("", name).translate(TWINS)), name)
         if other != name:
             raise UserError(
                 f"{where}: the class {name!r} has the name of a second copy of {other!r}; "

@@ -218,7 +218,9 @@ def test_one_class_in_two_unicode_forms_is_one_class(tmp_path):
     assert Counter(found.labels) == {0: 3, 1: 1}
 
 
-@pytest.mark.parametrize("other", ["Cats", "cats ", "cats.", "ca\u200bts", "\u200fcats", "cats\x07"])
+@pytest.mark.parametrize(
+    "other", ["Cats", "cats ", "cats.", "ca\u200bts", "\u200fcats", "cats\x07", "c\u0430ts", "\u0421ats"]
+)
 def test_classes_whose_names_look_the_same_are_refused(tmp_path, other):
     tree(tmp_path, "cats/0.jpg", f"{other}/0.jpg", "dogs/0.jpg")
     refused(tmp_path, "'cats'", ascii(other), "differ only in capitals")
