@@ -61,8 +61,12 @@ CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
 DATES_FOLDER = re.compile(r"(photos from )?(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d)?)?", re.IGNORECASE)
 # What Google Drive adds to a name if it divides a download: -20240531T101500Z-001, -20240531T101500Z-1-001.
 DOWNLOADS_END = re.compile(r"-\d{8}T\d{6}Z(-\d+){1,2}$")
-# What systems add to the name of a folder that is copied, downloaded or unpacked once more.
-COPYS_END = re.compile(r" (\(\d{1,2}\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$", re.IGNORECASE)
+# What systems add to the name of a folder that is copied, downloaded or unpacked once more, and Dropbox to one that is
+# there twice but for capitals or the form of accents.
+COPYS_END = re.compile(
+    r" (\(\d{1,2}\)|\([^()]*conflict[^()]*\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$",
+    re.IGNORECASE,
+)
 # Letters of Cyrillic and Greek that look like Latin ones.
 TWINS = str.maketrans(
     "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001

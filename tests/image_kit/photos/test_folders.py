@@ -386,7 +386,7 @@ def test_a_download_in_one_archive_for_each_class_is_fine(tmp_path):
     assert scan_folder(tree(tmp_path, *(f"{name}/x/0.jpg" for name in names))).class_names == names
 
 
-@pytest.mark.parametrize("name", ["cats (1)", "Cats (12)", "cats - Copy", "cats - Kopie (2)"])
+@pytest.mark.parametrize("name", ["cats (1)", "Cats (12)", "cats - Copy", "cats - Kopie (2)", "CATS (Case Conflict)"])
 def test_a_second_copy_of_a_class_is_no_class(tmp_path, name):
     refused(tree(tmp_path, *pairs("."), f"{name}/0.jpg"), f"{name!r} has the name of a second copy of 'cats'")
 
