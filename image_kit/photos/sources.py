@@ -2,7 +2,6 @@
 
 import glob
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from image_kit.photos.patterns import expand
 from image_kit.photos.photo_files import is_photo_name
 from image_kit.photos.walking import list_photos
 from image_kit.retries import is_folder, is_there
-from image_kit.tables import as_utf8
+from image_kit.tables import as_utf8, existing_spelling
 
 STDIN = "-"
 NO_PHOTO = "contains no photo"
@@ -145,8 +144,7 @@ def _spelled(line: str) -> str:
     if bare == line and bare[0] not in QUOTES and line.isascii():
         return line
     unquoted = bare[1:-1] if bare[0] in QUOTES and bare[0] == bare[-1] else bare
-    spellings = [line, bare, unquoted, *(unicodedata.normalize(form, unquoted) for form in ("NFC", "NFD"))]
-    return next((each for each in spellings if each and _exists(each)), line)
+    return next((each for each in (line, bare, unquoted, existing_spelling(unquoted)) if each and _exists(each)), line)
 
 
 def _exists(argument: str) -> bool:
