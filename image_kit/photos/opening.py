@@ -16,7 +16,7 @@ from image_kit.photos.decoding_memory import DECODERS_BYTES, PILLOW_BYTES, memor
 from image_kit.photos.deep_headers import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep_header
 from image_kit.photos.deep_samples import find_largest, read_deep, to_eight_bits
 from image_kit.photos.heic import is_heic, read_heic
-from image_kit.photos.metadata import JPEG, name_frame, without_metadata
+from image_kit.photos.metadata import JPEG, MOST_BEFORE_FRAME, is_lossless, name_frame, without_metadata
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
@@ -81,7 +81,7 @@ def decode_photo(
     def decode() -> Image.Image:
         with open_header(source) as image:
             _refuse_too_large(image.width, image.height)
-            if smallest:
+            if smallest and not is_lossless(_read_start(source, MOST_BEFORE_FRAME)):
                 image.draft(None, (smallest, smallest))
             own_buffer = image.format in WHOLE_DECODERS or image.mode.startswith(("I", "F"))
             with memory_for(*image.size, DECODERS_BYTES if own_buffer else PILLOW_BYTES):
