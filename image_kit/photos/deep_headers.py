@@ -45,6 +45,7 @@ class DeepHeader:
         bits: of a sample as it is stored.
         channels: of a pixel.
         extra: the kinds of those behind the colours, as EXTRA_SAMPLES has them; empty if the file does not say.
+        transparent: of a PNG without alpha, the samples of pixels that are; empty if there are none.
         refusal: why its pixels cannot be read; empty if they can.
     """
 
@@ -59,6 +60,7 @@ class DeepHeader:
     bits: int = FULL_BITS
     channels: int = 1
     extra: tuple[int, ...] = ()
+    transparent: tuple[int, ...] = ()
     refusal: str = ""
 
     @property
@@ -103,15 +105,18 @@ def read_deep_header(source: Path | str | bytes) -> DeepHeader | None:
 def _read_png(start: bytes) -> DeepHeader:
     width, height = struct.unpack(">II", start[16:24])
     channels = PNG_CHANNELS.get(start[25], 1)
-    place, bits = 8, None
+    place, bits, transparent = 8, None, ()
     while place + 8 <= len(start):
         length, kind = struct.unpack(">I4s", start[place : place + 8])
         if kind == b"sBIT" and length:
             bits = max(start[place + 8 :][: min(length, channels - 1 + channels % 2)])  # of the colours, without alpha
+        if kind == b"tRNS" and channels in (1, 3) and length == 2 * channels:
+            transparent = struct.unpack_from(f">{channels}H", start, place + 8)
         if kind == b"IDAT":
             break
         place += length + 12
-    return DeepHeader(width, height, 2.0**bits - 1 if bits else None, scaled_up_bits=bits, channels=channels)
+    largest = 2.0**bits - 1 if bits else None
+    return DeepHeader(width, height, largest, scaled_up_bits=bits, channels=channels, transparent=transparent)
 
 
 def _read_tiff(file: IO[bytes]) -> DeepHeader | None:

@@ -39,6 +39,9 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
     if colours not in (1, 3):
         return None
     samples = samples[..., [*range(colours), *alpha]]
+    if len(header.transparent) == samples.shape[2]:
+        is_seen = (samples != np.array(header.transparent, samples.dtype)).any(axis=2, keepdims=True)
+        samples = np.concatenate([samples, is_seen * samples.dtype.type(2**FULL_BITS - 1)], axis=2)
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples, posinf=np.inf, neginf=0)
     stated = None if _is_scaled_up(samples[..., :colours], header.scaled_up_bits) else header.largest

@@ -85,6 +85,18 @@ def test_alpha_of_0_everywhere_hides_nothing(encode):
     assert np.asarray(open_photo(encode(np.zeros_like(half)))).min() == 255  # an empty tile of a map
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_of_16_bits_becomes_white(channels):
+    """As of 8 bits; maps have it where there are no data."""
+    samples = np.squeeze(COLOUR[..., :channels].astype(np.uint16) * 257)
+    colour = samples[2, 3]
+    data = png(samples, tRNS=colour.astype(">u2").tobytes())
+    expected = COLOUR[..., :channels] + np.zeros_like(COLOUR)
+    expected[(samples == colour).reshape(12, 16, channels).all(axis=2)] = 255
+    assert np.array_equal(open_photo(data), expected)
+    assert np.array_equal(open_photo(png(samples, tRNS=b"")), COLOUR[..., :channels] + np.zeros_like(COLOUR))
+
+
 def test_an_image_of_pillow_is_read_alike():
     assert np.array_equal(convert_image(Image.fromarray(with_alpha(COLOUR, 0))), COLOUR)
     grey = Image.fromarray(COLOUR[..., 0])
