@@ -239,6 +239,7 @@ def _list_labels(
             hint = ", as data sets for detection have it: make a folder for each class, and put the photos there"
         elif not hint and empty:
             hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
+        hint = hint or describe_other_files(folder)
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []

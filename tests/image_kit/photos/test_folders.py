@@ -406,6 +406,7 @@ def test_two_data_sets_side_by_side_are_no_classes(tmp_path):
 def test_a_class_without_photos_is_named(tmp_path):
     refused(tree(tmp_path, "cats/0.jpg", "dogs/0.mp4", "dogs/1.MOV"), "no photo is in dogs/ (files in it: 1 .mov, 1 ")
     refused(tree(tmp_path / "packed", "cats.zip", "dogs.zip"), "no photo in any class folder (files in it: 2 .zip)")
+    refused(tree(tmp_path / "half", "cats.zip", "dogs/0.jpg"), "only, 'dogs' (files in it: 1 .jpg, 1 .zip)")
     assert scan_folder(tree(tmp_path, "birds/0.jpg")).empty == ("dogs", "packed")
 
 
