@@ -58,7 +58,7 @@ def test_what_is_wrong_with_every_class_is_one_short_line(many, fit_here, folder
 def test_a_split_names_a_few_of_the_classes_that_are_too_small(many, run_command):
     said = run_command(many, "data/prepare.py", "split", "classes", "--output", "split").stderr
     assert is_short(said), said
-    assert "has 2, which leaves a part empty" in said
+    assert ": too few different readable photos, which leaves a part empty: class '" in said
     assert f" and {CLASSES - 3} more; add photos or ask for fewer\n" in said  # the names are long
 
 

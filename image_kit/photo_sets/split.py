@@ -147,13 +147,13 @@ def _assign_parts_by_rank(
         if sum(sizes) > len(photos):
             too_few.append(f"{name!r} has {len(photos)} ({sum(sizes)} asked for)")
         elif not counts and any(fraction and not size for fraction, size in zip(fractions, sizes, strict=True)):
-            too_few.append(f"{name!r} has {len(photos)}, which leaves a part empty")
+            too_few.append(f"{name!r} has {len(photos)}")
         part_of_rank = [part for part, size in zip(PARTS, sizes, strict=True) for _ in range(size)]
         part_by_hash.update(zip(sorted(photos), part_of_rank, strict=False))
     if too_few:
         option = "--counts" if counts else "--fractions"
         asked = " ".join(str(number) for number in counts or fractions)
-        rule = "too few different readable photos"
+        rule = f"too few different readable photos{'' if counts else ', which leaves a part empty'}"
         raise UserError(f"{option} {asked}: {rule}: class {name_some(too_few)}; add photos or ask for fewer")
     return part_by_hash
 

@@ -260,16 +260,17 @@ def _turn_upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     image = to_8_bits(image, sample_bits)
+    if image.mode == "La":  # grey that its alpha has multiplied, which Pillow converts to this mode alone
+        image = image.convert("LA")
     is_blended = image.has_transparency_data and not _is_alpha_unset(image)
     return _blend_with_white(image) if is_blended else image.convert("RGB")
 
 
 def _is_alpha_unset(image: Image.Image) -> bool:
     """Whether alpha is 0 everywhere, and the colours are not: as in BMP and TGA by programs that know no alpha."""
-    if image.mode not in ("RGBA", "LA"):
+    if image.mode not in ("RGBA", "LA") or image.getchannel("A").getbbox():
         return False
-    has_alpha = image.getchannel("A").getbbox() is not None
-    return not has_alpha and image.getbbox(alpha_only=False) is not None
+    return image.getbbox(alpha_only=False) is not None
 
 
 def _blend_with_white(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Which files are photos, judged by their names, and what identifies a photo."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -88,7 +89,10 @@ def read_file(path: Path | str) -> bytes:
     """
     try:
         refuse_other_than_files(path)
-        return Path(path).read_bytes()
+        data = Path(path).read_bytes()
+        if data is None:  # Python's answer to EAGAIN, with which some network disks ask to try again
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return data
     except FileNotFoundError:
         leads_to_nothing = os.path.islink(path)  # as of git-annex and DVC until the files are fetched
         raise PhotoError("a link to a file that is not there" if leads_to_nothing else "no such file") from None

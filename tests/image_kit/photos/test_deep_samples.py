@@ -123,11 +123,13 @@ def test_a_channel_that_is_no_alpha_hides_nothing(dtype, largest, planar):
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("u1", 255), ("u2", 65_535), ("f4", 1)])
-def test_colours_that_alpha_has_multiplied(dtype, largest):
-    multiplied = COLOUR * (ALPHA[..., None] / 255)
+@pytest.mark.parametrize(("image", "photometric"), [(COLOUR, 2), (GREY, 1)], ids=["colour", "grey"])
+def test_colours_that_alpha_has_multiplied(image, photometric, dtype, largest):
+    multiplied = np.atleast_3d(image) * (ALPHA[..., None] / 255)
     samples = scaled(np.dstack([multiplied, ALPHA]), largest, dtype)
-    seen = Preprocessing((HEIGHT, WIDTH, 3)).photo(tiff(samples, {EXTRA_SAMPLES: ("H", 1)}))
-    assert np.abs(seen - on_white(COLOUR)).max() <= 2
+    tags = {EXTRA_SAMPLES: ("H", 1), PHOTOMETRIC: ("H", photometric)}
+    seen = Preprocessing((HEIGHT, WIDTH, 3)).photo(tiff(samples, tags))
+    assert np.abs(seen - on_white(as_rgb(image))).max() <= 2
 
 
 @pytest.mark.parametrize("changes", [{259: ("H", 5)}, {PHOTOMETRIC: ("H", 5)}], ids=["compressed", "printing inks"])
