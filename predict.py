@@ -120,7 +120,7 @@ def main() -> None:
         say(note)
     preset = PRESETS.get(classifier.description.preset)
     dataset = preset.dataset if preset else None
-    sources = find_sources(args, dataset, classifier.preprocessing.image_shape)
+    sources = find_sources(args, dataset, classifier.preprocessing)
     on_terminal = is_terminal(sys.stdout)
     style = "json" if args.json else "csv" if args.csv else "table" if on_terminal and len(sources) > 1 else "listing"
     picture, failed = new_picture(args, classifier), []
@@ -161,16 +161,19 @@ def serve_until_ended(weights: Path, args: argparse.Namespace) -> None:
         serve(classifier, args.host, args.port, args.top, args.coverage)
 
 
-def find_sources(args: argparse.Namespace, dataset: str | None, image_shape: tuple[int, int, int]) -> list:
-    """The photos on the command line, and the image of --test-image if there is one."""
-    from image_kit.photos import find_photos, tune_memory  # imports Pillow
+def find_sources(args: argparse.Namespace, dataset: str | None, preprocessing) -> list:
+    """The photos on the command line, and the image of --test-image if there is one; tells what they may mean."""
+    from image_kit.photos import find_photos, note_nearly_black, note_pages, tune_memory  # imports Pillow
 
     tune_memory()
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
+    paths = [source.content for source in sources if isinstance(source.content, Path)]
+    for note in (*note_nearly_black(paths, preprocessing.sample_bits, has_option=False), *note_pages(paths)):
+        say(note)
     if args.test_image is not None:
         from image_kit.datasets import load_test_image  # takes 3 ms, which photos do not need
 
-        sources.append(load_test_image(dataset, args.test_image, args.data_dir, image_shape))
+        sources.append(load_test_image(dataset, args.test_image, args.data_dir, preprocessing.image_shape))
     return sources
 
 

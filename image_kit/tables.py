@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import io
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -67,6 +68,14 @@ def file_name(text: str) -> str:
     """One spelling for each file: with single /, without ./, and accents as one letter (macOS stores them apart)."""
     name = re.sub("/+", "/", text.strip().replace("\\", "/"))
     return unicodedata.normalize("NFC", name.removeprefix("./").lstrip())
+
+
+def existing_spelling(path: str) -> str:
+    """The path, or the same with accents in one letter or apart, if that is there and the path is not."""
+    if path.isascii() or os.path.lexists(path):
+        return path
+    others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
+    return next((other for other in others if os.path.lexists(other)), path)
 
 
 def cell_of_name(name: str) -> str:

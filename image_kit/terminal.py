@@ -25,6 +25,7 @@ from image_kit.errors import (
 from image_kit.leftovers import stop_gathering
 from image_kit.notebooks import own_modules, without_backend, without_errors_of_warnings
 from image_kit.starting import has_begun
+from image_kit.tables import existing_spelling
 
 # A bar appears only if the work lasts longer than this.
 PROGRESS_DELAY_SECONDS = 2
@@ -33,8 +34,7 @@ REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Of messages of one kind; more would push what came before off the screen.
 MOST_LINES = 3
 MOST_LETTERS = 800  # of the names in one message
-_is_hushed = False
-_is_command = False
+_is_hushed = _is_command = False
 
 
 def say(text: str) -> None:
@@ -108,6 +108,11 @@ class CommandLine(argparse.ArgumentParser):
         """Print usage and message on stderr, and exit with status 2."""
         rest = len(message) - MOST_LETTERS  # of the names that a shell has made of photos/*
         super().error(visible(message[:MOST_LETTERS]) + (f" and {rest:,} more letters" if rest > 0 else ""))
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Paths with accents as they are stored: macOS takes them apart."""
+        typed = map(existing_spelling, sys.argv[1:] if args is None else args)
+        return super().parse_known_args([*typed], namespace)
 
 
 def visible(text: str, keep: str = "\n\t") -> str:

@@ -56,6 +56,17 @@ def test_an_unreadable_photo_is_named_and_the_others_are_answered(trained, red, 
     assert "none.jpg: cannot be read: no such file" in process.stderr
 
 
+def test_photos_that_are_nearly_black_or_have_pages_are_told(trained, run_command, tmp_path):
+    dark, first = tmp_path / "dark.png", Image.fromarray(np.full((9, 9), 60, np.uint8))
+    Image.fromarray(np.full((9, 9), 4_095, np.uint16)).save(dark)
+    first.save(tmp_path / "pages.tif", save_all=True, append_images=[first])
+    process = run_command(trained[0], "predict.py", tmp_path)
+    assert process.returncode == 0
+    for said in (f"photos of 16 bits, such as {dark}, use samples up to 4,095 of 65,535", "pages.tif have 2 pages"):
+        assert said in process.stderr
+    assert "--sample-bits" not in process.stderr  # which predict.py has not
+
+
 def test_at_a_coverage_that_the_images_allow_it_commits_itself_or_refuses(trained, red, new_cat, run_command):
     process = run_command(trained[0], "predict.py", red, new_cat, "--coverage", 0.5, "--json")
     assert process.stderr == SAID

@@ -89,12 +89,10 @@ def _note_format(header: PhotoHeader, fits: bool, suffix: str, note) -> None:
         evidence = "It lies on its side: it was turned upright, but its EXIF data still say that it must be turned."
         note(0.93, evidence, "Open it, turn it upright and save it.", "")
     if header.frames > 1:
-        note(
-            0.9,
-            f"It is an animation of {header.frames} pictures, of which only the first is used.",
-            "Keep one picture.",
-            "",
+        several = (
+            f"has {header.frames} pages" if header.format == "TIFF" else f"is an animation of {header.frames} pictures"
         )
+        note(0.9, f"It {several}, of which only the first is used.", "Keep one picture.", "")
     if header.bits > 8 and header.format != "GIF":
         note(
             0.6,

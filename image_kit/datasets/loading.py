@@ -17,6 +17,7 @@ from image_kit.photos import (
     find_look_alikes,
     note_nearly_black,
     note_other_files,
+    note_pages,
     scan_folder,
 )
 from image_kit.recipe import Recipe
@@ -95,6 +96,7 @@ def load_photos(
         *describe_unreadable(errors),
         *left_out,
         *note_nearly_black(photos.paths, recipe.sample_bits),
+        *note_pages(photos.paths),
         *look_alike_notes,
     ]
     unreadable = {str(path): reason for path, reason in errors.items()}

@@ -9,12 +9,15 @@ import numpy as np
 from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_photos, to_fingerprints
 from image_kit.errors import UserError
 from image_kit.photos import (
+    FULL_BITS,
     PhotoStore,
     Preprocessing,
     class_spelling,
     find_test_folder,
     list_classes,
+    note_nearly_black,
     note_other_files,
+    note_pages,
     quote_unknown,
 )
 from image_kit.terminal import name_some
@@ -117,6 +120,8 @@ def select_unseen(
         left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
+    bits = getattr(store.preprocessing, "sample_bits", FULL_BITS)
+    notes += [*note_nearly_black(paths, bits, has_option=False), *note_pages(paths)]
     if seen.any():
         notes.append(f"{seen.sum()} photos left out: {by} was trained or validated on them")
     if copies.any():

@@ -17,13 +17,18 @@ ORIENTATION = 0x0112  # the tag in EXIF
 FORMAT = 1
 
 
+def class_texts(source: Source) -> list[str]:
+    """The names of classes for other programs: what is no text in a folder's name is spelled, as on the page."""
+    return [name.encode("utf-8", "backslashreplace").decode("utf-8") for name in source.description.class_names]
+
+
 def describe_classes(source: Source) -> dict[str, Any]:
     """All but the examples. `ask` says, step by step, what becomes of a photo, in the order in which it is done."""
     preprocessing = source.description.preprocessing
     height, width, channels = preprocessing.image_shape
     values = {
         "format": FORMAT,
-        "class_names": list(source.description.class_names),
+        "class_names": class_texts(source),
         "input": {"name": "images", "shape": ["n", height, width, channels], "type": "float32", "range": [0, 255]},
         "output": {"name": "probabilities", "shape": ["n", len(source.description.class_names)], "sum": 1},
         "channels": "RGB" if channels == 3 else "L",

@@ -96,7 +96,7 @@ def answer(path: Path, images: np.ndarray) -> np.ndarray:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cpu_cores()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     starts = (0, *range(1, len(images), BATCH))
     batches = [images[start : start + (BATCH if start else 1)].astype(np.float32) for start in starts]
     return np.concatenate([session.run([OUTPUT], {INPUT: batch})[0] for batch in batches])

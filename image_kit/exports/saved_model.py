@@ -49,6 +49,8 @@ def write(source: Source, path: Path, facts: Facts | None = None) -> list[str]:
             tf.saved_model.save(module, str(path), signatures=signatures)
         except tf.errors.OpError as error:  # a full disk, for instance
             raise _as_os_error(error.message, path) from None
+        except UnicodeEncodeError:
+            raise OSError(0, "TensorFlow knows UTF-8 names only; give --output elsewhere", str(path)) from None
     extra = path / EXTRA
     extra.mkdir()
     described = describe_classes(source) | {"signatures": _describe_signatures()}

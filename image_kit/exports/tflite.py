@@ -10,7 +10,7 @@ import numpy as np
 from image_kit.answering import Graph, Unsupported, fold, refuse_unsafe_network, write_layers
 from image_kit.compute import native_stderr_held_back
 from image_kit.errors import UserError, first_line
-from image_kit.exports.classes_file import CLASSES, describe_classes
+from image_kit.exports.classes_file import CLASSES, class_texts, describe_classes
 from image_kit.exports.source import Source
 from image_kit.exports.tflite_metadata import LABELS, NAME, tflite_metadata
 from image_kit.exports.whole_network import INPUT, OUTPUT, SMALLEST, temperature_of, with_rescaling
@@ -46,7 +46,7 @@ def write_graph(source: Source, path: Path, graph: Graph, image: int, outputs: M
     refuse_unsafe_network(content, str(source.path))
     path.write_bytes(content)
     with zipfile.ZipFile(path, "a") as archive:  # ZipInfo has a fixed date, so that equal runs end in equal files
-        names = (name.replace("\n", " ") for name in source.description.class_names)
+        names = (name.replace("\n", " ") for name in class_texts(source))
         archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(names) + "\n")
         archive.writestr(zipfile.ZipInfo(CLASSES), json.dumps(describe_classes(source), ensure_ascii=False, indent=2))
 

@@ -126,7 +126,7 @@ def kept_name(photo_hash: str, data: bytes) -> str:
 
     Older versions read other pixels in those, and kept features under the hash.
     """
-    return content_hash(f"deep {photo_hash}".encode()) if read_deep_header(data) else photo_hash
+    return content_hash(f"deep 2 {photo_hash}".encode()) if read_deep_header(data) else photo_hash
 
 
 class _Extraction:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     )
     from image_kit.photos.deep_notes import (
         note_nearly_black as note_nearly_black,
+        note_pages as note_pages,
     )
     from image_kit.photos.folder_notes import (
         note_other_files as note_other_files,
@@ -86,7 +87,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "deep_headers": "FEWEST_BITS FULL_BITS read_deep_header",
-        "deep_notes": "note_nearly_black",
+        "deep_notes": "note_nearly_black note_pages",
         "folder_notes": "note_other_files",
         "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",

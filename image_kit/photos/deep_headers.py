@@ -23,7 +23,8 @@ FEWEST_BITS, FULL_BITS = 9, 16  # of a sample; the second where nobody says more
 # Tags of TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, ORIENTATION, CHANNELS = 256, 257, 258, 259, 262, 273, 274, 277
 FILL_ORDER, STRIP_BYTES, MAX_SAMPLE, PLANAR, SAMPLE_FORMAT, SMIN_SAMPLE, SMAX_SAMPLE = 266, 279, 281, 284, 339, 340, 341
-EXTRA_SAMPLES, ASSOCIATED, UNASSOCIATED = 338, 1, 2  # the two kinds are alpha; others, such as infrared, are not
+EXTRA_SAMPLES, ASSOCIATED = 338, 1
+ALPHAS = (ASSOCIATED, 2)  # the second multiplies no colours; other kinds, such as infrared, are no alpha
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # kinds of PHOTOMETRIC that are read here
 _PLANAR = "channels of more than 8 bits, each stored on its own, in a way that cannot be read; save it as PNG"
 SIGNED = 2
@@ -44,6 +45,7 @@ class DeepHeader:
         bits: of a sample as it is stored.
         channels: of a pixel.
         extra: the kinds of those behind the colours, as EXTRA_SAMPLES has them; empty if the file does not say.
+        transparent: of a PNG without alpha, the samples of pixels that are; empty if there are none.
         refusal: why its pixels cannot be read; empty if they can.
     """
 
@@ -58,6 +60,7 @@ class DeepHeader:
     bits: int = FULL_BITS
     channels: int = 1
     extra: tuple[int, ...] = ()
+    transparent: tuple[int, ...] = ()
     refusal: str = ""
 
     @property
@@ -101,16 +104,19 @@ def read_deep_header(source: Path | str | bytes) -> DeepHeader | None:
 
 def _read_png(start: bytes) -> DeepHeader:
     width, height = struct.unpack(">II", start[16:24])
-    place, bits = 8, None
+    channels = PNG_CHANNELS.get(start[25], 1)
+    place, bits, transparent = 8, None, ()
     while place + 8 <= len(start):
         length, kind = struct.unpack(">I4s", start[place : place + 8])
         if kind == b"sBIT" and length:
-            bits = max(start[place + 8 : place + 8 + length])
+            bits = max(start[place + 8 :][: min(length, channels - 1 + channels % 2)])  # of the colours, without alpha
+        if kind == b"tRNS" and channels in (1, 3) and length == 2 * channels:
+            transparent = struct.unpack_from(f">{channels}H", start, place + 8)
         if kind == b"IDAT":
             break
         place += length + 12
-    channels = PNG_CHANNELS.get(start[25], 1)
-    return DeepHeader(width, height, 2.0**bits - 1 if bits else None, scaled_up_bits=bits, channels=channels)
+    largest = 2.0**bits - 1 if bits else None
+    return DeepHeader(width, height, largest, scaled_up_bits=bits, channels=channels, transparent=transparent)
 
 
 def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
@@ -123,14 +129,20 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
         tags.load(file)
     photometric = tags.get(PHOTOMETRIC, BLACK_IS_ZERO)
     bits = int(max(_numbers(tags.get(BITS, 1))))
-    if bits <= 8 and _numbers(tags.get(SAMPLE_FORMAT, 1))[0] != SIGNED:
-        return None
-    strips = _read_strips(tags)
     channels = int(_numbers(tags.get(CHANNELS, 1))[0])
+    extra = tuple(map(int, _numbers(tags.get(EXTRA_SAMPLES, ()))))
+    unnamed = channels - sum(kind in ALPHAS for kind in extra) if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) else 0
+    strips = _read_strips(tags)
+    are_unknown = unnamed > (3 if strips else 2)  # OpenCV and Pillow would make one grey of three
+    is_signed = _numbers(tags.get(SAMPLE_FORMAT, 1))[0] == SIGNED
+    if bits <= 8 and not (is_signed or are_unknown):
+        return None
     are_apart = tags.get(PLANAR, 1) == 2 and channels > 1
     refusal = _PLANAR if are_apart and not strips else ""
-    if bits <= 8:  # Pillow would read -1 as 255
+    if bits <= 8 and is_signed:  # Pillow would read -1 as 255
         refusal = "samples with a sign of 8 bits, which cannot be read; save it as PNG"
+    elif are_unknown:
+        refusal = f"{unnamed} channels, and nothing says which are red, green and blue; save those three as PNG"
     if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         if not are_apart:
             return None
@@ -148,7 +160,7 @@ def _read_tiff(file: IO[bytes]) -> DeepHeader | None:
         strips,
         bits=bits,
         channels=channels,
-        extra=tuple(map(int, _numbers(tags.get(EXTRA_SAMPLES, ())))),
+        extra=extra,
         refusal=refusal,
     )
 

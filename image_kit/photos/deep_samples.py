@@ -11,13 +11,8 @@ import threading
 import numpy as np
 from PIL import Image
 
-from image_kit.photos.deep_headers import (
-    ASSOCIATED,
-    FULL_BITS,
-    UNASSOCIATED,
-    DeepHeader,
-    Strips,
-)
+from image_kit.photos.deep_headers import ALPHAS, ASSOCIATED, FULL_BITS, DeepHeader, Strips
+from image_kit.photos.metadata import without_metadata
 from image_kit.photos.photo_files import PhotoError
 
 LARGEST_FLOATS = (1.0, 255.0, 65535.0)  # what floats reach, in files of different programs
@@ -40,18 +35,21 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
     samples = read_samples(data, header)
     if samples is None:
         return None
-    samples = samples.reshape(*samples.shape[:2], -1)
-    colours, alpha, is_multiplied = _find_alpha(header, samples.shape[2])
+    colours, alpha, is_multiplied = find_alpha(header, samples.shape[2])
     if colours not in (1, 3):
         return None
     samples = samples[..., [*range(colours), *alpha]]
+    if len(header.transparent) == samples.shape[2]:
+        is_seen = (samples != np.array(header.transparent, samples.dtype)).any(axis=2, keepdims=True)
+        samples = np.concatenate([samples, is_seen * samples.dtype.type(2**FULL_BITS - 1)], axis=2)
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples, posinf=np.inf, neginf=0)
-    stated = None if _is_scaled_up(samples, header.scaled_up_bits) else header.largest
-    eight = to_eight_bits(samples, find_largest(samples, stated, bits), header.smallest)
+    stated = None if _is_scaled_up(samples[..., :colours], header.scaled_up_bits) else header.largest
+    inks, alpha_of_all = np.split(samples, [colours], axis=2)  # alpha may use all bits where colours do not
+    channels = to_eight_bits(inks, find_largest(inks, stated, bits), header.smallest)
+    alpha_of_all = to_eight_bits(alpha_of_all, find_largest(alpha_of_all, stated, bits))
     if is_multiplied:
-        _divide_by_alpha(eight)
-    channels, alpha_of_all = np.split(eight, [colours], axis=2)
+        _divide_by_alpha(channels, alpha_of_all)
     if header.white_is_zero:
         channels = 255 - channels
     channels = np.repeat(channels, 3, axis=2) if channels.shape[2] == 1 else channels
@@ -59,33 +57,35 @@ def read_deep(data: bytes, header: DeepHeader, bits: int = FULL_BITS) -> Image.I
 
 
 def read_samples(data: bytes, header: DeepHeader) -> np.ndarray | None:
-    """The samples as they are stored, (height, width) or (height, width, channels); else as `read_deep`."""
+    """The samples as they are stored, (height, width, channels); else as `read_deep`."""
     if header.refusal:
         raise PhotoError(header.refusal)
     samples = _join_strips(data, header, header.strips) if header.strips else _decode(data)
-    return None if samples is None or samples.dtype == np.uint8 else samples
+    return None if samples is None or samples.dtype == np.uint8 else samples.reshape(*samples.shape[:2], -1)
 
 
-def _find_alpha(header: DeepHeader, channels: int) -> tuple[int, list[int], bool]:
+def find_alpha(header: DeepHeader, channels: int) -> tuple[int, list[int], bool]:
     """How many colours a pixel of so many channels has, which channel is alpha, and whether it multiplies the colours.
 
-    Where the file does not say, the last of two or four channels is alpha, as Pillow takes those of 8 bits.
+    Where the file does not say, the last of two or four channels is alpha, as Pillow takes those of 8 bits. Programs
+    for maps write red, green and blue as grey and two channels that are not named.
     """
     if not header.extra or len(header.extra) >= channels or channels != header.channels:
         colours = channels - 1 + channels % 2
         return colours, [*range(colours, channels)], False
-    colours = channels - len(header.extra)
-    alpha = next((place for place, kind in enumerate(header.extra) if kind in (ASSOCIATED, UNASSOCIATED)), None)
+    first = channels - len(header.extra)
+    alpha = next((place for place, kind in enumerate(header.extra) if kind in ALPHAS), None)
+    colours = 3 if (first, alpha or len(header.extra)) == (1, 2) else first
     if alpha is None:
         return colours, [], False
-    return colours, [colours + alpha], header.extra[alpha] == ASSOCIATED
+    return colours, [first + alpha], header.extra[alpha] == ASSOCIATED
 
 
-def _divide_by_alpha(eight: np.ndarray) -> None:
+def _divide_by_alpha(eight: np.ndarray, alpha_of_all: np.ndarray) -> None:
     for start in range(0, len(eight), ROWS):
         rows = eight[start : start + ROWS]
-        alpha = np.maximum(rows[..., -1:], 1).astype(np.uint16)
-        rows[..., :-1] = np.minimum((rows[..., :-1].astype(np.uint16) * 255 + alpha // 2) // alpha, 255)
+        alpha = np.maximum(alpha_of_all[start : start + ROWS], 1).astype(np.uint16)
+        rows[:] = np.minimum((rows.astype(np.uint16) * 255 + alpha // 2) // alpha, 255)
 
 
 def _join_strips(data: bytes, header: DeepHeader, strips: Strips) -> np.ndarray:
@@ -111,7 +111,8 @@ def _decode(data: bytes) -> np.ndarray | None:
     with _logging:  # it prints what it does not like about a file
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
-            samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            plain = without_metadata(data)  # over which libpng writes warnings itself
+            samples = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error:
             return None
         finally:

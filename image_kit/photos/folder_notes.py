@@ -1,6 +1,7 @@
 """What is in a folder of photos and is not used, for the user."""
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from image_kit.photos.photo_files import is_hidden
 from image_kit.photos.walking import is_passed_over, walk
 from image_kit.terminal import name_some
 
+MASKS_END = re.compile(r"[_-](mask|seg|segmentation|trimap|gt)s?([_-]\d+)?$", re.IGNORECASE)
 IN_ICLOUD = ".icloud"  # .IMG_1.jpg.icloud stands for a photo that macOS has moved to Apple's servers
 
 
@@ -36,7 +38,7 @@ def note_other_files(folder: Path, paths: Sequence[Path], empty: Sequence[str] =
         for name in names:
             if not is_hidden(Path(name)) and os.path.join(spelled, name) not in known:
                 counts[Path(name).suffix.lower() or "without suffix"] += 1
-    notes = _note_same_folders(folder, known)
+    notes = [*_note_same_folders(folder, known), *_note_masks(known)]
     if empty:
         notes.append(f"folders without a photo, so they are no classes: {name_some(sorted(empty))}")
     if in_icloud:
@@ -75,6 +77,19 @@ def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
     if are_divisions(inside):
         return [f"{taken}; if they are only divisions of the photos, make a folder for each class instead"]
     return []
+
+
+def _note_masks(paths: Iterable[str]) -> list[str]:
+    """A note if photos lie beside others of the same name with _mask at its end, which were marked in them."""
+    stems = {os.path.splitext(path)[0]: path for path in paths}
+    ends = {stem: end for stem in stems if (end := MASKS_END.search(stem)) and stem[: end.start()] in stems}
+    if not ends:
+        return []
+    first = min(ends)
+    return [
+        f"photos that may be masks of others, and count as photos: {len(ends)}, such as {stems[first]} beside "
+        f"{stems[first[: ends[first].start()]]}; move them away if they are"
+    ]
 
 
 def describe_other_files(folder: Path) -> str:

@@ -1,26 +1,26 @@
 """Recognises the layout of a folder of photos, and lists its classes and photos."""
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_kit.errors import UserError, name_disk_failure
+from image_kit.errors import UserError
 from image_kit.photos.folder_notes import describe_other_files
 from image_kit.photos.part_names import (
     PARTS,
     are_photos_and_masks,
     class_name,
     is_division_name,
+    is_filler_name,
     is_unlabelled_name,
     parts_of_names,
     quote_unknown,
+    refuse_divided_download,
     refuse_look_alike_names,
+    refuse_masks_inside,
 )
-from image_kit.photos.photo_files import has_own_results, is_hidden_name, is_photo_name
-from image_kit.photos.walking import list_photos, photos_below
-from image_kit.retries import is_folder, read_again
+from image_kit.photos.walking import has_photos, list_photos, photos_below, sub_folders
+from image_kit.retries import is_folder
 from image_kit.terminal import counting, name_some
 
 VALIDATION_FRACTION = 0.15  # cut from a training part that comes without a validation part
@@ -67,40 +67,12 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     with counting("listing photos") as count:
-        for child in _sub_folders(folder):
+        for child in sub_folders(folder):
             found.setdefault(class_name(child.name), []).extend(photos_below(child, count))
     refuse_look_alike_names(folder, list(found))
+    for name, photos in found.items():
+        refuse_masks_inside(folder, name, photos)
     return dict(sorted(found.items()))
-
-
-@read_again
-def _sub_folders(folder: Path) -> list[Path]:
-    """The user's folders in `folder`, sorted."""
-    with _entries(folder) as entries:
-        found = sorted(folder / entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
-    return [child for child in found if not has_own_results(child)]
-
-
-@read_again
-def _has_photos(folder: Path) -> bool:
-    """Whether there are photos in the folder itself."""
-    with _entries(folder) as entries:
-        return any(is_photo_name(Path(entry.name)) for entry in entries)
-
-
-@contextlib.contextmanager
-def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
-    """What is in a folder. Asking each path whether it is a folder would take a second for 100,000 photos."""
-    try:
-        with os.scandir(folder) as entries:
-            yield entries
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no such folder; give a folder of photos") from None
-    except NotADirectoryError:
-        raise UserError(f"{folder}: is a file; give the folder that contains a folder for each class") from None
-    except OSError as error:  # no permission, a name that is too long, a disk that fails
-        why = name_disk_failure(error) or f"{error.strerror}; give a folder of photos"
-        raise UserError(f"{folder}: cannot be read ({why})") from None
 
 
 def find_parts(folder: Path) -> dict[str, Path]:
@@ -113,16 +85,15 @@ def find_parts(folder: Path) -> dict[str, Path]:
         UserError: `folder` contains both parts and classes, one part under two names, or parts without class folders;
             or its classes contain parts.
     """
-    children = _sub_folders(folder)
+    children = sub_folders(folder)
+    refuse_divided_download(folder, (child.name for child in children))
     part_of = _parts_of(children)
     if part_of:
         children = [child for child in children if not is_unlabelled_name(child.name)]
-    elif (
-        len(children) == 1 and "train" in _parts_of(_sub_folders(children[0])).values() and not _has_photos(children[0])
-    ):
+    elif len(children) == 1 and "train" in _parts_of(sub_folders(children[0])).values() and not has_photos(children[0]):
         return find_parts(children[0])
     named = {child: _unpacked(child, part) for child, part in part_of.items()}
-    bare = [child for child, inner in named.items() if _has_photos(inner) and not _sub_folders(inner)]
+    bare = [child for child, inner in named.items() if has_photos(inner) and not sub_folders(inner)]
     if len(bare) < len(named):  # the others are parts, so these are too; loose photos in a part are passed over
         bare = []
     if len({part_of[child] for child in bare}) > 1:
@@ -136,9 +107,10 @@ def find_parts(folder: Path) -> dict[str, Path]:
     for child in (each for each in named if each not in flat):
         if part_of[child] in found:
             both = sorted((found[part_of[child]].name, child.name))
-            raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one of them")
+            raise UserError(f"{folder}: contains both {both[0]}/ and {both[1]}/; keep one, or put all photos into one")
         found[part_of[child]] = named[child]
     if others := [child for child in children if child not in named or child in flat]:
+        _refuse_twice(folder, children)
         _refuse_mixed(folder, found, others)
     return found
 
@@ -161,7 +133,7 @@ def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> N
     _refuse_divisions(folder, others)
     inside = [_innermost(other) for other in others]
     # images/train/ beside labels/train/: only one of them has photos, and is no class.
-    have_parts = all(len(set(_parts_of(_sub_folders(inner)).values())) > 1 for inner in inside)
+    have_parts = all(len(set(_parts_of(sub_folders(inner)).values())) > 1 for inner in inside)
     if have_parts and sum(bool(list_photos(other)) for other in others) > 1:
         name = others[0].name
         raise UserError(
@@ -172,28 +144,29 @@ def _refuse_mixed(folder: Path, parts: dict[str, Path], others: list[Path]) -> N
 
 def _innermost(folder: Path) -> Path:
     """The folder, or the one at the end if each contains a single folder and no photo, as archives are unpacked."""
-    children = _sub_folders(folder)
-    return _innermost(children[0]) if len(children) == 1 and not _has_photos(folder) else folder
+    children = sub_folders(folder)
+    return _innermost(children[0]) if len(children) == 1 and not has_photos(folder) else folder
 
 
-def _refuse_divisions(folder: Path, children: list[Path]) -> None:
-    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders.
-
-    Or if one contains the others once more, as flowers/ in flowers/.
-    """
+def _refuse_twice(folder: Path, children: list[Path]) -> None:
+    """Raise UserError if one of the folders contains the others once more, as flowers/ in flowers/."""
     names = {child.name for child in children}
     for child in children:
-        if len(names) > 2 and names - {child.name} <= {each.name for each in _sub_folders(child)}:
+        if len(names) > 2 and names - {child.name} <= {each.name for each in sub_folders(child)}:
             one, other = sorted(names - {child.name})[:2]
             raise UserError(
                 f"{folder}: contains {one}/ and {other}/, and {child.name}/ contains them once more, so all photos "
                 f"would count twice; give {child}, or move it away"
             )
+
+
+def _refuse_divisions(folder: Path, children: list[Path]) -> None:
+    """Raise UserError if the folders are no classes but divisions of the data, each with the same class folders."""
     if len(children) < 2 or not any(is_division_name(child.name) for child in children):
         return
-    inside = [{each.name for each in _sub_folders(child)} for child in children]
+    inside = [{each.name for each in sub_folders(child)} for child in children]
     same = sorted(set.intersection(*inside))
-    if len(same) > 1 and not any(_has_photos(child) for child in children):
+    if len(same) > 1 and not any(has_photos(child) for child in children):
         one, other = children[0].name, children[1].name
         raise UserError(
             f"{folder}: {one}/ and {other}/ both contain {same[0]}/ and {same[1]}/, so they look like divisions of the "
@@ -203,12 +176,13 @@ def _refuse_divisions(folder: Path, children: list[Path]) -> None:
 
 
 def _unpacked(folder: Path, part: str) -> Path:
-    """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/)."""
-    children = _sub_folders(folder)
-    if len(children) != 1 or _has_photos(folder):
+    """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/), or is images/."""
+    children = sub_folders(folder)
+    if len(children) != 1 or has_photos(folder):
         return folder
-    is_same = children[0].name == folder.name or part in _parts_of(children).values()
-    return children[0] if is_same else folder
+    inner = children[0]
+    is_same = inner.name == folder.name or part in _parts_of(children).values()
+    return inner if is_same or (is_filler_name(inner.name) and sub_folders(inner)) else folder
 
 
 def find_test_folder(folder: Path) -> Path:
@@ -238,9 +212,10 @@ def scan_folder(folder: Path) -> PhotoFolder:
     listed = {part: list_classes(parts[part]) for part in PARTS if part in parts}
     # A part without photos counts as missing: an empty validation/ is filled from the training part.
     listed = {part: classes for part, classes in listed.items() if part == "train" or any(classes.values())}
-    layout = " ".join(f"{parts[part].name}/" for part in listed)
+    names = {part: parts[part].relative_to(folder).as_posix() for part in listed}
+    layout = " ".join(f"{name}/" for name in names.values())
     if "validation" not in listed:
-        layout += f", with {VALIDATION_FRACTION:.0%} of {parts['train'].name}/ cut off for validation by content"
+        layout += f", with {VALIDATION_FRACTION:.0%} of {names['train']}/ cut off for validation by content"
     return _list_labels(folder, listed, layout)
 
 
@@ -258,10 +233,13 @@ def _list_labels(
         )
     if len(class_names) == 1:
         hint = _suggest_inner(folder / class_names[0])
-        if not hint and (empty := sorted(name for name in next(iter(listed.values())) if name not in class_names)):
-            hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
-        if not hint and class_names[0].lower() in DETECTION:
+        empty = sorted(name for name in next(iter(listed.values())) if name not in class_names)
+        is_marked = not empty or are_photos_and_masks([*class_names, *empty])
+        if not hint and is_marked and class_names[0].lower() in DETECTION:
             hint = ", as data sets for detection have it: make a folder for each class, and put the photos there"
+        elif not hint and empty:
+            hint = f"; no photo is in {empty[0]}/{describe_other_files(folder / empty[0])}"
+        hint = hint or describe_other_files(folder)
         raise UserError(f"{folder}: has photos of one class only, {class_names[0]!r}{hint}. {LAYOUT_HELP}")
     label_of = {name: label for label, name in enumerate(class_names)}
     rows = []
@@ -282,7 +260,7 @@ def _list_labels(
 
 def _suggest_inner(folder: Path) -> str:
     """A hint where the classes lie deeper, as in photos/PetImages/Cat or food-101/images/pizza; else empty."""
-    inner = [child.name for child in _sub_folders(folder) if list_photos(child)] if is_folder(folder) else []
+    inner = [child.name for child in sub_folders(folder) if list_photos(child)] if is_folder(folder) else []
     if len(inner) == 1:
         return _suggest_inner(folder / inner[0])
     if not inner:

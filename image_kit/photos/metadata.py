@@ -10,6 +10,8 @@ EXIF, ADOBE, COMMENT, SCAN = 0xE1, 0xEE, 0xFE, 0xDA  # markers of a JPEG; Adobe'
 APPLICATIONS = range(0xE0, 0xF0)
 # Of a frame, which says the size and the bits of a sample: those of JPEG but for three that are no frames; JPEG-LS.
 FRAMES, LOSSLESS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}, 0xF7
+LOSSLESS_FRAMES = (0xC3, 0xC7, 0xCB, 0xCF)
+MOST_BEFORE_FRAME = 2**16  # bytes that are looked through for it; cameras write more metadata, and lossy frames
 SHORTEST_ADOBE = 2 + 12  # bytes, with those of the length
 
 
@@ -56,6 +58,11 @@ def name_frame(data: bytes) -> str | None:
     if marker == LOSSLESS:
         return "a JPEG-LS image, which cannot be read; save it as PNG"
     return f"a JPEG of {bits} bits a sample, which cannot be read; save it as PNG" if bits > 8 else None
+
+
+def is_lossless(data: bytes) -> bool:
+    """Whether a JPEG has no waves, as from medical archives: no decoder can make it smaller on the way."""
+    return jpeg_frame(data)[0] in LOSSLESS_FRAMES
 
 
 def jpeg_frame(data: bytes) -> tuple[int, int]:

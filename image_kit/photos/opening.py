@@ -16,7 +16,7 @@ from image_kit.photos.decoding_memory import DECODERS_BYTES, PILLOW_BYTES, memor
 from image_kit.photos.deep_headers import FULL_BITS, PNG, TIFFS, DeepHeader, read_deep_header
 from image_kit.photos.deep_samples import find_largest, read_deep, to_eight_bits
 from image_kit.photos.heic import is_heic, read_heic
-from image_kit.photos.metadata import JPEG, name_frame, without_metadata
+from image_kit.photos.metadata import JPEG, MOST_BEFORE_FRAME, is_lossless, name_frame, without_metadata
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
@@ -81,7 +81,7 @@ def decode_photo(
     def decode() -> Image.Image:
         with open_header(source) as image:
             _refuse_too_large(image.width, image.height)
-            if smallest:
+            if smallest and not is_lossless(_read_start(source, MOST_BEFORE_FRAME)):
                 image.draft(None, (smallest, smallest))
             own_buffer = image.format in WHOLE_DECODERS or image.mode.startswith(("I", "F"))
             with memory_for(*image.size, DECODERS_BYTES if own_buffer else PILLOW_BYTES):
@@ -262,7 +262,15 @@ def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     image = to_8_bits(image, sample_bits)
     if image.mode == "La":  # grey that its alpha has multiplied, which Pillow converts to this mode alone
         image = image.convert("LA")
-    return _blend_with_white(image) if image.has_transparency_data else image.convert("RGB")
+    is_blended = image.has_transparency_data and not _is_alpha_unset(image)
+    return _blend_with_white(image) if is_blended else image.convert("RGB")
+
+
+def _is_alpha_unset(image: Image.Image) -> bool:
+    """Whether alpha is 0 everywhere, and the colours are not: as in BMP and TGA by programs that know no alpha."""
+    if image.mode not in ("RGBA", "LA") or image.getchannel("A").getbbox():
+        return False
+    return image.getbbox(alpha_only=False) is not None
 
 
 def _blend_with_white(image: Image.Image) -> Image.Image:

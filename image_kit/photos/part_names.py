@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from image_kit.errors import UserError
 from image_kit.tables import tell_apart, visible_spelling
@@ -27,7 +28,17 @@ PART_NAMES = {
         *("treino", "treinamento", "обучение", "训练", "训练集", "訓練", "学習"),
     ),
     "validation": (
-        *("validation", "val", "valid", "dev", "validierung", "validierungsdaten", "validacion", "validacao"),
+        *(
+            "validation",
+            "val",
+            "valid",
+            "validate",
+            "dev",
+            "validierung",
+            "validierungsdaten",
+            "validacion",
+            "validacao",
+        ),
         *("validazione", "валидация", "验证", "验证集", "検証"),
     ),
     "test": ("test", "testing", "testdaten", "prueba", "pruebas", "teste", "тест", "测试", "测试集", "テスト"),
@@ -46,6 +57,21 @@ DIVISIONS = ("fold", "kfold", "batch", "split", "part", "chunk", "shard", "subse
 PHOTOS_OF_MASKS = ("image", "images", "img", "imgs", "jpegimages", "rgb")
 MASKS = ("mask", "label", "annot", "segment", "trimap", "groundtruth", "matte")  # beginnings of words
 CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
+# 2024, 2024-05, 2024_05_31, 20240531, Photos from 2024: as photos are put in order that nobody has classified.
+DATES_FOLDER = re.compile(r"(photos from )?(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d)?)?", re.IGNORECASE)
+# What Google Drive adds to a name if it divides a download: -20240531T101500Z-001, -20240531T101500Z-1-001.
+DOWNLOADS_END = re.compile(r"-\d{8}T\d{6}Z(-\d+){1,2}$")
+# What systems add to the name of a folder that is copied, downloaded or unpacked once more, and Dropbox to one that is
+# there twice but for capitals or the form of accents.
+COPYS_END = re.compile(
+    r" (\(\d{1,2}\)|\([^()]*conflict[^()]*\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$",
+    re.IGNORECASE,
+)
+# Letters of Cyrillic and Greek that look like Latin ones.
+TWINS = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001
+    "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
+)
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -83,6 +109,23 @@ def are_photos_and_masks(names: Iterable[str]) -> bool:
     return bool(photos and others) and all(marked)
 
 
+def refuse_masks_inside(where: object, name: str, paths: Iterable[Path]) -> None:
+    """Raise UserError if the photos of a class lie beside what was marked in them, which would count as photos too."""
+    inner = {os.path.basename(os.path.dirname(path)) for path in paths}
+    if are_photos_and_masks(inner):
+        masks = min(each for each in inner if each.lower() not in PHOTOS_OF_MASKS)
+        raise UserError(
+            f"{where}: the class {name!r} has what was marked in its photos, in {masks}/, which would count as photos; "
+            f"move {masks}/ away, in all classes"
+        )
+
+
+def is_filler_name(name: str) -> bool:
+    """Whether a folder has a name that only says that there are photos: images, Data_set."""
+    words = _words(name)
+    return bool(words) and all(word in FILLERS for word in words)
+
+
 def is_unlabelled_name(name: str) -> bool:
     """Whether a folder beside the parts has the name of photos without a class: seg_pred, prediction."""
     words = [word for word in _words(name) if word not in FILLERS]
@@ -98,8 +141,21 @@ def is_division_name(name: str) -> bool:
 
 
 def are_divisions(names: Iterable[str]) -> bool:
-    """Whether all folders have names of divisions or of a camera's folders, which say nothing of what is on photos."""
-    return all(is_division_name(name) or CAMERAS_FOLDER.fullmatch(name) for name in names)
+    """Whether all names are those of divisions, of a camera's folders or dates, which do not say what photos show."""
+    return all(
+        is_division_name(name) or CAMERAS_FOLDER.fullmatch(name) or DATES_FOLDER.fullmatch(name) for name in names
+    )
+
+
+def refuse_divided_download(where: object, names: Iterable[str]) -> None:
+    """Raise UserError if two folders are what two archives of one download had in them."""
+    first: dict[str, str] = {}
+    for name in sorted(names):
+        if DOWNLOADS_END.search(name) and (other := first.setdefault(DOWNLOADS_END.sub("", name), name)) != name:
+            raise UserError(
+                f"{where}: {other}/ and {name}/ are one download in several archives; "
+                f"move what is in each of them into one folder, and give that"
+            )
 
 
 def _words(name: str) -> list[str]:
@@ -142,12 +198,23 @@ def quote_unknown(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:
-    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what is invisible."""
+    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what cannot be seen.
+
+    Or if one has the name of the other's copy: cats (1), cats - Copy.
+    """
     first: dict[str, str] = {}
     for name in names:
-        other = first.setdefault(visible_spelling(name), name)
+        other = first.setdefault(visible_spelling(name.translate(TWINS)), name)
         if other != name:
             raise UserError(
                 f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "
-                "end or invisible letters; give the two folders one name, or names that can be told apart"
+                "end, invisible letters or those of another script; give the two folders one name, or names that can "
+                "be told apart"
+            )
+    for name in names:
+        other = first.get(visible_spelling(COPYS_END.sub("", name).translate(TWINS)), name)
+        if other != name:
+            raise UserError(
+                f"{where}: the class {name!r} has the name of a second copy of {other!r}; "
+                "put the photos of both into one folder, or give it another name"
             )

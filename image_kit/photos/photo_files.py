@@ -10,8 +10,8 @@ from image_kit.errors import name_disk_failure
 from image_kit.retries import read_again
 
 PHOTO_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm")
-    + (".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
+    (".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg")
+    + (".jpf", ".jpg", ".jpx", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 )
 # Of systems and other programs, in lower case: Windows, macOS, Linux, network storage (Synology, QNAP, NetApp), photo
 # programs, editors and versioning. They hold thumbnails, deleted photos or older versions.
@@ -41,6 +41,7 @@ PROGRAMS_SUFFIXES = (
 # Folders of the kit's own results, and a file in them; they have pictures, and lie in the photos of who works there.
 OWN_RESULTS = {"runs": "**/settings.json", "evaluations": "*/predictions.csv", "checks": "*/check.json"}
 OWN_RESULTS |= {"predictions": "answers-*.png", "preview": "contact_sheet_*.png"}
+PACKAGES = ("pyvenv.cfg", "conda-meta")  # in a folder of Python's packages, which have pictures: venv/
 FOUND_BY_CHKDSK = "found."  # FOUND.000: pieces of files
 
 MAX_BYTES = 2 * 10**9  # of a file: more than the largest photo that is decoded has without compression
@@ -64,9 +65,9 @@ def is_hidden_name(name: str) -> bool:
 
 
 def has_own_results(folder: Path) -> bool:
-    """Whether a folder holds results of the kit: runs/ beside the class folders, after `train.py .` there."""
+    """Whether a folder holds results of the kit, as runs/ beside the class folders after `train.py .`, or packages."""
     file = OWN_RESULTS.get(folder.name)
-    return file is not None and any(folder.glob(file))
+    return (file is not None and any(folder.glob(file))) or any(os.path.exists(folder / name) for name in PACKAGES)
 
 
 def is_photo_name(path: Path) -> bool:

@@ -40,12 +40,17 @@ class Preprocessing:
         Raises:
             PhotoError: see `open_photo`.
         """
-        return self.resize(open_photo(source, max(self.image_shape[:2]), self.sample_bits))
+        return self.resize(self.open(source))
+
+    def open(self, source: Path | str | bytes) -> Image.Image:
+        """A decoded photo in mode RGB, or L if images have one channel, for `resize`; see `photo`."""
+        photo = open_photo(source, max(self.image_shape[:2]), self.sample_bits)
+        return photo.convert("L") if self.image_shape[2] == 1 else photo
 
     def resize(self, image: Image.Image) -> np.ndarray:
-        """A Pillow image in mode RGB as a uint8 array of `image_shape`, 0..255."""
+        """A Pillow image in mode RGB or L as a uint8 array of `image_shape`, 0..255."""
         height, width, channels = self.image_shape
-        if channels == 1:
+        if channels == 1 and image.mode != "L":
             image = image.convert("L")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR, box=self._seen(*image.size))

@@ -15,7 +15,7 @@ from image_kit.photos.patterns import expand
 from image_kit.photos.photo_files import is_photo_name
 from image_kit.photos.walking import list_photos
 from image_kit.retries import is_folder, is_there
-from image_kit.tables import as_utf8
+from image_kit.tables import as_utf8, existing_spelling
 
 STDIN = "-"
 NO_PHOTO = "contains no photo"
@@ -136,12 +136,15 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _spelled(line: str) -> str:
-    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with."""
+    """A path without the spaces and quotes around it, as Windows copies it, if there is such a file and none with.
+
+    The same for accents that are one letter there and two here, as in a list from macOS.
+    """
     bare = line.strip()
-    if bare == line and bare[0] not in QUOTES:
+    if bare == line and bare[0] not in QUOTES and line.isascii():
         return line
     unquoted = bare[1:-1] if bare[0] in QUOTES and bare[0] == bare[-1] else bare
-    return next((each for each in (line, bare, unquoted) if each and _exists(each)), line)
+    return next((each for each in (line, bare, unquoted, existing_spelling(unquoted)) if each and _exists(each)), line)
 
 
 def _exists(argument: str) -> bool:

@@ -93,13 +93,14 @@ class PhotoStore:
     def decode_all(
         self,
         show_progress: Callable[[Iterable], Iterable] = iter,
-        on_image: Callable[[int, np.ndarray], None] = lambda index, image: None,
+        on_image: Callable[[int, np.ndarray], None] | None = None,
     ) -> tuple[list[str | None], dict[Path | str, str]]:
-        """Read and decode every photo once, before the first use.
+        """Read and decode every photo once, before the first use. Not for a store with a `KerasLoading`.
 
         Args:
             show_progress: wraps the iterable of finished photos, to show a progress bar.
-            on_image: called in several threads with the index and the image of each photo that can be decoded.
+            on_image: called in several threads with the index and the image of each photo that can be decoded, uint8;
+                of one with fewer pixels than `image_shape` as it is in the file, (height, width, channels).
 
         Returns:
             The content hash of each photo, None for one that cannot be decoded; and for these {path: reason}.
@@ -113,14 +114,20 @@ class PhotoStore:
             hashes.append(None if isinstance(result, PhotoError) else result)
         return hashes, errors
 
-    def _decode_and_hash(self, on_image: Callable[[int, np.ndarray], None], index: int) -> str | PhotoError:
+    def _decode_and_hash(self, on_image: Callable[[int, np.ndarray], None] | None, index: int) -> str | PhotoError:
+        assert isinstance(self.preprocessing, Preprocessing)
         try:
             data = read_file(self.paths[index])
-            image = self.preprocessing.photo(data)
+            photo = self.preprocessing.open(data)
         except PhotoError as error:
             return error
-        self._keep(index, image)
-        on_image(index, image)
+        # To resize a small photo takes five times as long as to decode it, and most are not kept if there are many.
+        is_small = photo.width * photo.height < self.image_bytes / self.image_shape[2]
+        if index < len(self._cache) or (on_image and not is_small):
+            image = self.preprocessing.resize(photo)
+            self._keep(index, image)
+        if on_image:
+            on_image(index, np.asarray(photo) if is_small else image)
         return content_hash(data)
 
     def _keep(self, index: int, image: np.ndarray) -> None:

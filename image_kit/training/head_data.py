@@ -30,6 +30,7 @@ from image_kit.photos import (
     find_look_alikes,
     note_nearly_black,
     note_other_files,
+    note_pages,
     scan_folder,
 )
 from image_kit.terminal import first_lines, say
@@ -158,6 +159,7 @@ def load_head_data(
             *_describe_photos(folder, photos, found, parts),
             *left_out,
             *note_nearly_black(photos.paths, sample_bits),
+            *note_pages(photos.paths),
             *_describe_groups(groups[train], labels[train], photos.class_names, groups_file),
             *look_alike_notes,
             _describe_features(found),

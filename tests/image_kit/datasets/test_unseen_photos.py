@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from image_kit.datasets import unseen_photos
 from image_kit.datasets.image_sets import to_fingerprints
@@ -31,6 +32,16 @@ def test_photos_seen_in_training_are_left_out(tmp_path, photo_tree):
     assert list(unreadable) == [str(tmp_path / "new/dogs/broken.jpg")]
     assert any(note.startswith("1 photos left out: the network was trained") for note in notes)
     assert any("1 unreadable" in note for note in notes)
+
+
+def test_nearly_black_photos_are_told_unless_the_network_knows_their_bits(tmp_path):
+    for label, name in enumerate(("cats", "dogs")):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((9, 9), 1_023 - label, np.uint16)).save(tmp_path / name / "a.png")
+    for bits, told in ((16, 1), (10, 0)):
+        preprocessing = Preprocessing(SHAPE, sample_bits=bits)
+        notes = unseen_photos.load_unseen_photos(tmp_path, ("cats", "dogs"), preprocessing, NOBODY).notes
+        assert sum("so they are nearly black; save them with the range" in note for note in notes) == told
 
 
 def test_the_test_part_is_scored_in_the_networks_class_order(tmp_path, photo_tree):

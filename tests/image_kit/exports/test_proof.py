@@ -1,6 +1,8 @@
 """Exports answer as the run does, whatever the head; one that does not is refused, and leaves nothing."""
 
 import json
+import os
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -58,17 +60,34 @@ def test_probabilities_are_those_of_the_formulas(tmp_path, name, head, temperatu
 
 @pytest.mark.parametrize("name", WITHOUT_TENSORFLOW)
 def test_a_thousand_classes_and_a_class_with_a_tag(tmp_path, name):
-    names = ["</script>", "a\nb", "قطة", *(str(number) for number in range(997))]
+    names = ["</script>", "a\nb", "قطة", "K\udc84fer", *(str(number) for number in range(996))]
     source = write_source(tmp_path, "softmax", names=names, n_classes=1_000)
     output = tmp_path / "out" / f"x{FORMATS[name].suffix}"
     proof, notes = export(FORMATS[name], output, source, reference_of(source))
     assert (proof.n, proof.changed_answers, proof.accuracy, notes) == (20, 0, None, [])
     assert proof.largest_difference < 1e-5
-    assert json.loads((output.parent / "classes.json").read_text("utf-8"))["class_names"] == names
+    assert json.loads((output.parent / "classes.json").read_text("utf-8"))["class_names"] == [
+        name.replace("\udc84", "\\udc84")
+        for name in names  # which was no UTF-8 in the name of a folder
+    ]
     if name == "tflite":
         with zipfile.ZipFile(output) as archive:
             lines = archive.read("labels.txt").decode().splitlines()
         assert (len(lines), lines[:2]) == (1_000, ["</script>", "a b"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+@pytest.mark.parametrize("name", FORMATS)
+def test_into_a_folder_whose_name_is_not_utf_8(tmp_path, name):
+    source, output = write_source(tmp_path, "softmax"), tmp_path / os.fsdecode(b"f\xf6tos") / "x"
+    if name == "saved_model":
+        with pytest.raises(
+            UserError, match=r"x: cannot be written \(TensorFlow knows UTF-8 names only; give --output elsewhere\)"
+        ):
+            export(FORMATS[name], output, source, reference_of(source))
+        assert not list(tmp_path.rglob("x*"))
+    elif name in WITHOUT_TENSORFLOW:
+        assert export(FORMATS[name], output, source, reference_of(source))[0].changed_answers == 0
 
 
 def test_an_export_of_other_weights_is_refused_and_leaves_nothing(tmp_path):

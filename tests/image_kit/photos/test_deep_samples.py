@@ -119,7 +119,7 @@ def test_a_channel_that_is_no_alpha_hides_nothing(dtype, largest, planar):
     check(with_more(GREY, 0), GREY)
     check(with_more(COLOUR, 0, 0), COLOUR)
     check(with_more(COLOUR, 0, 2), on_white(COLOUR))
-    check(with_more(GREY, 0, 0), GREY)
+    check(with_more(GREY, 0, 2), on_white(as_rgb(GREY)))
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("u1", 255), ("u2", 65_535), ("f4", 1)])

@@ -75,12 +75,22 @@ def test_the_same_folders_further_below_are_asked_about(tmp_path, inner):
         ("images_001/images", "images_002/images"),
         ("part1", "part2"),
     ]
-    + [("100CANON", "101CANON"), ("100_PANA", "101_PANA")],
+    + [("100CANON", "101CANON"), ("100_PANA", "101_PANA"), ("2024-05-31", "2024-06-01"), ("20240531", "20240601/a")]
+    + [("Photos from 2023", "Photos from 2024"), ("2023", "2024_05")],
 )
 def test_divisions_that_hold_photos_are_asked_about(tmp_path, names):
     one, other = (name.split("/")[0] for name in names)
     (note,) = notes_of(tree(tmp_path, *(f"{name}/0.jpg" for name in names)))
     assert note.startswith(f"{one}/ and {other}/ are taken for classes; if they are only divisions")
+
+
+def test_masks_beside_their_photos_are_asked_about(tmp_path):
+    tree(tmp_path, "a/x (1).png", "a/x (1)_mask.png", "a/x (1)_mask_1.png", "a/gas_mask.png", "b/y.jpg", "b/y_seg.PNG")
+    (note,) = notes_of(tree(tmp_path, "b/z-1.jpg", "b/a_mask/a.jpg"))
+    assert note == (
+        f"photos that may be masks of others, and count as photos: 3, such as {tmp_path / 'a/x (1)_mask.png'} beside "
+        f"{tmp_path / 'a/x (1).png'}; move them away if they are"
+    )
 
 
 def test_results_of_the_kit_are_passed_over_and_counted(tmp_path):

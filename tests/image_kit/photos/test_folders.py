@@ -218,7 +218,9 @@ def test_one_class_in_two_unicode_forms_is_one_class(tmp_path):
     assert Counter(found.labels) == {0: 3, 1: 1}
 
 
-@pytest.mark.parametrize("other", ["Cats", "cats ", "cats.", "ca\u200bts", "\u200fcats", "cats\x07"])
+@pytest.mark.parametrize(
+    "other", ["Cats", "cats ", "cats.", "ca\u200bts", "\u200fcats", "cats\x07", "c\u0430ts", "\u0421ats"]
+)
 def test_classes_whose_names_look_the_same_are_refused(tmp_path, other):
     tree(tmp_path, "cats/0.jpg", f"{other}/0.jpg", "dogs/0.jpg")
     refused(tmp_path, "'cats'", ascii(other), "differ only in capitals")
@@ -268,6 +270,7 @@ def test_classes_or_parts_deep_below_get_the_folder_to_give(tmp_path, outer):
 
 def test_a_data_set_for_detection_is_told(tmp_path):
     parts = ("train", "valid")
+    refused(tree(tmp_path / "flat", "images/0.jpg", "labels/0.txt", "classes.txt"), "detection")
     refused(
         tree(tmp_path, *(f"{part}/{name}" for part in parts for name in ("images/0.jpg", "labels/0.txt"))), "detect"
     )
@@ -341,6 +344,20 @@ def test_masks_beside_their_photos_are_no_class(tmp_path, names):
     refused(tree(tmp_path, *names), "look like photos and what was marked in them", "make a folder for each class")
 
 
+@pytest.mark.parametrize("part", [".", "train"])
+def test_masks_inside_each_class_do_not_count_as_photos(tmp_path, part):
+    names = [f"{part}/{label}/{kind}/0.png" for label in ("covid", "normal") for kind in ("images", "masks")]
+    refused(tree(tmp_path, *names), "'covid' has what was marked in its photos, in masks/", "move masks/ away")
+    with pytest.raises(UserError, match="what was marked"):
+        list_classes(tmp_path / part)
+
+
+def test_parts_may_hold_their_classes_in_images(tmp_path):
+    found = scan_folder(tree(tmp_path, *pairs("data/Train/Images", "data/Validate", "data/Test/images")))
+    assert (found.class_names, Counter(found.parts)) == (("cats", "dogs"), {"train": 4, "validation": 4, "test": 4})
+    assert found.layout == "data/Train/Images/ data/Validate/ data/Test/images/"
+
+
 @pytest.mark.parametrize("names", [("mask", "no_mask"), ("images", "texts"), ("labels", "logos")])
 def test_classes_that_have_words_of_masks(tmp_path, names):
     assert scan_folder(tree(tmp_path, *(f"{name}/0.jpg" for name in names))).class_names == names
@@ -351,6 +368,36 @@ def test_the_classes_once_more_in_one_of_them(tmp_path):
     refused(tmp_path, "contains cats/ and dogs/, and pets/ contains them once more", f"give {tmp_path / 'pets'}")
 
 
+def test_the_parts_once_more_in_one_of_them(tmp_path):
+    tree(tmp_path, *pairs("train", "test", "val", "xray/train", "xray/test", "xray/val"))
+    refused(tmp_path, "contains test/ and train/, and xray/ contains them once more", f"give {tmp_path / 'xray'}")
+
+
+@pytest.mark.parametrize("names", [("pets{}", "pets{}"), ("train{}/train", "train{}/train"), ("a{}/a", "a{}/a", "b/b")])
+def test_a_download_in_several_archives_is_told(tmp_path, names):
+    """As Google Drive names them, of more than 2 GB."""
+    ends = ("-20240531T101500Z-001", "-20240531T101500Z-1-002")
+    names = [name.format(end) for name, end in zip(names, (*ends, ""), strict=False)]
+    refused(tree(tmp_path, *pairs(*names)), f"{names[0].split('/')[0]}/ and ", "are one download in several archives")
+
+
+def test_a_download_in_one_archive_for_each_class_is_fine(tmp_path):
+    names = ("cats-20240531T101500Z-001", "dogs-20240531T101500Z-001")
+    assert scan_folder(tree(tmp_path, *(f"{name}/x/0.jpg" for name in names))).class_names == names
+
+
+@pytest.mark.parametrize("name", ["cats (1)", "Cats (12)", "cats - Copy", "cats - Kopie (2)", "CATS (Case Conflict)"])
+def test_a_second_copy_of_a_class_is_no_class(tmp_path, name):
+    refused(tree(tmp_path, *pairs("."), f"{name}/0.jpg"), f"{name!r} has the name of a second copy of 'cats'")
+
+
+def test_names_that_only_look_like_copies(tmp_path):
+    names = ("cats (2012)", "type (1)", "type (2)")
+    assert scan_folder(tree(tmp_path, *pairs("."), *(f"{name}/0.jpg" for name in names))).class_names == (
+        *("cats", "cats (2012)", "dogs", "type (1)", "type (2)"),
+    )
+
+
 def test_two_data_sets_side_by_side_are_no_classes(tmp_path):
     tree(tmp_path, *pairs("small/fruits/Training", "small/fruits/Test", "large/fruits/Training", "large/fruits/Test"))
     refused(tmp_path, "each class contains parts", f"give {tmp_path / 'large' / 'fruits'}")
@@ -359,6 +406,7 @@ def test_two_data_sets_side_by_side_are_no_classes(tmp_path):
 def test_a_class_without_photos_is_named(tmp_path):
     refused(tree(tmp_path, "cats/0.jpg", "dogs/0.mp4", "dogs/1.MOV"), "no photo is in dogs/ (files in it: 1 .mov, 1 ")
     refused(tree(tmp_path / "packed", "cats.zip", "dogs.zip"), "no photo in any class folder (files in it: 2 .zip)")
+    refused(tree(tmp_path / "half", "cats.zip", "dogs/0.jpg"), "only, 'dogs' (files in it: 1 .jpg, 1 .zip)")
     assert scan_folder(tree(tmp_path, "birds/0.jpg")).empty == ("dogs", "packed")
 
 
@@ -368,6 +416,8 @@ def test_results_of_the_kit_among_the_photos_are_no_class(tmp_path):
     files += ("evaluations/a/mistakes.png", "checks/a/check.json", "checks/a/x.png", "predictions/answers-2.png")
     files += ("preview/contact_sheet_1.png", "preview/cat_1.jpeg")
     tree(tmp_path, *pairs("."), *files)
+    assert scan_folder(tmp_path).class_names == ("cats", "dogs")
+    tree(tmp_path, "venv/pyvenv.cfg", "venv/lib/images/home.png", "envs/conda-meta/history", "envs/share/icon.png")
     assert scan_folder(tmp_path).class_names == ("cats", "dogs")
     assert {photo.parent.name for photo in list_photos(tmp_path)} == {"cats", "dogs"}
     assert len(list_photos(tmp_path / "preview")) == 2

@@ -14,6 +14,9 @@ from image_kit.photos.metadata import without_metadata
 pytestmark = pytest.mark.filterwarnings("error")
 TALL = np.zeros((48, 32, 3), np.uint8)
 TALL[:24] = 255
+# 64 x 48 pixels of grey 128.
+LOSSLESS_START = "ffd8ffc40014000100000000000000000000000000000000ffc3000b080030004001001100ffda000801000006"
+LOSSLESS = bytes.fromhex(LOSSLESS_START) + bytes(386) + b"\xff\xd9"
 
 
 def encoded(pixels, kind, **options):
@@ -58,3 +61,10 @@ def test_a_frame_that_cannot_be_read_is_no_damage(place, value, said):
     data[data.index(b"\xff\xc0") + place] = value
     with pytest.raises(PhotoError, match=f"^{said} cannot be read; save it as PNG$"):
         open_photo(bytes(data))
+
+
+@pytest.mark.parametrize("smallest", [None, 24, 1])
+def test_a_lossless_jpeg_is_read_alike_at_every_size(smallest):
+    """As medical archives have them; libjpeg makes others smaller, and called this one broken."""
+    photo = open_photo(LOSSLESS, smallest)
+    assert (photo.size, photo.getextrema()) == ((64, 48), ((128, 128),) * 3)

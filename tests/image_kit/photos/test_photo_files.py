@@ -20,6 +20,7 @@ def test_names():
         "f.bmp",
         "g.avif",
         "with space.jfif",
+        *("h.jp2", "i.J2K", "j.jpe", "k.apng", "l.jpx"),
         "__a.jpg",
     ):
         assert is_photo_name(Path("folder", name))

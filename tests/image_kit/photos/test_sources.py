@@ -148,6 +148,15 @@ def test_a_list_in_any_form_on_standard_input(tmp_path, encoding, form):
     assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == names
 
 
+def test_a_list_with_accents_in_another_form(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("k\u00e4fer.jpg", "vo\u0308gel.jpg"):
+        (tmp_path / name).touch()
+    listed = "ka\u0308fer.jpg\n'v\u00f6gel.jpg'\ngro\u00df.jpg\n".encode()
+    names = ["k\u00e4fer.jpg", "vo\u0308gel.jpg", "gro\u00df.jpg"]
+    assert [source.name for source in find_photos(["-"], io.BytesIO(listed))] == names
+
+
 def test_a_name_with_quotes_or_spaces_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ('"a.jpg"', "a.jpg", " b.jpg "):

@@ -134,6 +134,30 @@ def test_progress_sees_every_photo_once(paths):
     assert len(seen) == len(hashes) == 6
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_seen_of_a_photo_does_not_depend_on_the_memory(paths, tmp_path, photo, channels):
+    paths[2] = photo(tmp_path / "small.jpg", 2, (7, 5))
+    preprocessing = Preprocessing((*SHAPE[:2], channels))
+    for budget in (0, None):
+        seen = {}
+        PhotoStore(paths, preprocessing, budget).decode_all(on_image=seen.__setitem__)
+        for number, path in enumerate(paths):
+            whole = np.asarray(preprocessing.open(path)) if number == 2 else preprocessing.photo(path)
+            assert np.array_equal(seen[number], whole)
+        assert seen[2].shape[:2] == (5, 7)
+
+
+def test_a_small_photo_that_is_not_kept_is_not_resized(paths, tmp_path, photo, monkeypatch):
+    paths[4] = photo(tmp_path / "small.jpg", 4, (7, 5))
+    resized = []
+    monkeypatch.setattr(Preprocessing, "resize", lambda self, image: resized.append(image.size) or np.zeros(SHAPE))
+    PhotoStore(paths, Preprocessing(SHAPE), budget=4 * ONE).decode_all(on_image=lambda index, image: None)
+    assert (7, 5) not in resized
+    assert len(resized) == 5
+    PhotoStore(paths, Preprocessing(SHAPE), budget=0).decode_all()
+    assert len(resized) == 5
+
+
 def test_a_file_that_disappears_later_is_a_user_error_naming_it(paths):
     store = loaded(paths, budget=2 * ONE)
     paths[3].unlink()
