@@ -127,7 +127,9 @@ def read_photos(source: Path, sample_bits: int) -> list[tuple[Path, np.ndarray]]
     for note in note_nearly_black(paths[:MAX_PHOTOS], sample_bits):
         say(note)
     photos, unreadable = [], SomeMessages("more cannot be read; check.py lists them all")
-    for path in paths[:MAX_PHOTOS]:
+    for path in paths:
+        if len(photos) == MAX_PHOTOS:
+            break
         try:
             image = open_photo(path, LONGEST_SIDE, sample_bits)
         except PhotoError as error:

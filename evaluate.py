@@ -45,7 +45,7 @@ from image_kit.reports import (
     write_comparison_report,
     write_evaluation_report,
 )
-from image_kit.retries import is_folder, is_there
+from image_kit.retries import is_there
 from image_kit.terminal import CommandLine, print_json, progress, say, show
 from image_kit.training import describe_runs
 from image_kit.weights import RUNS, add_weights_options, fallback_from, find_weights, read_description, read_trained_on
@@ -103,7 +103,7 @@ def check(args: argparse.Namespace) -> None:
     if args.what is None:
         order = " before --compare" if args.compare else ", or --list"
         raise UserError(f"FOLDER|PRESET: is missing; give a folder of labelled photos{order}")
-    if args.what not in ARRAY_PRESETS and not is_folder(args.what):
+    if args.what not in ARRAY_PRESETS and not is_there(args.what):
         arrays = ", ".join(ARRAY_PRESETS)
         raise UserError(f"{args.what}: no such folder, and no preset with a test set of its own ({arrays})")
     if args.output and is_there(args.output):

@@ -19,7 +19,7 @@ from image_kit.notebooks import own_modules
 from image_kit.photo_sets import photos_or_drawings
 from image_kit.photos import scan_folder, tune_memory
 from image_kit.recipe import Recipe
-from image_kit.retries import is_folder
+from image_kit.retries import is_folder, is_there
 from image_kit.terminal import CommandLine, say, show, telling_how_to_go_on
 from image_kit.training import (
     RunFolder,
@@ -207,7 +207,7 @@ def new_settings(args: argparse.Namespace, is_worker: bool) -> Settings:
     """The settings of a new run. Options and folders are checked here, before TensorFlow's import takes 3 seconds."""
     name = args.name or "elephants_cars"
     is_preset = name in PRESETS
-    if not is_preset and not is_folder(name):
+    if not is_preset and not is_there(name):
         raise UserError(f"{name}: no such preset and no such folder; presets: {', '.join(PRESETS)}")
     if is_preset and args.preset:
         raise UserError(f"--preset: is for a folder of photos, and {name} is a preset; give one of them")

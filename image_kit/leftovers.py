@@ -71,7 +71,11 @@ def scratch_folder(longest: int | None = None) -> Iterator[Path]:
     if longest and len(os.path.join(place, prefix)) + RANDOM_LETTERS > longest:
         place = "/tmp"
     remove_leftovers(Path(place))
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as folder:
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, place) from error
+    with made as folder:
         try:
             yield Path(folder)
         except OSError as error:

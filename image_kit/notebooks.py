@@ -1,11 +1,13 @@
 """What a notebook has, and must find again after a command that it has run in its own process (%run).
 
-These are modules that are called as those beside the commands, presets.py and models.py, and the way to draw.
+These are modules that are called as those beside the commands, presets.py and models.py, the way to draw, and what is
+done about warnings.
 """
 
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,19 @@ def without_backend() -> Iterator[None]:
             if matplotlib := sys.modules.get("matplotlib"):
                 with contextlib.suppress(ValueError, AttributeError):  # one that is not installed; a broken matplotlib
                     matplotlib.rcParams["backend"] = backend
+
+
+@contextlib.contextmanager
+def without_errors_of_warnings() -> Iterator[None]:
+    """Let no warning end the body, as PYTHONWARNINGS=error would: Keras, for one, gives some at each save."""
+    before = warnings.filters
+    kept = [each for each in before if each[0] != "error" or each[3]]  # those of one module are meant for it
+    if len(kept) == len(before):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filters = kept
+        yield
 
 
 def _is_ours(module: object) -> bool:

@@ -23,7 +23,7 @@ from image_kit.errors import (
     naming_missing_packages,
 )
 from image_kit.leftovers import stop_gathering
-from image_kit.notebooks import own_modules, without_backend
+from image_kit.notebooks import own_modules, without_backend, without_errors_of_warnings
 from image_kit.starting import has_begun
 from image_kit.tables import existing_spelling
 
@@ -208,7 +208,7 @@ def run(main: Callable[[], None]) -> None:
     _prepare_streams()
     try:
         has_begun()
-        with naming_missing_packages(), without_backend(), own_modules():
+        with naming_missing_packages(), without_errors_of_warnings(), without_backend(), own_modules():
             main()
         sys.stdout.flush()
     except UserError as error:

@@ -42,6 +42,16 @@ def test_a_folder_gives_one_row_a_photo(tmp_path, run_command, photo_tree):
     assert {path.name for path in (tmp_path / "preview").glob("*.jpeg")} == {f"p_{n}.jpeg" for n in range(1, 19)}
 
 
+def test_photos_behind_many_that_cannot_be_read_are_shown(tmp_path, run_command, photo):
+    """As of a phone that took HEIC photos first."""
+    photo(tmp_path / "photos/z.jpg")
+    for number in range(45):
+        (tmp_path / f"photos/{number}.jpg").write_bytes(b"x")
+    process = run_command(tmp_path, "augment_preview.py", "photos", "--count", 1)
+    assert process.returncode == 0, process.stderr
+    assert "1 transforms of 1 photo are in preview/" in process.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -180,6 +180,7 @@ def test_scores_are_kept_and_printed_if_no_picture_can_be_drawn(trained, new_pho
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such folder, and no preset with a test set of its own (fashion_mnist, cifar10, "),
+        (["runs/first/model.tflite"], "model.tflite: is a file; give the folder that contains a folder for each class"),
         (["elephants_cars"], "elephants_cars: no such folder, and no preset with a test set"),
         (["strange"], "strange: has a class 'horses'; the network knows cats, dogs"),
         (["hollow"], "hollow: has no photo in a folder named cats or dogs; nothing to score"),

@@ -152,6 +152,7 @@ def test_a_run_is_never_overwritten(trained, run_command):
     ("arguments", "message"),
     [
         (["nothing_here"], "nothing_here: no such preset and no such folder; presets: pretrained, "),
+        ([__file__], f"{__file__}: is a file; give the folder that contains a folder for each class"),
         (["empty"], "empty: has no photo in any class folder"),
         (["one"], "one: has photos of one class only, 'cats'"),
         (["mixed"], "mixed: contains train/ and cats/"),

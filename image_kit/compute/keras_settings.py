@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from image_kit.cache_folder import NO_HOME
 from image_kit.errors import UserError
 
 # What Keras, and an older one inside TensorFlow, accept in keras.json; on others both end while they are imported.
@@ -32,6 +33,8 @@ def choose_settings() -> None:
     os.environ["KERAS_NNX_ENABLED"] = "false"  # for JAX alone
     for name in LIMITS:
         os.environ.pop(name, None)
+    if os.path.expanduser("~") == "~":  # a user without a home, for whom Keras would make a folder of this name
+        os.environ.setdefault("KERAS_HOME", str(NO_HOME))
     _refuse_unusable()
 
 

@@ -48,12 +48,12 @@ def compare_formats(formats: Sequence[Format], source: Source, reference: Refere
 
 def _measure(chosen: Format, source: Source, reference: Reference) -> dict[str, Any]:
     chosen.refuse_missing_packages()
-    if missing := chosen.missing_runtime():
-        raise UserError(f"{chosen.name}: {missing}")
     with scratch_folder() as folder:
         path = folder / file_name(source, chosen)
         chosen.write(source, path, Facts(source.path.parent, reference.photos))
         proof = prove(chosen, path, source, reference)
+        if not proof.n:
+            raise UserError(f"{chosen.name}: {proof.photos}")
         cold, milliseconds = _time(chosen, path, reference)
         return {
             "bytes": size_of(path),

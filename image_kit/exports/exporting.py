@@ -69,7 +69,9 @@ def export(chosen: Format, output: Path, source: Source, reference: Reference) -
             entry = _describe_export(made, chosen, proof, notes)
             _move(unfinished, output, lambda: _record(output, source, entry))
     except OSError as error:
-        why = describe_os_error(error)
+        why, place = describe_os_error(error), os.path.abspath(error.filename or output)
+        if not Path(place).is_relative_to(os.path.abspath(output.parent)):  # such as the folder for temporary files
+            why = f"{place}: {why}"
         raise UserError(f"{output}: cannot be written ({why}); nothing of it was left behind") from None
     finally:
         if is_new:

@@ -4,7 +4,8 @@ The module has these functions:
 
     write(source: Source, path: Path, facts: Facts) -> list[str]     writes it; returns notes for the user
     answer(path: Path, images: np.ndarray) -> np.ndarray             asks it, by its own runtime
-    missing_runtime() -> str | None                                  optional, see Format
+
+A format that checks itself whenever it is used may lack its runtime here: `answer` then raises RuntimeMissing.
 
 `images` are uint8 (n, height, width, channels), n at least 1; the answer is float32 (n, classes).
 """
@@ -22,6 +23,10 @@ if TYPE_CHECKING:  # export.py --help needs the formats' names only
 
     from image_kit.exports.held_photos import RunPhotos
     from image_kit.exports.source import Source
+
+
+class RuntimeMissing(UserError):
+    """A format cannot be asked here; the message says what that needs."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,6 @@ class Format:
         if self.is_calibrated or source.trust is None:
             return answers
         return with_temperature(answers, source.trust.calibration.temperature)
-
-    def missing_runtime(self) -> str | None:
-        """What is missing to ask it here; None if nothing is. Only a format that checks itself may go without."""
-        find_missing = getattr(self._module(), "missing_runtime", None)
-        return find_missing() if find_missing else None
 
     def _module(self) -> Any:
         # By its name: each imports a runtime that the others do not need, such as TensorFlow, which takes 3 s.

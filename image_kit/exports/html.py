@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_kit.errors import UserError, first_line
-from image_kit.exports.html_answer import answer as answer, missing_runtime as missing_runtime
+from image_kit.exports.html_answer import answer as answer
 from image_kit.exports.page_data import TEMPLATES, engine_text, pack_page_data
 from image_kit.exports.page_facts import PageFacts, describe_facts, read_page_facts
 from image_kit.exports.source import Source

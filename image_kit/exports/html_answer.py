@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from image_kit.errors import UserError, first_line
+from image_kit.exports.formats import RuntimeMissing
 from image_kit.leftovers import scratch_folder
 
 if TYPE_CHECKING:  # selenium is an extra
@@ -100,13 +101,15 @@ def open_browser() -> Iterator["WebDriver"]:
     """Chromium without a window, a network or a profile of somebody's.
 
     Raises:
-        UserError: selenium, Chromium or its driver is missing.
+        RuntimeMissing: selenium, Chromium or its driver is missing, or does not start.
+        UserError: it ends before the body does.
     """
     if missing := missing_runtime():
-        raise UserError(f"the proof of html: {missing}")
+        raise RuntimeMissing(missing)
     from selenium import webdriver  # an extra, which only this proof needs
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
+    from urllib3.exceptions import HTTPError
 
     program, driver = _find_browser(), shutil.which("chromedriver")
     assert program
@@ -121,11 +124,15 @@ def open_browser() -> Iterator["WebDriver"]:
         try:
             opened = webdriver.Chrome(options=options, service=service)
         except WebDriverException as error:
-            raise UserError(f"the proof of html: Chromium does not start ({first_line(error)})") from None
+            reason = first_line(error).removeprefix("Message: ").partition(";")[0]
+            raise RuntimeMissing(f"needs Chromium, which does not start here ({reason})") from None
         try:
             yield opened
+        except (WebDriverException, HTTPError) as error:  # of the browser, of its driver
+            raise UserError(f"the proof of html: Chromium has ended ({first_line(error)}); try again") from None
         finally:
-            opened.quit()
+            with suppress(WebDriverException, HTTPError):
+                opened.quit()
 
 
 def _end_with_parent() -> None:

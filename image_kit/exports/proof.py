@@ -8,7 +8,7 @@ import numpy as np
 
 from image_kit.answering import Classifier, load_classifier, score
 from image_kit.errors import UserError
-from image_kit.exports.formats import Format
+from image_kit.exports.formats import Format, RuntimeMissing
 from image_kit.exports.held_photos import RunPhotos
 from image_kit.exports.source import Source
 from image_kit.exports.whole_network import temperature_of
@@ -89,10 +89,11 @@ def prove(chosen: Format, path: Path, source: Source, reference: Reference) -> P
         UserError: it is exact, and moves an answer or a probability; it loses more than a format may that is not
             exact; or its answers are not numbers.
     """
-    if missing := chosen.missing_runtime():
-        return Proof(0, missing, None, 0, None, None, None)
     images, labels = reference.photos.held.take(np.arange(len(reference.probabilities))), reference.photos.held.labels
-    answers, expected = chosen.answer(path, images, source), reference.probabilities
+    try:
+        answers, expected = chosen.answer(path, images, source), reference.probabilities
+    except RuntimeMissing as error:
+        return Proof(0, str(error), None, 0, None, None, None)
     if answers.shape != expected.shape or not np.isfinite(answers).all():
         raise UserError(f"--to {chosen.name}: its answers are no probabilities; {_nothing(chosen)}")
     rows = np.arange(len(expected))

@@ -62,7 +62,7 @@ def load_keras_file(path: Path) -> Backbone:
 
 def _read_own(path: Path) -> tuple[Network, Weights, tuple[int, int]] | None:
     """Network, weights and image size of a file of this kit; None if it is not one."""
-    description = read_description(path) if path.suffix == ".h5" else None
+    description = None if _is_archive(path) else read_description(path)
     if description is None:
         return None
     weights = read_network_weights(path, description)
@@ -76,7 +76,7 @@ def _read_own(path: Path) -> tuple[Network, Weights, tuple[int, int]] | None:
 
 def _read_foreign(path: Path) -> tuple[Network, Weights, tuple[int, int]]:
     """The same of a whole model that Keras saved."""
-    config, weights = _read_zip(path) if path.suffix == ".keras" else _read_whole_h5(path)
+    config, weights = _read_zip(path) if _is_archive(path) else _read_whole_h5(path)
     image_size = check_image_shape(config.input_shape)
     network = config.network
     fold_normalization(network, weights)
@@ -91,13 +91,19 @@ def _read_foreign(path: Path) -> tuple[Network, Weights, tuple[int, int]]:
     return network, weights, image_size
 
 
+def _is_archive(path: Path) -> bool:
+    """Whether a file is a ZIP archive, whatever its name; one that is neither that nor HDF5 is what its name says."""
+    return not h5py.is_hdf5(path) and (path.suffix == ".keras" or zipfile.is_zipfile(path))
+
+
 def _read_zip(path: Path) -> tuple[ModelConfig, Weights]:
     if not zipfile.is_zipfile(path) and (kind := name_other_kind(path)):
         raise ValueError(f"it {kind}")
     with zipfile.ZipFile(path) as archive:
         members = {each.filename: each for each in archive.infolist()}
         if missing := {CONFIG, WEIGHTS} - members.keys():
-            raise ValueError(f"it does not contain {', '.join(sorted(missing))}")
+            kind = None if path.suffix == ".keras" else name_other_kind(path)
+            raise ValueError(f"it {kind or 'does not contain ' + ', '.join(sorted(missing))}")
         for name in (CONFIG, WEIGHTS):
             # Keras stores without compression, so neither can be larger than the file.
             if members[name].compress_type != zipfile.ZIP_STORED or members[name].file_size > path.stat().st_size:

@@ -1,6 +1,7 @@
 """Resume a run after its last complete epoch, or refuse to."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -34,11 +35,13 @@ def load_last_epoch(
     last = folder.file(LAST)
     if not is_file(last):
         if len(folder.history) > 1:  # a single row: epoch 1 was interrupted before its weights were saved
-            raise UserError(f"{last}: is missing, so this run cannot go on; put it back, or start a new run")
+            raise _missing(last)
         folder.cut_history(0)
         return 0
     before = read_description(last)
     for path in (last, folder.file(BEST)):
+        if not is_file(path):
+            raise _missing(path)
         read_description(path)
         verify_checksum(path, "this run cannot go on: put back a copy of the file, or start a new run")
     if before is None:
@@ -47,6 +50,10 @@ def load_last_epoch(
     folder.cut_history(before.epoch)
     model.load_weights(last)
     return before.epoch
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(f"{path}: is missing, so this run cannot go on; put it back, or start a new run")
 
 
 def _check_nothing_changed(

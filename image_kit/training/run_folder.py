@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import platform
 import subprocess
 import sys
@@ -146,7 +147,11 @@ class RunFolder:
             return None
 
     def write_environment(self, **facts: object) -> None:
-        """Write environment.json: versions, machine and git commit, and what the caller knows about the device."""
+        """Write environment.json: versions, machine and git commit, and what the caller knows about the device.
+
+        Raises UserError as `refuse_removed`.
+        """
+        self.refuse_removed()
         commit = git_commit(Path(__file__).resolve().parent)
         environment = {**facts, "platform": platform.platform(), "versions": versions(), "git": commit}
         write_json(self.file(ENVIRONMENT), environment)
@@ -202,8 +207,7 @@ class WorkerRunFolder(RunFolder):
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
     if rows and (missing := COLUMNS - rows[0].keys()):
         raise ValueError(f"no column {', '.join(sorted(missing))}")
     # A row cut short by a crash has no last value. Its epoch is trained again.

@@ -128,6 +128,8 @@ def read_description(path: Path) -> Description | None:
     from image_kit.weights import hdf5_safety  # imports h5py
 
     if not path.is_file():
+        if path.exists() and not path.is_dir():  # such as a shell's <(command)
+            raise UserError(f"{path}: is a pipe or a device, not a file; save the weights in a file, and give that")
         raise UserError(f"{path}: no such weights file; give a .h5 file, or train one: {call('train.py')}")
     if path.suffix == ".tflite":
         raise UserError(f"{path}: only predict.py reads it, without --explain; give the .weights.h5 it was made from")

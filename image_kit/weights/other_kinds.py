@@ -1,10 +1,12 @@
 """What a file is that was given as weights and is not HDF5, so that the message can say what to do instead."""
 
+import codecs
 import re
 import zipfile
 from pathlib import Path
 
 from image_kit.retries import FileForZip
+from image_kit.terminal import name_some
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MOST_HEADER = 10**8  # bytes of a safetensors file's header, its own limit
@@ -43,6 +45,7 @@ ENDS = (
     (r"\.onnx", "a network of ONNX; this kit reads weights of Keras"),
     (r"\.mlmodel", "a network of Core ML; this kit reads weights of Keras"),
 )
+WEIGHTS = (".h5", ".hdf5", ".keras", ".tflite")  # files that a folder may have instead of a run's best weights
 # What JSON contains near its beginning that describes a network: of Keras, of TensorFlow.js, and its weights beside it.
 NETWORKS = (b'"class_name"', b'"modeltopology"', b'"weightsmanifest"', b'"format": "layers-model"')
 
@@ -80,8 +83,10 @@ def name_other_folder(path: Path) -> str | None:
     """What a folder is that was given as a run, or as weights by their prefix, and is neither; None if not known."""
     if (path / "saved_model.pb").is_file():
         return f"is a SavedModel of TensorFlow; {OF_TENSORFLOW}"
-    is_checkpoint = Path(f"{path}.index").is_file() or any(path.glob("*.index"))
-    return f"is {CHECKPOINT}" if is_checkpoint else None
+    if Path(f"{path}.index").is_file() or any(path.glob("*.index")):
+        return f"is {CHECKPOINT}"
+    inside = sorted(each.name for each in path.glob("*") if each.suffix in WEIGHTS and each.is_file())
+    return f"has no best.weights.h5; if you mean another file in it, give that: {name_some(inside)}" if inside else None
 
 
 def _name_text(start: bytes) -> str | None:
@@ -97,7 +102,17 @@ def _name_text(start: bytes) -> str | None:
         return f"is the index of weights in several files; {SAVE_WEIGHTS}"
     if start.startswith((b"{", b"[")) and start.isascii():
         return "is JSON and not a weights file; if it was downloaded, it may be an error message: get it again"
-    return None
+    is_text = all(letter >= 32 or letter in b"\t\n\r\f" for letter in start) and _is_utf8(start)
+    return "is a text, such as a list of classes, and not a weights file; give the .h5 file" if is_text else None
+
+
+def _is_utf8(start: bytes) -> bool:
+    """Whether bytes begin a text; their last letter may be cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _name_archive(path: Path) -> str:

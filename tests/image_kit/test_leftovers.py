@@ -188,6 +188,15 @@ def test_a_write_that_is_refused_names_the_folder_of_temporary_files(tmp_path, m
     assert caught.value.filename == str(tmp_path / "photo.jpg")  # not one of ours
 
 
+def test_a_scratch_folder_that_cannot_be_made_names_its_place(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("image_kit.leftovers.temporary_name", lambda name: "file/")
+    with pytest.raises(NotADirectoryError) as caught, scratch_folder():
+        pass
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_only_temporary_files_that_cannot_be_removed_are_not_told(run_python):
     code = """
 import sys

@@ -75,3 +75,26 @@ terminal.run(main)
 print(os.environ["MPLBACKEND"])
 """
     assert cells(code.replace("ROOT", repr(str(ROOT)))) == "module://no_such_backend\n"
+
+
+def test_warnings_of_libraries_end_no_command(cells):
+    """PYTHONWARNINGS=error is for the user's own programs; Keras warns at each save."""
+    code = """
+import warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("error", module="mine")
+from image_kit import terminal
+def main():
+    for kind in (UserWarning, DeprecationWarning):
+        warnings.warn("not of ours", kind)
+    try:
+        warnings.warn_explicit("asked for", UserWarning, "mine.py", 1, module="mine")
+    except UserWarning as error:
+        print(error)
+terminal.run(main)
+try:
+    warnings.warn("as before")
+except UserWarning as error:
+    print(error)
+"""
+    assert cells(f"sys.path.append({str(ROOT)!r})\n{code}").splitlines() == ["asked for", "as before"]

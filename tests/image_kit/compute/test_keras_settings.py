@@ -1,6 +1,7 @@
 """keras.json and the variables of Keras are for other programs: they change nothing, or one line names the setting."""
 
 import json
+import sys
 
 import keras
 import pytest
@@ -65,3 +66,18 @@ def test_limits_of_a_program_that_has_imported_keras_are_lifted():
     keras.config.set_max_steps_per_epoch(1)
     prepare_keras()
     assert (keras.config.max_epochs(), keras.config.max_steps_per_epoch()) == (None, None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="every user has a home there")
+def test_a_user_without_a_home_gets_no_folder_called_tilde(tmp_path, run_script):
+    """Keras asks for ~/.keras, which Python leaves as it is for a user without HOME and without a name."""
+    code = """
+import os, pwd
+for name in ("HOME", "KERAS_HOME"):
+    os.environ.pop(name, None)
+pwd.getpwuid = lambda number: {}[number]
+"""
+    done = run_script(tmp_path, code + PREPARE)
+    assert done.stdout == "tensorflow None None\n", done.stderr
+    assert not (tmp_path / "~").exists()

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from image_kit.answering import load_classifier
+from image_kit.datasets import ImageSet
 from image_kit.errors import UserError
 from image_kit.exports.formats import FORMATS
+from image_kit.exports.held_photos import RunPhotos
 from image_kit.exports.html_answer import (
     answer,
     answer_in,
@@ -19,7 +21,7 @@ from image_kit.exports.html_answer import (
     read_temperature,
     uncalibrate,
 )
-from image_kit.exports.proof import prove
+from image_kit.exports.proof import Reference, prove
 
 
 def test_the_page_answers_as_the_classifier(browser, small_run, tmp_path):
@@ -44,7 +46,7 @@ def test_calibration_is_undone():
 
 def test_without_selenium_a_line_says_what_to_install(small_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "selenium", None)
-    with pytest.raises(UserError, match=r"the proof of html: needs selenium, .*pip install selenium"):
+    with pytest.raises(UserError, match=r"^needs selenium, .*pip install selenium"):
         answer(small_run.write_page(tmp_path / "page.html"), np.zeros((1, 16, 16, 3), np.uint8))
 
 
@@ -68,14 +70,27 @@ def test_a_page_that_is_wrong_gives_no_answers(browser, small_run, tmp_path):
         answer_in(browser, small_run.write_page(tmp_path / "page.html", lie), np.zeros((1, 16, 16, 3), np.uint8))
 
 
-def test_without_a_browser_the_page_is_written_and_said_to_be_unproven(tmp_path, small_run, monkeypatch):
+@pytest.mark.parametrize(
+    ("program", "missing"),
+    [(None, "needs Chromium and its driver"), ("exit 127", "needs Chromium, which does not start here (")],
+)
+def test_without_a_browser_the_page_is_written_and_said_to_be_unproven(
+    tmp_path, small_run, monkeypatch, program, missing
+):
+    for name in ("chromium", "chromedriver") if program else ():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / name).chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
     chosen = FORMATS["html"]
     chosen.refuse_missing_packages()
     chosen.write(small_run.source, tmp_path / "a.html", None)
-    proof = prove(chosen, tmp_path / "a.html", small_run.source, None)
+    classifier = load_classifier(small_run.source.path)
+    images = np.zeros((1, *classifier.preprocessing.image_shape), np.uint8)
+    photos = RunPhotos(ImageSet(images, np.zeros(1, int), ["a"]), images, "a photo", False)
+    reference = Reference(classifier, photos, classifier.probabilities(images))
+    proof = prove(chosen, tmp_path / "a.html", small_run.source, reference)
     assert (proof.n, proof.largest_difference, proof.accuracy) == (0, None, None)
-    assert proof.sentence().startswith("not proven here, since that needs Chromium and its driver")
+    assert proof.sentence().startswith(f"not proven here, since that {missing}")
     assert proof.sentence().endswith("; it checks itself whenever it is used")
 
 
@@ -96,3 +111,16 @@ def test_the_browser_leaves_nothing_behind(monkeypatch, letters):
             browser.get("about:blank")
             assert made()
         assert made() == os.listdir(folder) == []
+
+
+def test_a_browser_that_ends_is_one_line():
+    if missing := missing_runtime():
+        pytest.skip(missing)
+
+    def end_it():
+        with open_browser() as browser:
+            browser.service.process.kill()
+            browser.get("about:blank")
+
+    with pytest.raises(UserError, match="the proof of html: Chromium has ended"):
+        end_it()

@@ -77,6 +77,20 @@ def test_both_formats_give_the_same_identity(transfer, save):
     assert len({load_backbone(str(path)).identity for path in paths}) == 1
 
 
+@pytest.mark.parametrize(("name", "other"), [("model.keras", "renamed.h5"), ("model.h5", "renamed.keras")])
+def test_a_suffix_that_lies_decides_nothing(name, other, transfer, save, tmp_path):
+    expected = load_backbone(str(save(transfer, name))).identity
+    (tmp_path / name).rename(tmp_path / other)
+    assert load_backbone(str(tmp_path / other)).identity == expected
+
+
+def test_another_archive_with_the_suffix_of_hdf5_is_called_what_it_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.h5", "w") as archive:
+        archive.writestr("model/data.pkl", "")
+    with pytest.raises(UserError, match=r"cannot be used as a backbone: it is a file of PyTorch"):
+        load_backbone(str(tmp_path / "model.h5"))
+
+
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
 def test_a_feature_map_is_pooled_and_the_range_of_pixels_said(name, save, capsys):
     model = body()

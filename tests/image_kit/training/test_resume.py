@@ -25,7 +25,7 @@ from tests.fixtures.runs import RECIPE, new_run, run_it
         (LAST, "optimizer/vars/2", r"last\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
         (BEST, "layers/conv2d/vars/0", r"best\.weights\.h5: is damaged.*; this run cannot go on: put back a copy"),
         (LAST, None, r"last\.weights\.h5: is missing, so this run cannot go on; put it back, or start a new run"),
-        (BEST, None, r"best\.weights\.h5: no such weights file"),
+        (BEST, None, r"best\.weights\.h5: is missing, so this run cannot go on; put it back, or start a new run"),
     ],
 )
 def test_without_whole_weights_a_run_is_not_resumed_and_nothing_is_lost(photos, name, data_set, message):

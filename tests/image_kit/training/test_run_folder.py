@@ -131,6 +131,18 @@ def test_a_history_without_a_column_is_damaged(column):
         RunFolder.open(run.path)
 
 
+def test_a_history_that_an_editor_has_saved():
+    run = RunFolder.create("a", "a")
+    run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
+    run.append_history(epoch(1))
+    text = run.file("history.csv").read_text()
+    run.file("history.csv").write_text(text, encoding="utf-8-sig")
+    assert RunFolder.open(run.path).history == [epoch(1)]
+    run.file("history.csv").write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match=r"history\.csv: damaged \(it is not UTF-8; an editor may have saved it in"):
+        RunFolder.open(run.path)
+
+
 def test_history_comes_back_and_a_row_cut_short_is_dropped():
     run = RunFolder.create("a", "a")
     run.write_settings(Settings("mnist_cnn", PRESETS["mnist_cnn"]))
@@ -234,5 +246,7 @@ def test_a_run_folder_that_is_gone_is_not_made_again_without_what_was_in_it():
     run.path.rename("elsewhere")
     with pytest.raises(UserError, match=r"runs/moved: was moved or removed .* --resume and its new place"):
         run.append_history({"epoch": 2, "loss": 0.4})
+    with pytest.raises(UserError, match=r"runs/moved: was moved or removed"):  # a resumed run, before its first epoch
+        run.write_environment()
     assert not run.path.exists()
     WorkerRunFolder(run.path).append_history({"epoch": 1, "loss": 0.5})  # has none

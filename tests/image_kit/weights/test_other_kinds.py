@@ -1,5 +1,7 @@
 import gzip
 import io
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -54,6 +56,8 @@ def photo():
         (b'{"format": "layers-model", "modelTopology": {}}', "is JSON that describes a network, without its weights"),
         (b'{"metadata": {}, "weight_map": {}}', "is the index of weights in several files; in Keras, load it"),
         (b'{"error": "not found"}', "is JSON and not a weights file"),
+        (b"0 cats\r\n1 dogs\r\n", "is a text, such as a list of classes, and not a weights file; give the .h5 file"),
+        ("Hühner\n".encode() * 64, "is a text"),  # the 512th byte is within a letter
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # the bytes of an archive hold the time
 )
@@ -96,11 +100,28 @@ def test_a_folder_of_nothing_known_is_looked_into_for_its_weights(tmp_path, monk
         assert find_weights(Path(folder)) == Path(folder) / "best.weights.h5"
 
 
+def test_a_folder_without_its_best_weights_names_what_may_be_meant(tmp_path):
+    """A browser or a disk in a cloud has given it another name, or only a part of the run was sent."""
+    for name in ("best.weights (1).h5", "model.tflite", "settings.json"):
+        (tmp_path / name).touch()
+    said = (
+        r"has no best\.weights\.h5; if you mean another file in it, give that: best\.weights \(1\)\.h5, model\.tflite"
+    )
+    with pytest.raises(UserError, match=f"{said}$"):
+        find_weights(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.devnull is no path there")
+def test_a_pipe_is_no_missing_file():
+    with pytest.raises(UserError, match=f"{os.devnull}: is a pipe or a device, not a file; save the weights in a file"):
+        read_description(Path(os.devnull))
+
+
 def test_hdf5_is_read_and_what_is_nothing_known_is_left_to_it(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = [1.0]
     assert name_other_kind(tmp_path / "a.h5") is None
-    (tmp_path / "b.h5").write_bytes(b"what is this")
+    (tmp_path / "b.h5").write_bytes(b"what is this?\0")
     assert name_other_kind(tmp_path / "b.h5") is None
     with pytest.raises(UserError, match="cannot be read as HDF5"):
         read_description(tmp_path / "b.h5")
