@@ -21,6 +21,11 @@ OTHER_TEXT = "neither UTF-8 nor UTF-16 text; save it as CSV in UTF-8"
 UTF8 = "utf-8-sig"
 ENCODINGS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 ENCODINGS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # Excel's "Unicode text"
+# Letters of Cyrillic and Greek that look like Latin ones.
+TWINS = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001
+    "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
+)
 
 
 def read_table(
@@ -70,12 +75,19 @@ def file_name(text: str) -> str:
     return unicodedata.normalize("NFC", name.removeprefix("./").lstrip())
 
 
-def existing_spelling(path: str) -> str:
-    """The path, or the same with accents in one letter or apart, if that is there and the path is not."""
+def existing_spelling(argument: str) -> str:
+    """A path, or --option=PATH; with accents in one letter or apart, if that is there and the path is not."""
+    option, sign, path = argument.partition("=") if argument.startswith("--") else ("", "", argument)
     if path.isascii() or os.path.lexists(path):
-        return path
-    others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
-    return next((other for other in others if os.path.lexists(other)), path)
+        return argument
+    found = ""
+    for part in Path(path).parts:  # each may be stored in another form
+        forms = (os.path.join(found, unicodedata.normalize(form, part)) for form in ("NFC", "NFD"))
+        there = next(filter(os.path.lexists, (os.path.join(found, part), *forms)), None)
+        if there is None:
+            return argument
+        found = there
+    return f"{option}{sign}{found}"
 
 
 def cell_of_name(name: str) -> str:
@@ -101,7 +113,12 @@ def encoding_for(names: Iterable[str]) -> str:
 
 
 def visible_spelling(name: str) -> str:
-    """The same for names that differ only in capitals, in spaces or dots at the end, or in what is invisible."""
+    """The same for names that differ only in capitals, in spaces or dots at the end, or in what is invisible.
+
+    Or in a letter of another script, in a name that has both.
+    """
+    if _mixes_scripts(name):
+        name = name.translate(TWINS)
     letters = "".join(letter for letter in name if unicodedata.category(letter) not in ("Cf", "Cc"))
     return " ".join(letters.casefold().split()).rstrip(" .")
 
@@ -113,9 +130,18 @@ def tell_apart(name: str, others: Iterable[str]) -> str:
     return name if almost is None else f"'{_with_invisible(name)}' (there is '{_with_invisible(almost)}')"
 
 
+def _mixes_scripts(name: str) -> bool:
+    """Whether a name has Latin letters and some that look like them: no word has, but characters may be classes."""
+    return any(letter.isascii() and letter.isalpha() for letter in name) and any(
+        ord(letter) in TWINS for letter in name
+    )
+
+
 def _with_invisible(name: str) -> str:
-    """The name with what is not seen as \\u200b or \\xa0."""
+    """The name with what is not seen as \\u200b or \\xa0, and with \\u0430 for a Cyrillic a among Latin letters."""
     is_seen = {letter: letter == " " or unicodedata.category(letter) not in ("Cf", "Cc", "Zs") for letter in name}
+    if _mixes_scripts(name):
+        is_seen |= {letter: False for letter in name if ord(letter) in TWINS}
     return "".join(letter if is_seen[letter] else ascii(letter)[1:-1] for letter in name)
 
 

@@ -110,7 +110,7 @@ class CommandLine(argparse.ArgumentParser):
         super().error(visible(message[:MOST_LETTERS]) + (f" and {rest:,} more letters" if rest > 0 else ""))
 
     def parse_known_args(self, args=None, namespace=None):
-        """Paths with accents as they are stored: macOS takes them apart."""
+        """See argparse; an argument that is no file, but is one with its accents in another form, means that file."""
         typed = map(existing_spelling, sys.argv[1:] if args is None else args)
         return super().parse_known_args([*typed], namespace)
 

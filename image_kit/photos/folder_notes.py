@@ -7,11 +7,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from image_kit.photos.part_names import are_divisions, parts_of_names
-from image_kit.photos.photo_files import is_hidden
+from image_kit.photos.photo_files import is_hidden, is_photo_name
 from image_kit.photos.walking import is_passed_over, walk
 from image_kit.terminal import name_some
 
 MASKS_END = re.compile(r"[_-](mask|seg|segmentation|trimap|gt)s?([_-]\d+)?$", re.IGNORECASE)
+# What systems add to the name of a folder that is copied, downloaded or unpacked once more, and Dropbox to one that is
+# there twice but for capitals or the form of accents.
+COPYS_END = re.compile(
+    r" (\(\d{1,2}\)|\((case|unicode encoding) conflict( \d+)?\)|\([^()]*conflicted copy[^()]*\)"
+    r"|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$",
+    re.IGNORECASE,
+)
 IN_ICLOUD = ".icloud"  # .IMG_1.jpg.icloud stands for a photo that macOS has moved to Apple's servers
 
 
@@ -74,6 +81,9 @@ def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
             f"{taken}, and all classes have the same folders in them ({name_some(same)}); if {same[0]} and {same[1]} "
             f"are your classes, put all photos of each into one folder, or give one part: {folder / one / starts[one]}"
         ]
+    lower = {name.lower() for name in inside}
+    if copies := sorted(name for name in inside if COPYS_END.sub("", name.lower()) in lower - {name.lower()}):
+        return [f"classes that may be second copies of others: {name_some(copies)}; if they are, join the folders"]
     if are_divisions(inside):
         return [f"{taken}; if they are only divisions of the photos, make a folder for each class instead"]
     return []
@@ -97,7 +107,8 @@ def describe_other_files(folder: Path) -> str:
     counts: Counter[str] = Counter()
     for where, folders, names in walk(folder, on_error=lambda _: None):
         folders[:] = [name for name in folders if not is_passed_over(Path(where, name))]
-        counts.update(Path(name).suffix.lower() or "without suffix" for name in names if not is_hidden(Path(name)))
+        others = (path for path in map(Path, names) if not (is_hidden(path) or is_photo_name(path)))
+        counts.update(path.suffix.lower() or "without suffix" for path in others)
     return f" (files in it: {_most_frequent(counts)})" if counts else ""
 
 

@@ -92,7 +92,8 @@ def find_parts(folder: Path) -> dict[str, Path]:
         children = [child for child in children if not is_unlabelled_name(child.name)]
     elif len(children) == 1 and "train" in _parts_of(sub_folders(children[0])).values() and not has_photos(children[0]):
         return find_parts(children[0])
-    named = {child: _unpacked(child, part) for child, part in part_of.items()}
+    classes = [each.name for child, part in part_of.items() if part == "train" for each in sub_folders(child)]
+    named = {child: _unpacked(child, part, classes) for child, part in part_of.items()}
     bare = [child for child, inner in named.items() if has_photos(inner) and not sub_folders(inner)]
     if len(bare) < len(named):  # the others are parts, so these are too; loose photos in a part are passed over
         bare = []
@@ -152,8 +153,10 @@ def _refuse_twice(folder: Path, children: list[Path]) -> None:
     """Raise UserError if one of the folders contains the others once more, as flowers/ in flowers/."""
     names = {child.name for child in children}
     for child in children:
-        if len(names) > 2 and names - {child.name} <= {each.name for each in sub_folders(child)}:
-            one, other = sorted(names - {child.name})[:2]
+        others = names - {child.name}
+        is_twice = len(names) > 2 and others <= {each.name for each in sub_folders(child)}
+        if is_twice and list_photos(child) and any(list_photos(folder / other) for other in others):
+            one, other = sorted(others)[:2]
             raise UserError(
                 f"{folder}: contains {one}/ and {other}/, and {child.name}/ contains them once more, so all photos "
                 f"would count twice; give {child}, or move it away"
@@ -175,14 +178,18 @@ def _refuse_divisions(folder: Path, children: list[Path]) -> None:
         )
 
 
-def _unpacked(folder: Path, part: str) -> Path:
-    """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/), or is images/."""
+def _unpacked(folder: Path, part: str, classes: list[str]) -> Path:
+    """The folder, or the only one in it if that has the part's name too (seg_train/seg_train/), or is images/.
+
+    The latter unless it is one of several folders, `classes`, in the training part.
+    """
     children = sub_folders(folder)
     if len(children) != 1 or has_photos(folder):
         return folder
     inner = children[0]
     is_same = inner.name == folder.name or part in _parts_of(children).values()
-    return inner if is_same or (is_filler_name(inner.name) and sub_folders(inner)) else folder
+    is_class = len(classes) > 1 and inner.name in classes
+    return inner if is_same or (is_filler_name(inner.name) and sub_folders(inner) and not is_class) else folder
 
 
 def find_test_folder(folder: Path) -> Path:

@@ -28,18 +28,8 @@ PART_NAMES = {
         *("treino", "treinamento", "обучение", "训练", "训练集", "訓練", "学習"),
     ),
     "validation": (
-        *(
-            "validation",
-            "val",
-            "valid",
-            "validate",
-            "dev",
-            "validierung",
-            "validierungsdaten",
-            "validacion",
-            "validacao",
-        ),
-        *("validazione", "валидация", "验证", "验证集", "検証"),
+        *("validation", "val", "valid", "validate", "dev", "validierung", "validierungsdaten"),
+        *("validacion", "validacao", "validazione", "валидация", "验证", "验证集", "検証"),
     ),
     "test": ("test", "testing", "testdaten", "prueba", "pruebas", "teste", "тест", "测试", "测试集", "テスト"),
 }
@@ -61,17 +51,6 @@ CAMERAS_FOLDER = re.compile(r"[1-9]\d\d\w{5}")  # 100CANON, 101_PANA
 DATES_FOLDER = re.compile(r"(photos from )?(19|20)\d\d([-_. ]?[01]\d([-_. ]?[0-3]\d)?)?", re.IGNORECASE)
 # What Google Drive adds to a name if it divides a download: -20240531T101500Z-001, -20240531T101500Z-1-001.
 DOWNLOADS_END = re.compile(r"-\d{8}T\d{6}Z(-\d+){1,2}$")
-# What systems add to the name of a folder that is copied, downloaded or unpacked once more, and Dropbox to one that is
-# there twice but for capitals or the form of accents.
-COPYS_END = re.compile(
-    r" (\(\d{1,2}\)|\([^()]*conflict[^()]*\)|- (Copy|Kopie|Copie|Copia|Cópia|Kopia|コピー|副本)( \(\d+\))?)$",
-    re.IGNORECASE,
-)
-# Letters of Cyrillic and Greek that look like Latin ones.
-TWINS = str.maketrans(
-    "АВЕЅІЈКМНОРСТУХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",  # noqa: RUF001
-    "ABESIJKMHOPCTYXaesijopcyxABEZHIKMNOPTYXo",
-)
 _JOINED = re.compile(f"({'|'.join(word for words in PART_NAMES.values() for word in words)})({'|'.join(FILLERS)})")
 
 
@@ -110,14 +89,23 @@ def are_photos_and_masks(names: Iterable[str]) -> bool:
 
 
 def refuse_masks_inside(where: object, name: str, paths: Iterable[Path]) -> None:
-    """Raise UserError if the photos of a class lie beside what was marked in them, which would count as photos too."""
-    inner = {os.path.basename(os.path.dirname(path)) for path in paths}
-    if are_photos_and_masks(inner):
-        masks = min(each for each in inner if each.lower() not in PHOTOS_OF_MASKS)
-        raise UserError(
-            f"{where}: the class {name!r} has what was marked in its photos, in {masks}/, which would count as photos; "
-            f"move {masks}/ away, in all classes"
-        )
+    """Raise UserError if photos of a class lie beside what was marked in them, which would count as photos too.
+
+    That is where two folders, images/ and masks/, have files of the same names.
+    """
+    beside: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for path in paths:
+        folder, file = os.path.split(path)
+        parent, inner = os.path.split(folder)
+        beside[parent][inner].add(os.path.splitext(file)[0])
+    for folders in beside.values():
+        photos = [names for inner, names in folders.items() if inner.lower() in PHOTOS_OF_MASKS]
+        masks = [inner for inner in sorted(folders) if inner.lower() not in PHOTOS_OF_MASKS]
+        if are_photos_and_masks(folders) and all(any(folders[inner] & names for names in photos) for inner in masks):
+            raise UserError(
+                f"{where}: the class {name!r} has what was marked in its photos, in {masks[0]}/, which would count as "
+                f"photos; move {masks[0]}/ away, in all classes"
+            )
 
 
 def is_filler_name(name: str) -> bool:
@@ -198,23 +186,13 @@ def quote_unknown(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:
-    """Raise UserError if two classes differ only in capitals, in spaces or dots at the end, or in what cannot be seen.
-
-    Or if one has the name of the other's copy: cats (1), cats - Copy.
-    """
+    """Raise UserError if two classes differ only in what nobody sees or looks at, see `visible_spelling`."""
     first: dict[str, str] = {}
     for name in names:
-        other = first.setdefault(visible_spelling(name.translate(TWINS)), name)
+        other = first.setdefault(visible_spelling(name), name)
         if other != name:
             raise UserError(
                 f"{where}: the classes {other!a} and {name!a} differ only in capitals, spaces, dots at the "
-                "end, invisible letters or those of another script; give the two folders one name, or names that can "
-                "be told apart"
-            )
-    for name in names:
-        other = first.get(visible_spelling(COPYS_END.sub("", name).translate(TWINS)), name)
-        if other != name:
-            raise UserError(
-                f"{where}: the class {name!r} has the name of a second copy of {other!r}; "
-                "put the photos of both into one folder, or give it another name"
+                "end, invisible letters or letters of another script that look the same; give the two folders one "
+                "name, or names that can be told apart"
             )

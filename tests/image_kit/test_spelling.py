@@ -25,6 +25,14 @@ def test_a_path_is_found_however_its_accents_are_typed(tmp_path, monkeypatch, st
     args = parsed(f"./{typed}", "--groups", f"{typed}/a.csv")
     assert args.path.is_dir()
     assert args.groups.is_file()
+    assert parsed(".", f"--groups={typed}/a.csv").groups.is_file()
+
+
+def test_each_folder_of_a_path_may_be_stored_in_another_form(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(APART, ONE).mkdir(parents=True)
+    assert parsed(f"{ONE}/{APART}/").path.is_dir()
+    assert parsed(f"{ONE}/{APART}/x").path == Path(ONE, APART, "x")
 
 
 def test_where_both_are_there_each_is_itself(tmp_path, monkeypatch):

@@ -84,6 +84,20 @@ def test_divisions_that_hold_photos_are_asked_about(tmp_path, names):
     assert note.startswith(f"{one}/ and {other}/ are taken for classes; if they are only divisions")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["cats (1)", "Cats (12)", "cats - Copy", "cats - Kopie (2)", "CATS (Case Conflict)", "cats (A's conflicted copy)"],
+)
+def test_a_second_copy_of_a_class_is_asked_about(tmp_path, name):
+    (note,) = notes_of(tree(tmp_path, "cats/0.jpg", "dogs/0.jpg", f"{name}/0.jpg"))
+    assert note == f"classes that may be second copies of others: {name}; if they are, join the folders"
+
+
+def test_names_that_only_look_like_copies(tmp_path):
+    names = ("cats", "cats (2012)", "type (1)", "type (2)", "cats (conflict zone)")
+    assert notes_of(tree(tmp_path, *(f"{name}/0.jpg" for name in names))) == []
+
+
 def test_masks_beside_their_photos_are_asked_about(tmp_path):
     tree(tmp_path, "a/x (1).png", "a/x (1)_mask.png", "a/x (1)_mask_1.png", "a/gas_mask.png", "b/y.jpg", "b/y_seg.PNG")
     (note,) = notes_of(tree(tmp_path, "b/z-1.jpg", "b/a_mask/a.jpg"))
