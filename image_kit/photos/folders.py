@@ -70,8 +70,7 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
         for child in sub_folders(folder):
             found.setdefault(class_name(child.name), []).extend(photos_below(child, count))
     refuse_look_alike_names(folder, list(found))
-    for name, photos in found.items():
-        refuse_masks_inside(folder, name, photos)
+    refuse_masks_inside(folder, found)
     return dict(sorted(found.items()))
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from image_kit.errors import UserError
@@ -88,24 +88,30 @@ def are_photos_and_masks(names: Iterable[str]) -> bool:
     return bool(photos and others) and all(marked)
 
 
-def refuse_masks_inside(where: object, name: str, paths: Iterable[Path]) -> None:
-    """Raise UserError if photos of a class lie beside what was marked in them, which would count as photos too.
+def refuse_masks_inside(where: object, classes: Mapping[str, Iterable[Path]]) -> None:
+    """Raise UserError if photos of every class lie beside what was marked in them, which would count as photos."""
+    masks = {name: _find_masks(paths) for name, paths in classes.items() if paths}
+    if masks and all(masks.values()):
+        name, folder = next(iter(masks.items()))
+        raise UserError(
+            f"{where}: the class {name!r} has what was marked in its photos, in {folder}/, which would count as "
+            f"photos; move {folder}/ away, in all classes"
+        )
 
-    That is where two folders, images/ and masks/, have files of the same names.
-    """
+
+def _find_masks(paths: Iterable[Path]) -> str | None:
+    """A folder of masks, each with the name of a photo in a folder beside it: masks/ beside images/; None without."""
     beside: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for path in paths:
         folder, file = os.path.split(path)
         parent, inner = os.path.split(folder)
         beside[parent][inner].add(os.path.splitext(file)[0])
-    for folders in beside.values():
-        photos = [names for inner, names in folders.items() if inner.lower() in PHOTOS_OF_MASKS]
-        masks = [inner for inner in sorted(folders) if inner.lower() not in PHOTOS_OF_MASKS]
-        if are_photos_and_masks(folders) and all(any(folders[inner] & names for names in photos) for inner in masks):
-            raise UserError(
-                f"{where}: the class {name!r} has what was marked in its photos, in {masks[0]}/, which would count as "
-                f"photos; move {masks[0]}/ away, in all classes"
-            )
+    for folders in filter(are_photos_and_masks, beside.values()):
+        photos = set().union(*(names for inner, names in folders.items() if inner.lower() in PHOTOS_OF_MASKS))
+        for inner, names in sorted(folders.items()):
+            if inner.lower() not in PHOTOS_OF_MASKS and names <= photos:
+                return inner
+    return None
 
 
 def is_filler_name(name: str) -> bool:

@@ -367,7 +367,7 @@ def test_masks_inside_each_class_do_not_count_as_photos(tmp_path, part):
     [
         ("red/images/0.jpg", "blue/matte/0.jpg"),  # not beside each other
         ("images/0.jpg", "matte/1.jpg"),  # of other photos
-        ("img/0.jpg", "label_front/1.jpg"),
+        ("img/0.jpg", "label_front/0.jpg"),  # in one class of two
     ],
 )
 def test_folders_with_words_of_masks_inside_a_class(tmp_path, names):
