@@ -56,7 +56,7 @@ def photo():
         (b'{"format": "layers-model", "modelTopology": {}}', "is JSON that describes a network, without its weights"),
         (b'{"metadata": {}, "weight_map": {}}', "is the index of weights in several files; in Keras, load it"),
         (b'{"error": "not found"}', "is JSON and not a weights file"),
-        (b"0 cats\r\n1 dogs\r\n", "is a text, such as a list of classes, and not a weights file; give the .h5 file"),
+        (b"0 cats\r\n1 dogs\r\n", "is a text, such as labels or settings, and not a weights file; give the .h5 file"),
         ("Hühner\n".encode() * 64, "is a text"),  # the 512th byte is within a letter
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # the bytes of an archive hold the time
