@@ -12,7 +12,7 @@ from image_kit import options, terminal as command_line
 from image_kit.errors import UserError
 from image_kit.files import fill_file
 from image_kit.notebooks import own_modules
-from image_kit.photos import PhotoError, list_photos, note_nearly_black, open_photo, tune_memory
+from image_kit.photos import PhotoError, list_photos, note_samples, open_photo, tune_memory
 from image_kit.recipe import Augmentation
 from image_kit.retries import is_folder
 from image_kit.terminal import CommandLine, SomeMessages, say, show
@@ -124,7 +124,7 @@ def read_photos(source: Path, sample_bits: int) -> list[tuple[Path, np.ndarray]]
     paths = list_photos(source) if is_folder(source) else [source]
     if len(paths) > MAX_PHOTOS:
         say(f"{source}: the first {MAX_PHOTOS} of {len(paths)} photos are shown")
-    for note in note_nearly_black(paths[:MAX_PHOTOS], sample_bits):
+    for note in note_samples(paths[:MAX_PHOTOS], sample_bits):
         say(note)
     photos, unreadable = [], SomeMessages("more cannot be read; check.py lists them all")
     for path in paths:

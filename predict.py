@@ -163,12 +163,12 @@ def serve_until_ended(weights: Path, args: argparse.Namespace) -> None:
 
 def find_sources(args: argparse.Namespace, dataset: str | None, preprocessing) -> list:
     """The photos on the command line, and the image of --test-image if there is one; tells what they may mean."""
-    from image_kit.photos import find_photos, note_nearly_black, note_pages, tune_memory  # imports Pillow
+    from image_kit.photos import find_photos, note_samples, tune_memory  # imports Pillow
 
     tune_memory()
     sources = find_photos(args.photos, sys.stdin.buffer if sys.stdin else None)
     paths = [source.content for source in sources if isinstance(source.content, Path)]
-    for note in (*note_nearly_black(paths, preprocessing.sample_bits, has_option=False), *note_pages(paths)):
+    for note in note_samples(paths, preprocessing.sample_bits, has_option=False):
         say(note)
     if args.test_image is not None:
         from image_kit.datasets import load_test_image  # takes 3 ms, which photos do not need

@@ -52,6 +52,14 @@ def test_photos_behind_many_that_cannot_be_read_are_shown(tmp_path, run_command,
     assert "1 transforms of 1 photo are in preview/" in process.stderr
 
 
+def test_pages_of_a_photo_are_told(tmp_path, run_command):
+    page = Image.fromarray(np.full((9, 9), 60, np.uint8))
+    page.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
+    process = run_command(tmp_path, "augment_preview.py", "pages.tif", "--count", 1)
+    assert process.returncode == 0, process.stderr
+    assert "pages.tif have several pages, of which the first alone is read" in process.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

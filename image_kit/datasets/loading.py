@@ -15,9 +15,8 @@ from image_kit.photos import (
     Signatures,
     assign_parts,
     find_look_alikes,
-    note_nearly_black,
     note_other_files,
-    note_pages,
+    note_samples,
     scan_folder,
 )
 from image_kit.recipe import Recipe
@@ -95,8 +94,7 @@ def load_photos(
         *note_other_files(folder, photos.paths, photos.empty),
         *describe_unreadable(errors),
         *left_out,
-        *note_nearly_black(photos.paths, recipe.sample_bits),
-        *note_pages(photos.paths),
+        *note_samples(photos.paths, recipe.sample_bits),
         *look_alike_notes,
     ]
     unreadable = {str(path): reason for path, reason in errors.items()}

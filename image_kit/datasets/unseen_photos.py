@@ -15,9 +15,8 @@ from image_kit.photos import (
     class_spelling,
     find_test_folder,
     list_classes,
-    note_nearly_black,
     note_other_files,
-    note_pages,
+    note_samples,
     quote_unknown,
 )
 from image_kit.terminal import name_some
@@ -121,7 +120,7 @@ def select_unseen(
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     bits = getattr(store.preprocessing, "sample_bits", FULL_BITS)
-    notes += [*note_nearly_black(paths, bits, has_option=False), *note_pages(paths)]
+    notes += note_samples(paths, bits, has_option=False)
     if seen.any():
         notes.append(f"{seen.sum()} photos left out: {by} was trained or validated on them")
     if copies.any():

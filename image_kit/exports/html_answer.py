@@ -107,7 +107,7 @@ def open_browser() -> Iterator["WebDriver"]:
     if missing := missing_runtime():
         raise RuntimeMissing(missing)
     from selenium import webdriver  # an extra, which only this proof needs
-    from selenium.common.exceptions import WebDriverException
+    from selenium.common.exceptions import InvalidSessionIdException, NoSuchWindowException, WebDriverException
     from selenium.webdriver.chrome.service import Service
     from urllib3.exceptions import HTTPError
 
@@ -124,15 +124,23 @@ def open_browser() -> Iterator["WebDriver"]:
         try:
             opened = webdriver.Chrome(options=options, service=service)
         except WebDriverException as error:
-            reason = first_line(error).removeprefix("Message: ").partition(";")[0]
-            raise RuntimeMissing(f"needs Chromium, which does not start here ({reason})") from None
+            raise RuntimeMissing(f"needs Chromium, which does not start here ({_reason_of(error)})") from None
         try:
             yield opened
         except (WebDriverException, HTTPError) as error:  # of the browser, of its driver
-            raise UserError(f"the proof of html: Chromium has ended ({first_line(error)}); try again") from None
+            reason = _reason_of(error)
+            has_ended = isinstance(error, HTTPError | InvalidSessionIdException | NoSuchWindowException)
+            if has_ended or "crash" in reason:  # of the tab, which has no type of its own
+                raise UserError(f"the proof of html: Chromium has ended ({reason}); try again") from None
+            raise UserError(f"the proof of html: the page failed ({reason})") from None
         finally:
             with suppress(WebDriverException, HTTPError):
                 opened.quit()
+
+
+def _reason_of(error: Exception) -> str:
+    """What selenium says, without its label and its address for help."""
+    return first_line(error).removeprefix("Message: ").partition("; For documentation")[0]
 
 
 def _end_with_parent() -> None:

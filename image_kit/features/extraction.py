@@ -11,7 +11,7 @@ import numpy as np
 
 from image_kit.errors import UserError
 from image_kit.features.store import FeatureStore
-from image_kit.photos import PhotoError, Signatures, content_hash, read_deep_header, read_file
+from image_kit.photos import PhotoError, Signatures, content_hash, may_have_unset_alpha, read_deep_header, read_file
 from image_kit.terminal import Counted
 from image_kit.threads import threads
 
@@ -122,11 +122,12 @@ def _finished(work: Callable[[int], None], count: int) -> Generator[None, None, 
 
 
 def kept_name(photo_hash: str, data: bytes) -> str:
-    """The name under which a photo's features are kept: its hash, or another for photos of more than 8 bits a sample.
+    """The name under which a photo's features are kept: its hash, or another where older versions read other pixels.
 
-    Older versions read other pixels in those, and kept features under the hash.
+    Those are photos of more than 8 bits a sample, and BMP and TGA with alpha.
     """
-    return content_hash(f"deep 2 {photo_hash}".encode()) if read_deep_header(data) else photo_hash
+    kind = "deep 2" if read_deep_header(data) else "alpha" if may_have_unset_alpha(data) else None
+    return content_hash(f"{kind} {photo_hash}".encode()) if kind else photo_hash
 
 
 class _Extraction:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     )
     from image_kit.photos.deep_notes import (
         note_nearly_black as note_nearly_black,
-        note_pages as note_pages,
+        note_samples as note_samples,
     )
     from image_kit.photos.folder_notes import (
         note_other_files as note_other_files,
@@ -78,6 +78,9 @@ if TYPE_CHECKING:
         PhotoStore as PhotoStore,
         Subset as Subset,
     )
+    from image_kit.photos.unset_alpha import (
+        may_have_unset_alpha as may_have_unset_alpha,
+    )
     from image_kit.photos.walking import (
         list_photos as list_photos,
         walk as walk,
@@ -87,7 +90,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "deep_headers": "FEWEST_BITS FULL_BITS read_deep_header",
-        "deep_notes": "note_nearly_black note_pages",
+        "deep_notes": "note_nearly_black note_samples",
         "folder_notes": "note_other_files",
         "folders": "PhotoFolder find_test_folder list_classes scan_folder",
         "headers": "PhotoHeader fits_suffix jpeg_bits read_header",
@@ -101,6 +104,7 @@ __getattr__ = lazy_names(
         "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",
         "store": "CACHE_FRACTION PhotoStore Subset",
+        "unset_alpha": "may_have_unset_alpha",
         "walking": "list_photos walk",
     },
 )

@@ -14,11 +14,26 @@ from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jp2", ".j2k", ".pgm", ".pnm")  # which may have more than 8 bits
+SUFFIXES = (
+    *TIFF_SUFFIXES,
+    ".png",
+    ".apng",
+    ".jp2",
+    ".j2k",
+    ".jpf",
+    ".jpx",
+    ".pgm",
+    ".pnm",
+)  # which may have more than 8 bits
 CHECKED_FILES, CHECKED_PIXELS = 20, 10**8
 DARK, FLAT = 0.25, 0.125  # of what samples can be: what photos reach that are nearly black, or nearly one grey
 CAMERA_BITS = (10, 12, 14)
 SAVE = "save them with the range that counts as 0 to 255, in 8 bits"
+
+
+def note_samples(paths: Sequence[Path], bits: int, has_option: bool = True) -> list[str]:
+    """What `note_nearly_black` and `note_pages` say, before photos are read."""
+    return [*note_nearly_black(paths, bits, has_option), *note_pages(paths)]
 
 
 def note_nearly_black(paths: Sequence[Path], bits: int, has_option: bool = True) -> list[str]:
@@ -55,11 +70,10 @@ def note_pages(paths: Sequence[Path]) -> list[str]:
         with contextlib.suppress(Exception), pillow_silenced():
             refuse_other_than_files(path)
             with open_header(path) as image:
-                size, pages = image.size, getattr(image, "n_frames", 1)
-                if pages > 1:
-                    image.seek(1)
-                if pages > 1 and image.size == size:  # and not the same picture, smaller
-                    only = f"photos such as {path} have {pages} pages, of which the first alone is read"
+                size = image.size
+                image.seek(1)  # raises EOFError if there is none; to count them all would take seconds
+                if image.size == size:  # and not the same picture, smaller
+                    only = f"photos such as {path} have several pages, of which the first alone is read"
                     return [f"{only}; if these are the channels of one photo, save it as RGB"]
     return []
 

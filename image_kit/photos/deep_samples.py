@@ -75,7 +75,8 @@ def find_alpha(header: DeepHeader, channels: int) -> tuple[int, list[int], bool]
         return colours, [*range(colours, channels)], False
     first = channels - len(header.extra)
     alpha = next((place for place, kind in enumerate(header.extra) if kind in ALPHAS), None)
-    colours = 3 if (first, alpha or len(header.extra)) == (1, 2) else first
+    unnamed = len(header.extra) if alpha is None else alpha
+    colours = 3 if (first, unnamed) == (1, 2) else first
     if alpha is None:
         return colours, [], False
     return colours, [first + alpha], header.extra[alpha] == ASSOCIATED

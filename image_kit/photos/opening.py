@@ -20,6 +20,7 @@ from image_kit.photos.metadata import JPEG, MOST_BEFORE_FRAME, is_lossless, name
 from image_kit.photos.other_kinds import START, name_other_kind
 from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
+from image_kit.photos.unset_alpha import is_alpha_unset
 from image_kit.retries import read_again
 
 # Pillow takes 4 bytes for each pixel of several samples, so this is 800 MB, and as much again for the result. A header
@@ -81,7 +82,8 @@ def decode_photo(
     def decode() -> Image.Image:
         with open_header(source) as image:
             _refuse_too_large(image.width, image.height)
-            if smallest and not is_lossless(_read_start(source, MOST_BEFORE_FRAME)):
+            is_jpeg = image.format in ("JPEG", "MPO")  # which alone can be decoded smaller
+            if smallest and is_jpeg and not is_lossless(_read_start(source, MOST_BEFORE_FRAME)):
                 image.draft(None, (smallest, smallest))
             own_buffer = image.format in WHOLE_DECODERS or image.mode.startswith(("I", "F"))
             with memory_for(*image.size, DECODERS_BYTES if own_buffer else PILLOW_BYTES):
@@ -150,6 +152,7 @@ def convert_image(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Ima
         upright = image
         with contextlib.suppress(Exception):  # as in _turn_upright
             upright = ImageOps.exif_transpose(image)
+            upright.format = image.format  # which a copy loses
         return _to_rgb(upright, sample_bits)
 
 
@@ -262,15 +265,8 @@ def _to_rgb(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Image:
     image = to_8_bits(image, sample_bits)
     if image.mode == "La":  # grey that its alpha has multiplied, which Pillow converts to this mode alone
         image = image.convert("LA")
-    is_blended = image.has_transparency_data and not _is_alpha_unset(image)
+    is_blended = image.has_transparency_data and not is_alpha_unset(image)
     return _blend_with_white(image) if is_blended else image.convert("RGB")
-
-
-def _is_alpha_unset(image: Image.Image) -> bool:
-    """Whether alpha is 0 everywhere, and the colours are not: as in BMP and TGA by programs that know no alpha."""
-    if image.mode not in ("RGBA", "LA") or image.getchannel("A").getbbox():
-        return False
-    return image.getbbox(alpha_only=False) is not None
 
 
 def _blend_with_white(image: Image.Image) -> Image.Image:

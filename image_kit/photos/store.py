@@ -127,7 +127,7 @@ class PhotoStore:
             image = self.preprocessing.resize(photo)
             self._keep(index, image)
         if on_image:
-            on_image(index, np.asarray(photo) if is_small else image)
+            on_image(index, np.asarray(photo).reshape(photo.height, photo.width, -1) if is_small else image)
         return content_hash(data)
 
     def _keep(self, index: int, image: np.ndarray) -> None:

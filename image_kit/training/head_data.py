@@ -28,9 +28,8 @@ from image_kit.photos import (
     Preprocessing,
     assign_cross_validated_parts,
     find_look_alikes,
-    note_nearly_black,
     note_other_files,
-    note_pages,
+    note_samples,
     scan_folder,
 )
 from image_kit.terminal import first_lines, say
@@ -158,8 +157,7 @@ def load_head_data(
         notes=[
             *_describe_photos(folder, photos, found, parts),
             *left_out,
-            *note_nearly_black(photos.paths, sample_bits),
-            *note_pages(photos.paths),
+            *note_samples(photos.paths, sample_bits),
             *_describe_groups(groups[train], labels[train], photos.class_names, groups_file),
             *look_alike_notes,
             _describe_features(found),

@@ -103,7 +103,7 @@ def _name_text(start: bytes) -> str | None:
     if start.startswith((b"{", b"[")) and start.isascii():
         return "is JSON and not a weights file; if it was downloaded, it may be an error message: get it again"
     is_text = all(letter >= 32 or letter in b"\t\n\r\f" for letter in start) and _is_utf8(start)
-    return "is a text, such as a list of classes, and not a weights file; give the .h5 file" if is_text else None
+    return "is a text, such as labels or settings, and not a weights file; give the .h5 file" if is_text else None
 
 
 def _is_utf8(start: bytes) -> bool:

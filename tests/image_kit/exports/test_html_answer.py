@@ -113,14 +113,25 @@ def test_the_browser_leaves_nothing_behind(monkeypatch, letters):
         assert made() == os.listdir(folder) == []
 
 
-def test_a_browser_that_ends_is_one_line():
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [
+        (lambda browser: browser.service.process.kill(), r"Chromium has ended \(.*\); try again"),
+        (lambda browser: browser.close(), r"Chromium has ended \(invalid session id\); try again"),
+        (lambda browser: browser.get("chrome://crash"), r"Chromium has ended \(.*crash.*\); try again"),
+        (lambda browser: browser.execute_script("throw Error('no x')"), r"the page failed \(javascript error: no x\)"),
+        (lambda browser: browser.find_element("id", "x"), r"the page failed \(no such element: .*\)"),
+    ],
+    ids=["driver", "window", "tab", "script", "element"],
+)
+def test_a_browser_that_ends_and_a_page_that_fails_are_one_line(fail, said):
     if missing := missing_runtime():
         pytest.skip(missing)
 
     def end_it():
         with open_browser() as browser:
-            browser.service.process.kill()
-            browser.get("about:blank")
+            fail(browser)
+            browser.execute_script("return 1")
 
-    with pytest.raises(UserError, match="the proof of html: Chromium has ended"):
+    with pytest.raises(UserError, match=f"^the proof of html: {said}$"):
         end_it()

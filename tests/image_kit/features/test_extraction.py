@@ -11,8 +11,9 @@ import pytest
 from image_kit.errors import UserError
 from image_kit.features import extraction
 from image_kit.features.extraction import photo_features, select_part
-from image_kit.photos import PhotoStore, Preprocessing, Signatures
+from image_kit.photos import PhotoStore, Preprocessing, Signatures, content_hash
 from tests.conftest import finish, start_process
+from tests.fixtures.deep_files import png
 from tests.fixtures.features import MeanColours, open_store
 
 PREPROCESSING = Preprocessing((8, 10, 3))
@@ -58,6 +59,16 @@ def test_only_photos_that_are_new_are_computed(paths, tmp_path):
     found = features(paths[::-1], store_in(tmp_path / "kept"), runner)
     assert (runner.calls, found.computed, found.known) == (4, 4, 5)
     assert (found.values == features(paths, store_in(None)).values[::-1]).all()
+
+
+def test_features_of_what_older_versions_read_otherwise_are_not_taken_from_them():
+    """Deep photos, and BMP and TGA with alpha; others are known for ever."""
+    deep, plain = (png(np.zeros((2, 2), dtype)) for dtype in (np.uint16, np.uint8))
+    bmp, tga = b"BM" + bytes(26) + b"\x20" + bytes(99), b"\0\0\2" + bytes(13) + b"\x20" + bytes(99)
+    names = [extraction.kept_name("hash", data) for data in (deep, bmp, tga)]
+    assert names[0] == content_hash(b"deep 2 hash")
+    assert names[1] == names[2] == content_hash(b"alpha hash")
+    assert {extraction.kept_name("hash", data) for data in (plain, bmp.replace(b"\x20", b"\x18"), b"")} == {"hash"}
 
 
 def test_files_of_one_content_are_computed_once(paths, tmp_path):
@@ -137,6 +148,7 @@ from pathlib import Path
 from image_kit import terminal
 from image_kit.features import photo_features
 from image_kit.photos import Preprocessing
+from tests.fixtures.deep_files import png
 from tests.fixtures.features import MeanColours, open_store
 
 interrupted = threading.Event()
@@ -188,6 +200,7 @@ import sys
 from pathlib import Path
 from image_kit.features import photo_features, select_part
 from image_kit.photos import Preprocessing
+from tests.fixtures.deep_files import png
 from tests.fixtures.features import MeanColours, open_store
 paths = select_part(Path(sys.argv[1]).glob("*.jpg"), sys.argv[3])
 store = open_store(Path(sys.argv[2]), length=6)

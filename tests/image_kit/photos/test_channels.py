@@ -5,10 +5,12 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from image_kit.photos import PhotoError, convert_image, note_nearly_black, note_pages, open_photo
+from image_kit.photos import PhotoError, convert_image, note_nearly_black, note_samples, open_photo
+from image_kit.photos.deep_notes import note_pages
 from image_kit.photos.opening import is_image
+from image_kit.photos.unset_alpha import may_have_unset_alpha
 from tests.fixtures.deep_files import EXTRA_SAMPLES, PHOTOMETRIC, png, tiff
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
@@ -73,9 +75,11 @@ def refuse_channels(data, channels):
     assert is_image(data)
 
 
-@pytest.mark.parametrize("encode", [bmp, tga, deep_png, lambda samples: encoded(Image.fromarray(samples), "PNG")])
-def test_alpha_of_0_everywhere_hides_nothing(encode):
-    assert np.array_equal(open_photo(encode(with_alpha(COLOUR, 0))), COLOUR)
+@pytest.mark.parametrize("encode", [bmp, lambda samples: bmp(samples)[14:], tga], ids=["bmp", "dib", "tga"])
+def test_alpha_of_0_everywhere_in_files_that_often_mean_none_hides_nothing(encode):
+    for data in map(encode, (with_alpha(COLOUR, 0), with_alpha(COLOUR, 255))):
+        assert np.array_equal(open_photo(data), COLOUR)
+        assert np.array_equal(convert_image(Image.open(io.BytesIO(data))), COLOUR)
     assert np.array_equal(open_photo(encode(with_alpha(COLOUR, 255))), COLOUR)
     half = with_alpha(COLOUR, 0)
     half[0, 0, 3] = 255
@@ -83,6 +87,15 @@ def test_alpha_of_0_everywhere_hides_nothing(encode):
     expected[0, 0] = COLOUR[0, 0]
     assert np.array_equal(open_photo(encode(half)), expected)
     assert np.asarray(open_photo(encode(np.zeros_like(half)))).min() == 255  # an empty tile of a map
+
+
+def test_a_photo_that_is_transparent_everywhere_is_white():
+    """As pages and readers of exports show it."""
+    samples = with_alpha(COLOUR, 0)
+    image = Image.fromarray(samples)
+    files = [deep_png(samples), encoded(image, "PNG"), encoded(image, "TIFF"), encoded(image, "WEBP", exact=True)]
+    for photo in (*map(open_photo, files), convert_image(image)):
+        assert np.asarray(photo).min() == 255
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -97,10 +110,19 @@ def test_a_transparent_colour_of_16_bits_becomes_white(channels):
     assert np.array_equal(open_photo(png(samples, tRNS=b"")), COLOUR[..., :channels] + np.zeros_like(COLOUR))
 
 
-def test_an_image_of_pillow_is_read_alike():
-    assert np.array_equal(convert_image(Image.fromarray(with_alpha(COLOUR, 0))), COLOUR)
-    grey = Image.fromarray(COLOUR[..., 0])
-    assert np.array_equal(convert_image(Image.merge("LA", [grey, Image.new("L", grey.size, 0)])), grey.convert("RGB"))
+@pytest.mark.parametrize(("bits", "kind"), [(16, 3), (16, 2), (32, 2)])
+def test_features_of_such_a_file_have_another_name_than_older_versions_gave_them(bits, kind):
+    """Those saw white."""
+    data = struct.pack("<BBB5xHHHHBB", 0, 0, kind, 0, 0, 16, 12, bits, 0) + COLOUR.tobytes() + bytes(999)
+    assert may_have_unset_alpha(data)
+    for encode in (bmp, lambda samples: bmp(samples)[14:], tga):
+        assert may_have_unset_alpha(encode(with_alpha(COLOUR, 0)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "DIB", "GIF", "TIFF", "PPM", "TGA", "WEBP", "JPEG", "AVIF", "JPEG2000"])
+def test_features_of_other_files_keep_their_name(kind):
+    assert not may_have_unset_alpha(encoded(Image.fromarray(COLOUR), kind))
+    assert not may_have_unset_alpha(encoded(Image.fromarray(COLOUR[..., 0]), kind))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -129,9 +151,35 @@ def test_pages_of_one_size_are_told(tmp_path):
     assert note_pages([tmp_path / f"{name}.tif" for name in ("pyramid", "one", "broken", "missing")]) == []
     (note,) = note_pages(sorted(tmp_path.iterdir()))
     assert note == (
-        f"photos such as {tmp_path / 'channels.tif'} have 3 pages, of which the first alone is read; "
+        f"photos such as {tmp_path / 'channels.tif'} have several pages, of which the first alone is read; "
         "if these are the channels of one photo, save it as RGB"
     )
+    assert note_samples(sorted(tmp_path.iterdir()), 16) == [note]
+
+
+def test_pages_are_not_counted(tmp_path, monkeypatch):
+    """20,000 of them would take seconds."""
+    page = Image.fromarray(COLOUR[..., 0])
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page] * 50)
+    read = []
+    read_more, of_tiff = TiffImagePlugin.ImageFileDirectory_v2.load, TiffImagePlugin.ImageFileDirectory_v2
+    monkeypatch.setattr(of_tiff, "load", lambda self, file: read.append(0) or read_more(self, file))
+    assert len(note_pages([tmp_path / "a.tif"])) == 1
+    assert len(read) < 5
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".jpx", ".jpf", ".j2k"])
+def test_nearly_black_photos_in_jpeg_2000_are_told_whatever_their_name(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(COLOUR[..., 0].astype(np.uint16) * 4).save(path, "JPEG2000")
+    assert open_photo(path).getextrema()[0][1] < 5
+    (note,) = note_samples([path], 16)
+    assert "so they are nearly black" in note
+
+
+def test_nearly_black_photos_named_apng_are_told(tmp_path):
+    (tmp_path / "a.apng").write_bytes(png(COLOUR.astype(np.uint16) * 4))
+    assert len(note_samples([tmp_path / "a.apng"], 16)) == 1
 
 
 def test_a_damaged_profile_of_a_deep_photo_prints_nothing(tmp_path, run_python):

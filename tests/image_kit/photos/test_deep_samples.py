@@ -120,6 +120,8 @@ def test_a_channel_that_is_no_alpha_hides_nothing(dtype, largest, planar):
     check(with_more(COLOUR, 0, 0), COLOUR)
     check(with_more(COLOUR, 0, 2), on_white(COLOUR))
     check(with_more(GREY, 0, 2), on_white(as_rgb(GREY)))
+    check(with_more(GREY, 2, 0), on_white(as_rgb(GREY)))
+    check(with_more(GREY, 2, 0, 0), on_white(as_rgb(GREY)))
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("u1", 255), ("u2", 65_535), ("f4", 1)])
@@ -130,6 +132,9 @@ def test_colours_that_alpha_has_multiplied(image, photometric, dtype, largest):
     tags = {EXTRA_SAMPLES: ("H", 1), PHOTOMETRIC: ("H", photometric)}
     seen = Preprocessing((HEIGHT, WIDTH, 3)).photo(tiff(samples, tags))
     assert np.abs(seen - on_white(as_rgb(image))).max() <= 2
+    if dtype != "u1":  # and a channel behind it that is none of these
+        more = tiff(np.dstack([samples, 0 * samples[..., :1]]), {**tags, EXTRA_SAMPLES: ("H", [1, 0])})
+        assert np.array_equal(Preprocessing((HEIGHT, WIDTH, 3)).photo(more), seen)
 
 
 @pytest.mark.parametrize("changes", [{259: ("H", 5)}, {PHOTOMETRIC: ("H", 5)}], ids=["compressed", "printing inks"])

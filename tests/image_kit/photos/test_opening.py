@@ -118,6 +118,15 @@ def test_a_file_cut_short_is_refused(kind):
         assert "\n" not in str(caught.value)
 
 
+def test_only_a_jpeg_is_asked_whether_it_can_be_decoded_smaller(monkeypatch):
+    asked, is_lossless = [], opening.is_lossless
+    monkeypatch.setattr(opening, "is_lossless", lambda data: asked.append(data[:2]) or is_lossless(data))
+    for kind in ("PNG", "TIFF", "WEBP", "BMP", "JPEG"):
+        open_photo(encoded(quarters(), kind), smallest=8)
+    open_photo(encoded(quarters(), "JPEG"))
+    assert asked == [b"\xff\xd8"]
+
+
 @pytest.mark.parametrize("data", [b"", b"This is a text.\n" * 20, b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", bytes(99)])
 def test_a_file_that_is_not_an_image_is_refused(data, tmp_path):
     (tmp_path / "a.jpg").write_bytes(data)
