@@ -14,17 +14,8 @@ from image_kit.photos.photo_files import PhotoError, refuse_other_than_files
 from image_kit.photos.silence import pillow_silenced
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (
-    *TIFF_SUFFIXES,
-    ".png",
-    ".apng",
-    ".jp2",
-    ".j2k",
-    ".jpf",
-    ".jpx",
-    ".pgm",
-    ".pnm",
-)  # which may have more than 8 bits
+# Of files that may have more than 8 bits.
+SUFFIXES = (*TIFF_SUFFIXES, ".png", ".apng", ".jp2", ".j2k", ".jpf", ".jpx", ".pgm", ".pnm")
 CHECKED_FILES, CHECKED_PIXELS = 20, 10**8
 DARK, FLAT = 0.25, 0.125  # of what samples can be: what photos reach that are nearly black, or nearly one grey
 CAMERA_BITS = (10, 12, 14)
