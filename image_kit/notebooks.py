@@ -53,7 +53,7 @@ def without_backend() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_errors_of_warnings() -> Iterator[None]:
-    """Let no warning end the body, as PYTHONWARNINGS=error would: Keras, for one, gives some at each save."""
+    """Let no warning end the body, as PYTHONWARNINGS=error would: Keras, for one, warns at each save."""
     before = warnings.filters
     kept = [each for each in before if each[0] != "error" or each[3]]  # those of one module are meant for it
     if len(kept) == len(before):

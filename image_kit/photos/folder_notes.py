@@ -90,7 +90,7 @@ def _note_same_folders(folder: Path, paths: Iterable[str]) -> list[str]:
 
 
 def _note_masks(paths: Iterable[str]) -> list[str]:
-    """A note if photos lie beside others of the same name with _mask at its end, which were marked in them."""
+    """A note if photos lie beside others of the same name with _mask at its end, which show what was marked in them."""
     stems = {os.path.splitext(path)[0]: path for path in paths}
     ends = {stem: end for stem in stems if (end := MASKS_END.search(stem)) and stem[: end.start()] in stems}
     if not ends:

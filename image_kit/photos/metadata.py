@@ -61,7 +61,7 @@ def name_frame(data: bytes) -> str | None:
 
 
 def is_lossless(data: bytes) -> bool:
-    """Whether a JPEG has no waves, as from medical archives: no decoder can make it smaller on the way."""
+    """Whether a JPEG is lossless, as medical archives save it: a decoder cannot shrink it while it decodes."""
     return jpeg_frame(data)[0] in LOSSLESS_FRAMES
 
 

@@ -192,7 +192,7 @@ def quote_unknown(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_look_alike_names(where: object, names: list[str]) -> None:
-    """Raise UserError if two classes differ only in what nobody sees or looks at, see `visible_spelling`."""
+    """Raise UserError if two classes differ only in what is easily overlooked, see `visible_spelling`."""
     first: dict[str, str] = {}
     for name in names:
         other = first.setdefault(visible_spelling(name), name)
