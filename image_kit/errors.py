@@ -33,6 +33,10 @@ def first_line(error: Exception) -> str:
 
 
 OUT_OF_MEMORY = "not enough memory for this process; close other programs, or give it fewer or smaller images at once"
+OUT_OF_GPU_MEMORY = (
+    "not enough free memory on the GPU; end other programs that use it, give it fewer or smaller images at once, "
+    "or compute on the CPU: set CUDA_VISIBLE_DEVICES=-1"
+)
 OUT_OF_THREADS = "no more threads or processes are allowed; raise the limit (ulimit -u, or that of the container)"
 OUT_OF_FILES = "too many files are open; raise the limit (ulimit -n)"
 # Words of the system's loader, of C++, of TensorFlow and of Python.
@@ -43,13 +47,21 @@ _MEMORY_WORDS = (
     "OOM when allocating",
     "nable to allocate",
 )
+# TensorFlow's, about libraries of NVIDIA's that are missing, of another version, or that fail.
+_GPU_WORDS = re.compile("cuda|cudnn|cublas|DNN library|No BLAS|ptxas", re.IGNORECASE)
+_GPU_MEMORY_WORDS = re.compile("out of memory|OOM when allocating", re.IGNORECASE)
 _THREAD_WORDS = ("can't start new thread", "can't create new thread", "Resource temporarily unavailable")
 
 
 def name_shortage(error: BaseException | None) -> str | None:
-    """What this process has too little of, and what to do, if an error or one of its causes says so; otherwise None."""
+    """What this process has too little of, and what to do, if an error or one of its causes says so; otherwise None.
+
+    A GPU that fails is named too: it lacks memory, or libraries that fit.
+    """
     for each in causes(error):
         number, text = getattr(each, "errno", None), str(each)
+        if type(each).__module__.startswith("tensorflow") and (failure := _name_gpu_failure(text)):
+            return failure
         if isinstance(each, MemoryError) or number == errno.ENOMEM or any(word in text for word in _MEMORY_WORDS):
             return OUT_OF_MEMORY
         is_of_file = getattr(each, "filename", None) is not None  # which a network disk may lock for a moment
@@ -58,6 +70,19 @@ def name_shortage(error: BaseException | None) -> str | None:
         if number in (errno.EMFILE, errno.ENFILE):
             return OUT_OF_FILES
     return None
+
+
+def _name_gpu_failure(text: str) -> str | None:
+    """`name_shortage` for the message of one of TensorFlow's errors."""
+    said = [line.strip() for line in text.splitlines() if _GPU_WORDS.search(line)]
+    if _GPU_MEMORY_WORDS.search(text) and (said or "GPU:" in text):
+        return OUT_OF_GPU_MEMORY
+    if not said:
+        return None
+    return (
+        f"the GPU failed: {said[0].rstrip(".")}; see that its driver and CUDA's libraries fit this TensorFlow, "
+        "or compute on the CPU: set CUDA_VISIBLE_DEVICES=-1"
+    )
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

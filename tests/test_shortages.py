@@ -108,6 +108,33 @@ def test_what_is_short_is_named_also_behind_another_error(error, named):
     assert errors.name_shortage(behind) == named
 
 
+# The messages as an NVIDIA H200 gave them with TensorFlow 2.21, its memory taken by another program, or shortened.
+@pytest.mark.parametrize(
+    ("kind", "said", "named"),
+    [
+        ("InternalError", "cudaSetDevice() on GPU:0 failed. Status: out of memory", errors.OUT_OF_GPU_MEMORY),
+        (
+            "ResourceExhaustedError",
+            "OOM when allocating tensor with shape[9] on /device:GPU:0 by allocator GPU_0_bfc",
+            errors.OUT_OF_GPU_MEMORY,
+        ),
+        ("ResourceExhaustedError", "OOM when allocating tensor with shape[9] by allocator cpu", errors.OUT_OF_MEMORY),
+        (
+            "InternalError",
+            "Graph execution error:\n\nDetected at node conv\nNo BLAS for stream.\n\t [[{{node conv}}]]",
+            "the GPU failed: No BLAS for stream; see that its driver and CUDA's libraries fit this TensorFlow, or compute "
+            "on the CPU: set CUDA_VISIBLE_DEVICES=-1",
+        ),
+        ("InvalidArgumentError", "shapes do not match [Op:MatMul] device:GPU:0", None),
+    ],
+)
+def test_a_gpu_that_fails_is_named(kind, said, named):
+    from tensorflow import errors as tensorflow_errors
+
+    assert errors.name_shortage(getattr(tensorflow_errors, kind)(None, None, said)) == named
+    assert errors.name_shortage(ValueError(said.replace("OOM", "cuda"))) is None  # a folder may have such a name
+
+
 def test_an_error_that_is_its_own_cause_has_an_end():
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first

@@ -5,15 +5,15 @@ import os
 import sys
 import tempfile
 
-from image_kit.errors import UserError
+from image_kit.errors import UserError, name_shortage
 
 
 @contextlib.contextmanager
 def native_stderr_held_back():
     """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
-    If the block fails, the output is written after all, except after a UserError, which says everything in one line.
-    TensorFlow writes its first lines before any logging level applies to them.
+    If the block fails, the output is written after all, unless one line says everything: that of a UserError, or of what
+    `name_shortage` knows. TensorFlow writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     if sys.stderr:  # None in a program that was started without one
@@ -28,9 +28,9 @@ def native_stderr_held_back():
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except UserError:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UserError) or name_shortage(error):
+                raise
             os.dup2(saved, 2)
             held.seek(0)
             os.write(2, held.read())

@@ -75,3 +75,12 @@ def test_weight_decay_shrinks_kernels_only(plain_keras):
     for variable in model.trainable_variables:
         factor = 0.95 if variable.name == "kernel" else 1.0
         np.testing.assert_allclose(variable, before[id(variable)] * factor, rtol=1e-6, err_msg=variable.path)
+
+
+def test_steps_are_not_compiled_with_xla_where_a_gpu_is_seen(monkeypatch):
+    """Keras's own choice, which depends on the machine, is asked for with plain_keras only."""
+    monkeypatch.setattr(keras.Model, "_resolve_auto_jit_compile", lambda model: True)  # as where a GPU is seen
+    recipe = Recipe(image_size=(8, 8))
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    assert not make_model(network, recipe, 32, FLOAT32, ALONE).jit_compile
+    assert make_model(network, replace(recipe, plain_keras=True), 32, FLOAT32, ALONE).jit_compile
