@@ -118,7 +118,8 @@ def select_unseen(
     copies = usable & ~is_first  # to score a photo twice would make the confidence interval too narrow
     chosen = np.flatnonzero(usable & is_first)
     if not len(chosen):
-        left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training, {in_two_classes.sum()} in two classes"
+        left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
+        left_out += f", {in_two_classes.sum()} in two classes" * bool(in_two_classes.any())
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     bits = getattr(store.preprocessing, "sample_bits", FULL_BITS)
