@@ -17,19 +17,19 @@ def table(rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
         One line per row. East Asian wide characters count as two columns, combining marks as none.
     """
     rows = [[visible(cell, keep="") for cell in row] for row in rows]
-    widths = [max(map(_display_width, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths, numbers) for row in rows)
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int], numbers: bool) -> str:
     cells = []
     for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        padding = " " * (width - _display_width(cell))
+        padding = " " * (width - display_width(cell))
         cells.append(padding + cell if numbers and place else cell + padding)
     return "  ".join(cells).rstrip()
 
 
-def _display_width(text: str) -> int:
+def display_width(text: str) -> int:
     """Columns that a text takes in a terminal."""
     return sum(map(_letter_width, text))
 

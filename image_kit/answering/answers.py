@@ -13,6 +13,7 @@ import numpy as np
 
 from image_kit.tables import cell_of_class, cell_of_name
 from image_kit.terminal import print_json, visible
+from image_kit.text_table import display_width, table
 
 TABLE_CLASSES = 3  # the most classes in a row of the table
 SENTENCE_CLASSES = 5  # the most classes of a prediction set that its sentence names
@@ -136,21 +137,20 @@ def write_listing(answers: Iterable[Answer], out: TextIO | None) -> None:
     """A paragraph for each answer: the photo's name and the prediction set, then a line for each class."""
     for each in answers:
         if each.error is None:
-            shown = {visible(name, keep=""): value for name, value in each.probabilities.items()}
-            width = max(map(len, shown))
-            lines = [f"  {name:{width}}  {value:6.1%}" for name, value in shown.items()]
+            rows = [(f"  {name}", f"{value:6.1%}") for name, value in each.probabilities.items()]
             told = visible(" ".join(filter(None, [f"{each.path}:", each.sentence()])), keep="")
-            print(told, *lines, sep="\n", file=out, flush=True)
+            print(told, table(rows), sep="\n", file=out, flush=True)
 
 
 def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[str]) -> None:
     """A line for each answer; the first column is as wide as the longest of `names`, but at most NAME_WIDTH."""
-    width = min(NAME_WIDTH, max(len(visible(name, keep="")) for name in names))
+    width = min(NAME_WIDTH, max(display_width(visible(name, keep="")) for name in names))
     for each in answers:
         if each.error is None:
             path = visible(each.path, keep="")
-            name = path if len(path) <= width else "…" + path[1 - width :]
+            name = path if display_width(path) <= width else "…" + path[1 - width :]
+            name += " " * (width - display_width(name))
             best = [f"{value:6.1%} {label}" for label, value in list(each.probabilities.items())[:TABLE_CLASSES]]
             if each.prediction_set is not None and each.prediction_set != [each.label]:  # otherwise it adds nothing
                 best.append(f"({each.sentence()})")
-            print(f"{name:{width}}", *(visible(text, keep="") for text in best), sep="  ", file=out, flush=True)
+            print(name, *(visible(text, keep="") for text in best), sep="  ", file=out, flush=True)

@@ -142,8 +142,10 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_fortran, dtype = read(member)
         size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or size > MAX_BYTES:
-            raise ValueError(f"{name} has {size:,} bytes of {dtype}; at most {MAX_BYTES:,} are read")
+        if dtype.hasobject:
+            raise ValueError(f"{name} is a pickle of Python objects, not one array of numbers")
+        if size > MAX_BYTES:
+            raise ValueError(f"{name} has {size:,} bytes; at most {MAX_BYTES:,} are read")
         data = member.read(size)
     return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
 

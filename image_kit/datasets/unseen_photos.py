@@ -19,7 +19,7 @@ from image_kit.photos import (
     note_samples,
     quote_unknown,
 )
-from image_kit.terminal import name_some
+from image_kit.terminal import first_lines, name_some
 
 BY = "the network"
 MOST_NAMED = 5  # classes in a message
@@ -92,7 +92,7 @@ def select_unseen(
     trained_on: np.ndarray,
     by: str = BY,
 ) -> tuple[UnseenPhotos, np.ndarray]:
-    """Leave out unreadable photos, photos seen in training, and copies of others.
+    """Leave out unreadable photos, photos seen in training, photos in two classes, and copies of others.
 
     Args:
         photos: from `list_labelled_photos`.
@@ -106,17 +106,20 @@ def select_unseen(
     Raises:
         UserError: there is no photo to score.
     """
-    folder, paths = photos.folder, photos.paths
+    folder, paths, labels = photos.folder, photos.paths, np.asarray(photos.labels, np.int32)
     fingerprints = to_fingerprints(hashes)
     readable = np.array([digest is not None for digest in hashes])
     # By sorting: with a table, NumPy 2.0.0 computes in int64, which the upper half of the fingerprints does not fit.
     seen = readable & np.isin(fingerprints, trained_on, kind="sort")
-    first = np.zeros(len(fingerprints), bool)
-    first[np.unique(fingerprints, return_index=True)[1]] = True
-    copies = readable & ~seen & ~first  # to score a photo twice would make the confidence interval too narrow
-    chosen = np.flatnonzero(readable & ~seen & ~copies)
+    in_two_classes, first = _compare_equal_photos(fingerprints, labels)
+    in_two_classes &= readable & ~seen
+    usable = readable & ~seen & ~in_two_classes
+    is_first = first == np.arange(len(first))
+    copies = usable & ~is_first  # to score a photo twice would make the confidence interval too narrow
+    chosen = np.flatnonzero(usable & is_first)
     if not len(chosen):
         left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
+        left_out += f", {in_two_classes.sum()} in two classes" * bool(in_two_classes.any())
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     bits = getattr(store.preprocessing, "sample_bits", FULL_BITS)
@@ -125,9 +128,21 @@ def select_unseen(
         notes.append(f"{seen.sum()} photos left out: {by} was trained or validated on them")
     if copies.any():
         notes.append(f"{copies.sum()} copies of other photos left out")
-    images = select_photos(store, chosen, np.asarray(photos.labels, np.int32), hashes)
+    differ = np.flatnonzero(in_two_classes & (labels != labels[first]))
+    told = [f"the same photo is in two classes, left out of both: {paths[first[i]]} = {paths[i]}" for i in differ]
+    notes += first_lines(told, "more photos are in two classes; check.py lists them all")
+    images = select_photos(store, chosen, labels, hashes)
     unreadable = {str(path): reason for path, reason in errors.items()}
     return UnseenPhotos(images, notes, unreadable, int(seen.sum())), chosen
+
+
+def _compare_equal_photos(fingerprints: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each photo is in another class, too, bool (n,); and the first photo that is equal to it, int (n,)."""
+    _, index, inverse = np.unique(fingerprints, return_index=True, return_inverse=True)
+    first = index[inverse]
+    in_two_classes = np.zeros(len(first), bool)
+    in_two_classes[first[labels != labels[first]]] = True
+    return in_two_classes[first], first
 
 
 def list_labelled_photos(folder: Path, class_names: tuple[str, ...]) -> LabelledPhotos:

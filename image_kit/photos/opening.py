@@ -143,11 +143,13 @@ def convert_image(image: Image.Image, sample_bits: int = FULL_BITS) -> Image.Ima
     """A Pillow image of any mode as `open_photo` returns it; the image itself keeps its pixels and its metadata.
 
     Raises:
-        PhotoError: its file is damaged or truncated, which Pillow finds when it decodes the pixels.
+        PhotoError: its file is damaged or truncated, which Pillow finds when it decodes the pixels; or it has none.
     """
     with _failing_as_photo_error(), pillow_silenced():
         if getattr(image, "tile", None) and image.fp is None:  # type: ignore[attr-defined]
             raise PhotoError("its file was closed before its pixels were read; call image.load() before that")
+        if 0 in image.size:  # such as a crop beside the photo
+            raise PhotoError(f"it has no pixels: {image.width} x {image.height}")
         image.load()
         upright = image
         with contextlib.suppress(Exception):  # as in _turn_upright

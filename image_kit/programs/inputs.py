@@ -80,6 +80,8 @@ def image_of(array: np.ndarray) -> Image.Image:
     Raises:
         ValueError: the array has another type than uint8 or another shape than those of one image.
     """
+    if array.dtype.kind in "OSTU":  # paths, as a column of a table has them
+        raise ValueError(f"an array of {array.dtype} is no image; for several photos give list(photos)")
     if array.dtype != np.uint8:
         # A float image may be on 0..1, on 0..255 or standardized, and a wrong guess would be a wrong answer.
         raise ValueError(

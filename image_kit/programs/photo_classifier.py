@@ -77,8 +77,8 @@ class PhotoClassifier(Classifier):
         """
         if not MIN_COVERAGE <= coverage <= MAX_COVERAGE:
             raise ValueError(f"coverage must be from {MIN_COVERAGE} to {MAX_COVERAGE}, received {coverage!r}")
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, received {batch_size!r}")
+        if batch_size is not None and not (isinstance(batch_size, int | np.integer) and batch_size >= 1):
+            raise ValueError(f"batch_size must be a whole number, 1 or more, received {batch_size!r}")
         if self._is_closed:
             raise ValueError("the classifier is closed")
         if not is_one_photo(photos):
@@ -153,19 +153,29 @@ class PhotoClassifier(Classifier):
     def outputs_and_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Classifier.outputs_and_features`."""
         with self._engine().network() as network:
-            return network.outputs_and_features(images)
+            return network.outputs_and_features(self._checked(images))
 
     def answers(
         self, images: np.ndarray, coverage: float = COVERAGE
     ) -> tuple[np.ndarray, list[tuple[int, ...]] | None]:
         """See `Classifier.answers`."""
         with self._engine().network() as network:
-            return network.answers(images, coverage)
+            return network.answers(self._checked(images), coverage)
 
     def uncalibrated(self, images: np.ndarray) -> np.ndarray:
         """See `Classifier.uncalibrated`."""
         with self._engine().network() as network:
-            return network.uncalibrated(images)
+            return network.uncalibrated(self._checked(images))
+
+    def _checked(self, images: np.ndarray) -> np.ndarray:
+        """The images; ValueError if they are no uint8 of the network's size, whose answers would be wrong."""
+        shape = self.preprocessing.image_shape
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+            raise ValueError(
+                f"images must be uint8 of shape (n, {', '.join(map(str, shape))}), as classifier.preprocessing.photo "
+                f"makes them, received {images.dtype} of shape {images.shape}"
+            )
+        return images
 
     def _engine(self) -> Engine:
         """The engine of this process. Its parent's is kept: to free it could wait for threads that are not here."""

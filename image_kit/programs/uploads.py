@@ -57,9 +57,14 @@ def _photo_of_form(body: bytes, content_type: str) -> tuple[str, bytes]:
     *parts, end = (b"\r\n" + body).split(b"\r\n--" + boundary.encode("utf-8", "surrogateescape"))
     if not end.startswith(b"--"):
         raise Refused("400 Bad Request", "the form is cut off or damaged")
+    photos = []
     for part in parts[1:]:  # what comes before the first boundary is for no one
         head, _, content = part.partition(b"\r\n\r\n")
         headers = HeaderParser().parsestr(head.decode("utf-8", "replace").lstrip())
         if headers.get_param("name", header="content-disposition") == FIELD:
-            return headers.get_filename() or FIELD, content
-    raise Refused("400 Bad Request", f"the form has no field {FIELD}")
+            photos.append((headers.get_filename() or FIELD, content))
+    if len(photos) > 1:
+        raise Refused("400 Bad Request", f"the form has {len(photos)} photos; send one with each request")
+    if not photos:
+        raise Refused("400 Bad Request", f"the form has no field {FIELD}")
+    return photos[0]

@@ -68,7 +68,7 @@ def test_neither_is_said_of_two_classes_however_many_are_shown(classes, top):
 
 def test_the_listing_is_a_paragraph_a_photo_and_leaves_errors_to_stderr():
     assert written(answers.write_listing, [GOOD, BAD]) == (
-        "a b.jpg:\n  dogs          50.0%\n  cats          25.0%\n  猫 and, more   25.0%\n"
+        "a b.jpg:\n  dogs           50.0%\n  cats           25.0%\n  猫 and, more   25.0%\n"  # 猫 is two columns wide
     )
 
 
@@ -78,6 +78,12 @@ def test_the_table_is_a_line_a_photo():
         "a b.jpg" + " " * 43 + "   50.0% dogs   25.0% cats   25.0% 猫 and, more",
         "…" + "x" * 9 + "/photo.jpg" + "y" * 30 + "   40.0% d   30.0% c   20.0% b",
     ]
+
+
+def test_wide_letters_in_a_path_move_no_column_of_the_table():
+    photos = [make_answer(path, np.array([0.6, 0.4]), ("a", "b")) for path in ("猫/1.jpg", "cats/1.jpg")]
+    lines = written(answers.write_table, photos, [photo.path for photo in photos]).splitlines()
+    assert lines == ["猫/1.jpg     60.0% a   40.0% b", "cats/1.jpg   60.0% a   40.0% b"]
 
 
 @pytest.mark.parametrize("write", [answers.write_listing, answers.write_table])

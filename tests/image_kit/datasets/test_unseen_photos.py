@@ -76,7 +76,7 @@ def test_no_photo_to_score(tmp_path, photo_tree, photo):
     (tmp_path / "seen/cats/1.jpg").touch()
     known = to_fingerprints([content_hash(seen.read_bytes())])
     assert known[0] >= 2**63  # what NumPy 2.0.0 could not look up
-    with pytest.raises(UserError, match=r"1 unreadable, 1 seen in training"):
+    with pytest.raises(UserError, match=r"1 unreadable, 1 seen in training\)"):
         unseen_photos.load_unseen_photos(tmp_path / "seen", *arguments, known)
     with pytest.raises(UserError, match="no such folder"):
         unseen_photos.load_unseen_photos(tmp_path / "gone", *arguments, NOBODY)
@@ -88,6 +88,23 @@ def test_a_copy_is_scored_once(tmp_path, photo_tree):
     found = unseen_photos.load_unseen_photos(folder, ("cats", "dogs"), Preprocessing(SHAPE), NOBODY)
     assert found.images.labels.tolist() == [0, 0, 1]
     assert "1 copies of other photos left out" in found.notes
+
+
+def test_a_photo_in_two_classes_is_not_scored_as_one_of_them(tmp_path, photo_tree):
+    folder = photo_tree(tmp_path, {"cats": 2, "dogs": 2})
+    photo = (folder / "cats/1.jpg").read_bytes()
+    for name in ("cats/again.jpg", "dogs/cat.jpg"):
+        (folder / name).write_bytes(photo)
+    arguments = (folder, ("cats", "dogs"), Preprocessing(SHAPE))
+    found = unseen_photos.load_unseen_photos(*arguments, NOBODY)
+    scored = [name.removeprefix(f"{folder}/") for name in found.images.names]
+    assert scored == ["cats/0.jpg", "dogs/0.jpg", "dogs/1.jpg"]
+    told = f"the same photo is in two classes, left out of both: {folder}/cats/1.jpg = {folder}/dogs/cat.jpg"
+    assert [note for note in found.notes if "left out" in note] == [told]
+    others = to_fingerprints([content_hash(path.read_bytes()) for path in folder.glob("*/[01].jpg")])
+    one = others[others != to_fingerprints([content_hash(photo)])]
+    with pytest.raises(UserError, match=r"no photo to score \(0 unreadable, 3 seen in training, 3 in two classes\)"):
+        unseen_photos.load_unseen_photos(*arguments, one)
 
 
 def test_files_of_other_types_are_counted(tmp_path, photo_tree):

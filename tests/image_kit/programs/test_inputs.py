@@ -86,6 +86,11 @@ def test_an_image_whose_file_is_closed_is_named(tmp_path):
     assert seen(image).shape == (16, 20, 3)
 
 
+def test_an_image_without_pixels_is_named():
+    crop = Image.new("RGB", (8, 8)).crop((3, 3, 3, 8))
+    assert to_source(crop, "photo", COLOUR).error == "it has no pixels: 0 x 5"
+
+
 def test_each_frame_of_an_animation_is_a_photo():
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     frames = [Image.new("RGB", (8, 8), colour) for colour in colours]

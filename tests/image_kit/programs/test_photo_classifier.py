@@ -119,6 +119,8 @@ def test_one_photo_that_cannot_be_read_is_an_exception(classifier, tmp_path):
         (np.zeros((3, 4, 5), np.uint8), r"\(height, width, 3\) or \(height, width, 4\), received \(3, 4, 5\)$"),
         (np.zeros((2, 4, 4, 3), np.uint8), r"received \(2, 4, 4, 3\); for several images give list\(images\)$"),
         (np.zeros(4, np.uint8), r"received \(4,\)$"),
+        (np.array(["a.jpg", "b.jpg"]), r"of <U5 is no image; for several photos give list\(photos\)$"),
+        (np.array([Path("a.jpg")]), r"of object is no image; for several photos give list\(photos\)$"),
         (np.zeros((0, 4, 3), np.uint8), r"must have pixels, received an array of shape \(0, 4, 3\)$"),
     ],
 )
@@ -134,7 +136,18 @@ def test_what_is_no_photo_is_refused(classifier, paths):
         classifier.predict(file)
 
 
-@pytest.mark.parametrize("options", [{"coverage": 0.4}, {"coverage": float("nan")}, {"batch_size": 0}])
+@pytest.mark.parametrize("wrong", ["size", "floats", "one"])
+@pytest.mark.parametrize("method", ["answers", "probabilities", "uncalibrated", "outputs_and_features"])
+def test_images_of_another_size_or_type_are_not_answered(classifier, paths, method, wrong):
+    image = classifier.preprocessing.photo(paths[0])
+    images = {"size": image[None, 1:], "floats": image[None] / 255, "one": image}[wrong]
+    with pytest.raises(ValueError, match=r"^images must be uint8 of shape \(n, .* received .* of shape \("):
+        getattr(classifier, method)(images)
+
+
+@pytest.mark.parametrize(
+    "options", [{"coverage": 0.4}, {"coverage": float("nan")}, {"batch_size": 0}, {"batch_size": 2.0}]
+)
 def test_options_out_of_range_are_refused_at_once(classifier, options):
     (name,) = options
     with pytest.raises(ValueError, match=f"^{name} must be "):

@@ -50,3 +50,9 @@ def test_damaged_forms_are_refused(body):
     with pytest.raises(Refused) as refused:
         read_photo(request(body, "multipart/form-data; boundary=XX"))
     assert refused.value.status == "400 Bad Request"
+
+
+def test_of_several_photos_none_is_dropped_without_a_word():
+    body = form(('name="photo"; filename="a"', b"a"), ('name="photo"; filename="b"', b"b"))
+    with pytest.raises(Refused, match=r"^the form has 2 photos; send one with each request$"):
+        read_photo(request(body, "multipart/form-data; boundary=XX"))
