@@ -80,7 +80,7 @@ def _name_gpu_failure(text: str) -> str | None:
     if not said:
         return None
     return (
-        f"the GPU failed: {said[0].rstrip(".")}; see that its driver and CUDA's libraries fit this TensorFlow, "
+        f"the GPU failed: {said[0].rstrip('.')}; see that its driver and CUDA's libraries fit this TensorFlow, "
         "or compute on the CPU: set CUDA_VISIBLE_DEVICES=-1"
     )
 

@@ -122,8 +122,8 @@ def test_what_is_short_is_named_also_behind_another_error(error, named):
         (
             "InternalError",
             "Graph execution error:\n\nDetected at node conv\nNo BLAS for stream.\n\t [[{{node conv}}]]",
-            "the GPU failed: No BLAS for stream; see that its driver and CUDA's libraries fit this TensorFlow, or compute "
-            "on the CPU: set CUDA_VISIBLE_DEVICES=-1",
+            "the GPU failed: No BLAS for stream; see that its driver and CUDA's libraries fit this TensorFlow, or "
+            "compute on the CPU: set CUDA_VISIBLE_DEVICES=-1",
         ),
         ("InvalidArgumentError", "shapes do not match [Op:MatMul] device:GPU:0", None),
     ],

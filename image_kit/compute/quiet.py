@@ -12,8 +12,8 @@ from image_kit.errors import UserError, name_shortage
 def native_stderr_held_back():
     """Hold back what C++ code writes to file descriptor 2 while the block runs.
 
-    If the block fails, the output is written after all, unless one line says everything: that of a UserError, or of what
-    `name_shortage` knows. TensorFlow writes its first lines before any logging level applies to them.
+    If the block fails, the output is written after all, unless one line says everything: that of a UserError, or of
+    what `name_shortage` knows. TensorFlow writes its first lines before any logging level applies to them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     if sys.stderr:  # None in a program that was started without one

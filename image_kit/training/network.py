@@ -49,8 +49,8 @@ def make_model(
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     loss = loss_for(original, recipe.label_smoothing)
-    # Where TensorFlow sees a GPU, Keras's default is to compile each step with XLA, also for --device cpu. On an H200 that
-    # took 10 to 40 s before the second epoch and won 2 ms a step, but minutes in fine-tuning; CPU steps took 4 times as long.
+    # Where TensorFlow sees a GPU, Keras compiles each step with XLA, also for --device cpu. On an H200 that took 10 to
+    # 30 s, and minutes in fine-tuning, to win up to 3 ms a step; steps on the CPU took three times as long.
     jit = "auto" if recipe.plain_keras else False
     model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=per_call, jit_compile=jit)
     return model
