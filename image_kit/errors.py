@@ -74,7 +74,8 @@ def name_shortage(error: BaseException | None) -> str | None:
 
 def _name_gpu_failure(text: str) -> str | None:
     """`name_shortage` for the message of one of TensorFlow's errors."""
-    said = [line.strip() for line in text.splitlines() if _GPU_WORDS.search(line)]
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if _GPU_WORDS.search(line) and not line.startswith("File ")]  # of a call stack
     if _GPU_MEMORY_WORDS.search(text) and (said or "GPU:" in text):
         return OUT_OF_GPU_MEMORY
     if not said:

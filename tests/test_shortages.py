@@ -125,7 +125,7 @@ def test_what_is_short_is_named_also_behind_another_error(error, named):
             "the GPU failed: No BLAS for stream; see that its driver and CUDA's libraries fit this TensorFlow, or "
             "compute on the CPU: set CUDA_VISIBLE_DEVICES=-1",
         ),
-        ("InvalidArgumentError", "shapes do not match [Op:MatMul] device:GPU:0", None),
+        ("InvalidArgumentError", 'File "/cuda/train.py", line 1\nshapes do not match [Op:MatMul] device:GPU:0', None),
     ],
 )
 def test_a_gpu_that_fails_is_named(kind, said, named):
