@@ -34,6 +34,17 @@ def display_width(text: str) -> int:
     return sum(map(_letter_width, text))
 
 
+def end_of(text: str, width: int) -> str:
+    """A text that takes at most `width` columns, 1 or more: its end after "…" if it is longer."""
+    if display_width(text) <= width:
+        return text
+    start, left = len(text), width - 1  # a column for "…"
+    while start and _letter_width(text[start - 1]) <= left:
+        start -= 1
+        left -= _letter_width(text[start])
+    return "…" + text[start:]
+
+
 def _letter_width(letter: str) -> int:
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):  # marks on the letter before, joiners
         return 0

@@ -268,12 +268,15 @@ def test_a_saved_model_answers_floats_and_jpegs(project, original, run_export):
     }
     entry = json.loads((made.parent / "export.json").read_text())["exports"]["mine-saved_model"]
     assert entry["largest_difference"] < 1e-5
-    from image_kit.exports import saved_model  # TensorFlow's start, which the other tests do without
+    import tensorflow  # its start, which the other tests do without
+
+    from image_kit.exports import saved_model
 
     photos = sorted((original / "photos").glob("*/00*.jpg"))
     classifier = load_classifier(project / "runs/mine/best.weights.h5")
     expected = classifier.probabilities(np.stack([classifier.preprocessing.photo(photo) for photo in photos]))
     answers = saved_model.answer_files(made, photos)
+    assert not tensorflow.config.experimental.tensor_float_32_execution_enabled()  # it moves answers on a GPU
     # The same decoder and the same filter: only roundings to 8 bits differ, by one grey level of 255.
     np.testing.assert_allclose(answers, expected, atol=0.02)
     assert (answers.argmax(axis=1) == expected.argmax(axis=1)).all()

@@ -13,7 +13,7 @@ import numpy as np
 
 from image_kit.tables import cell_of_class, cell_of_name
 from image_kit.terminal import print_json, visible
-from image_kit.text_table import display_width, table
+from image_kit.text_table import display_width, end_of, table
 
 TABLE_CLASSES = 3  # the most classes in a row of the table
 SENTENCE_CLASSES = 5  # the most classes of a prediction set that its sentence names
@@ -147,8 +147,7 @@ def write_table(answers: Iterable[Answer], out: TextIO | None, names: Sequence[s
     width = min(NAME_WIDTH, max(display_width(visible(name, keep="")) for name in names))
     for each in answers:
         if each.error is None:
-            path = visible(each.path, keep="")
-            name = path if display_width(path) <= width else "…" + path[1 - width :]
+            name = end_of(visible(each.path, keep=""), width)
             name += " " * (width - display_width(name))
             best = [f"{value:6.1%} {label}" for label, value in list(each.probabilities.items())[:TABLE_CLASSES]]
             if each.prediction_set is not None and each.prediction_set != [each.label]:  # otherwise it adds nothing

@@ -10,6 +10,7 @@ from image_kit.datasets.image_sets import ImageSet, describe_unreadable, select_
 from image_kit.errors import UserError
 from image_kit.photos import (
     FULL_BITS,
+    IN_TWO_CLASSES,
     PhotoStore,
     Preprocessing,
     class_spelling,
@@ -118,8 +119,8 @@ def select_unseen(
     copies = usable & ~is_first  # to score a photo twice would make the confidence interval too narrow
     chosen = np.flatnonzero(usable & is_first)
     if not len(chosen):
-        left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training"
-        left_out += f", {in_two_classes.sum()} in two classes" * bool(in_two_classes.any())
+        in_two = f", {in_two_classes.sum()} in two classes" if in_two_classes.any() else ""
+        left_out = f"{len(errors)} unreadable, {seen.sum()} seen in training{in_two}"
         raise UserError(f"{folder}: no photo to score ({left_out}); give new ones")
     notes = [f"scoring the photos of {folder}", *describe_unreadable(errors), *note_other_files(folder, paths)]
     bits = getattr(store.preprocessing, "sample_bits", FULL_BITS)
@@ -128,8 +129,8 @@ def select_unseen(
         notes.append(f"{seen.sum()} photos left out: {by} was trained or validated on them")
     if copies.any():
         notes.append(f"{copies.sum()} copies of other photos left out")
-    differ = np.flatnonzero(in_two_classes & (labels != labels[first]))
-    told = [f"the same photo is in two classes, left out of both: {paths[first[i]]} = {paths[i]}" for i in differ]
+    pairs = np.flatnonzero(in_two_classes & (labels != labels[first]))
+    told = [f"{IN_TWO_CLASSES}{paths[first[index]]} = {paths[index]}" for index in pairs]
     notes += first_lines(told, "more photos are in two classes; check.py lists them all")
     images = select_photos(store, chosen, labels, hashes)
     unreadable = {str(path): reason for path, reason in errors.items()}
@@ -137,7 +138,7 @@ def select_unseen(
 
 
 def _compare_equal_photos(fingerprints: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each photo is in another class, too, bool (n,); and the first photo that is equal to it, int (n,)."""
+    """Of each photo: whether an equal one is in another class, bool (n,); the first that is equal to it, int (n,)."""
     _, index, inverse = np.unique(fingerprints, return_index=True, return_inverse=True)
     first = index[inverse]
     in_two_classes = np.zeros(len(first), bool)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         quote_unknown as quote_unknown,
     )
     from image_kit.photos.parts import (
+        IN_TWO_CLASSES as IN_TWO_CLASSES,
         assign_cross_validated_parts as assign_cross_validated_parts,
         assign_parts as assign_parts,
     )
@@ -99,7 +100,7 @@ __getattr__ = lazy_names(
         "memory": "tune_memory",
         "opening": "convert_image is_image open_photo",
         "part_names": "PARTS class_name class_spelling folder_name part_of_name quote_unknown",
-        "parts": "assign_cross_validated_parts assign_parts",
+        "parts": "IN_TWO_CLASSES assign_cross_validated_parts assign_parts",
         "photo_files": "PhotoError content_hash is_hidden_name is_photo_name read_file",
         "preprocessing": "Preprocessing",
         "sources": "PhotoSource find_photos",

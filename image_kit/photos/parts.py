@@ -17,6 +17,7 @@ FEWEST_TO_CUT_TEST = 1_000
 FEWEST_GROUPS_TO_CUT_TEST = 20  # 15 % of fewer groups, such as shops, are three or less: their score says little
 MOST_NAMED, MOST_SHORT = 10, 5  # classes in a message; those with a sentence of their own
 MOST_COPIES = 3  # of one photo in a note
+IN_TWO_CLASSES = "the same photo is in two classes, left out of both: "  # then the names
 FEWEST_TO_VALIDATE = 2  # of each class: one is held out, one is learned
 
 
@@ -194,7 +195,7 @@ def _leave_out_copies(photos: PhotoFolder, parts: list[str | None], same: list[i
     if len({photos.labels[index] for index in same}) > 1:
         for index in same:
             parts[index] = None
-        return [f"the same photo is in two classes, left out of both: {names}"]
+        return [IN_TWO_CLASSES + names]
     kept = max((part for index in same if (part := parts[index])), key=PARTS.index)
     moved = [index for index in same if parts[index] != kept]
     for index in moved:

@@ -169,7 +169,7 @@ class PhotoClassifier(Classifier):
 
     def _checked(self, images: np.ndarray) -> np.ndarray:
         """The images; ValueError if they are no uint8 of the network's size, whose answers would be wrong."""
-        shape = self.preprocessing.image_shape
+        shape, images = self.preprocessing.image_shape, np.asarray(images)  # a list of equal images is one array
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
             raise ValueError(
                 f"images must be uint8 of shape (n, {', '.join(map(str, shape))}), as classifier.preprocessing.photo "

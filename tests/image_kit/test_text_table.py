@@ -1,6 +1,6 @@
 import pytest
 
-from image_kit.text_table import table
+from image_kit.text_table import display_width, end_of, table
 
 
 def test_a_table_aligns_numbers_right():
@@ -29,3 +29,11 @@ def test_rows_of_a_table_must_have_the_same_number_of_cells():
 
 def test_a_cell_of_a_table_stays_on_its_line():
     assert table([["a\nb", "c\td"], ["1", "2"]]) == "a\\x0ab  c\\x09d\n1" + 12 * " " + "2"
+
+
+@pytest.mark.parametrize(
+    ("width", "end"), [(9, "ab猫猫c"), (7, "ab猫猫c"), (6, "…猫猫c"), (5, "…猫c"), (3, "…c"), (1, "…")]
+)
+def test_the_end_of_a_text_takes_no_more_columns_than_there_are(width, end):
+    assert end_of("ab猫猫c", width) == end
+    assert display_width(end) <= width

@@ -13,7 +13,7 @@ from image_kit.compute.device import (
     cpu_flags,
     name_gpus,
 )
-from image_kit.errors import UserError
+from image_kit.errors import OUT_OF_MEMORY, UserError
 
 BF16 = {"avx512_bf16", "avx2"}
 
@@ -133,6 +133,22 @@ with quiet.native_stderr_held_back():
     assert done.stderr.startswith("between\nthe cause\n")
     assert "quiet" not in done.stderr
     assert done.stderr.rstrip().endswith("ImportError: no such library")
+
+
+def test_what_was_held_back_is_not_shown_when_one_line_names_what_is_short(run_python):
+    code = """
+import os
+from image_kit import terminal
+from image_kit.compute import quiet
+def main():
+    with quiet.native_stderr_held_back():
+        os.write(2, b"many lines\\n")
+        raise MemoryError
+terminal.run(main)
+"""
+    done = run_python("-c", code)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"-c: error: {OUT_OF_MEMORY}\n"
 
 
 def test_a_closed_stderr_does_no_harm(run_python):

@@ -145,6 +145,11 @@ def test_images_of_another_size_or_type_are_not_answered(classifier, paths, meth
         getattr(classifier, method)(images)
 
 
+def test_a_list_of_images_is_answered_as_an_array_is(classifier, paths):
+    images = [classifier.preprocessing.photo(path) for path in paths[:2]]
+    np.testing.assert_array_equal(classifier.probabilities(images), classifier.probabilities(np.stack(images)))
+
+
 @pytest.mark.parametrize(
     "options", [{"coverage": 0.4}, {"coverage": float("nan")}, {"batch_size": 0}, {"batch_size": 2.0}]
 )
